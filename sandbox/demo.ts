@@ -66,8 +66,8 @@ try {
 
   if (!flags.once) {
     const url = app.url.replace("127.0.0.1", "localhost");
-    write(`\nSee all runs, with a day of history that is made up and new ones every few seconds:\n\n  ${url}/\n`);
-    write("Both stay up until Ctrl-C. Try another environment:\n");
+    write(`\nSee all runs: a day of made-up history, and new runs every few seconds:\n\n  ${url}/\n`);
+    write("Press Ctrl-C to stop. Try another environment:\n");
     write(`  curl -d '{"application":"${third.application}"}' ${url}/dispatch\n`);
     const stop = new AbortController();
     const names = environments.map(({ application }) => application);

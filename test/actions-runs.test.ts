@@ -215,7 +215,7 @@ describe("finding a run", () => {
   for (const json of [{}, { workflow_runs: null }, [], "text"]) {
     it(`takes ${JSON.stringify(json)} for no list, and not for an empty one`, async (t) => {
       const { actions } = await scriptedGitHub(t, () => ({ json }));
-      await assert.rejects(actions.find(started), /GitHub's answer lacks what it should hold/);
+      await assert.rejects(actions.find(started), /GitHub's answer does not have the expected content/);
     });
   }
 

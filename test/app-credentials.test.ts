@@ -288,7 +288,7 @@ describe("a GitHub App without a token says what to do", () => {
     assert.equal(kind, "permanent");
     assert.match(
       message,
-      /^Finding the GitHub App's installation for initech\/shop failed: GitHub answered 404 "Not Found" \(request id \w+:5EED\)\. Install the GitHub App on initech and select initech\/shop\. Check the name, too\.$/,
+      /^Finding the GitHub App's installation for initech\/shop failed: GitHub answered 404 "Not Found" \(request id \w+:5EED\)\. Install the GitHub App on initech and select initech\/shop\. Also check the name\.$/,
     );
   });
 
@@ -299,21 +299,21 @@ describe("a GitHub App without a token says what to do", () => {
     assert.equal(kind, "permanent");
     assert.match(
       message,
-      /422 "There is at least one repository .*Select acme\/none .* on acme\. If .* present name\.$/,
+      /422 "There is at least one repository .*Select acme\/none .* on acme\. If .* current name\.$/,
     );
   });
 
   it("when the repository was renamed", async (t) => {
     const { github, failure } = await scene(t);
     github.repository("acme/deployment").rename("acme/environments");
-    assert.match((await failure(READ)).message, /422 .* If the repository was renamed, use its present name\.$/);
+    assert.match((await failure(READ)).message, /422 .* If the repository was renamed, use its current name\.$/);
   });
 
   it("when the repository belongs to somebody else now", async (t) => {
     const { github, failure, credentials, seen } = await scene(t);
     github.repository("acme/other").rename("globex/other");
     const { message } = await failure({ ...READ, repository: "acme/other" });
-    assert.match(message, /belongs to Globex now\. Use the present name of acme\/other in the settings\.$/);
+    assert.match(message, /belongs to Globex now\. Use the current name of acme\/other in the settings\.$/);
     assert.equal(
       (await credentials(READ)).account,
       "installation 42",
@@ -336,7 +336,10 @@ describe("a GitHub App without a token says what to do", () => {
     const { failure } = await scene(t, { privateKey: pem(otherKeys.privateKey) });
     const { kind, message } = await failure(READ);
     assert.equal(kind, "permanent");
-    assert.match(message, /401 "A JSON web token could not be decoded".*GITHUB_APP_PRIVATE_KEY is no key of the App/);
+    assert.match(
+      message,
+      /401 "A JSON web token could not be decoded".*GITHUB_APP_PRIVATE_KEY is not a key of the App/,
+    );
   });
 
   for (const [what, status, said, remedy] of [
@@ -363,9 +366,12 @@ describe("a GitHub App without a token says what to do", () => {
   it("when something in between answers in GitHub's place", async (t) => {
     const { github, failure, credentials } = await scene(t);
     github.fault({ route: FIND, times: 1 }, { kind: "status", status: 200, body: "<html>" });
-    assert.match((await failure(READ)).message, /lacks what it should hold\. Check GITHUB_API_URL and any proxy/);
+    assert.match(
+      (await failure(READ)).message,
+      /does not have the expected content\. Check GITHUB_API_URL and any proxy/,
+    );
     github.fault({ route: ISSUE, times: 1 }, { kind: "status", status: 201, body: '{"token":"ghs_x"}' });
-    assert.match((await failure(READ)).message, /lacks what it should hold/);
+    assert.match((await failure(READ)).message, /does not have the expected content/);
     await credentials(READ);
   });
 

@@ -45,7 +45,7 @@ describe("dispatching", () => {
       );
       const answer = await notify(url, { application: "pr-1" });
       assert.equal(answer.status, 500);
-      assert.match(answer.json.detail, /followed only within the same host/);
+      assert.match(answer.json.detail, /follows redirects only within the same host/);
       assert.equal(elsewhere.github.requests.length, 0);
     });
   }

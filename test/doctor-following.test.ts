@@ -59,20 +59,23 @@ describe("what the doctor finds of the names of the target's runs", () => {
     assert.deepEqual(found(await check(FOLLOW), "run name"), {
       check: "run name",
       status: "ok",
-      message: `${PATH} shows the key, by which a run is found`,
+      message: `${PATH} shows the key that identifies a run`,
       remedy: null,
     });
     target.put(PATH, LISTENS);
     const hidden = found(await check(FOLLOW), "run name");
     assert.equal(hidden?.status, "warning");
-    assert.match(hidden.message, /preview\.yml shows no key in the names of its runs/);
+    assert.match(hidden.message, /preview\.yml shows no key in its run names/);
     assert.match(hidden.remedy ?? "", /run-name: Tests \$\{\{ github\.event\.client_payload\.run \}\}/);
   });
 
   it("that show it twice, for two runs of one event", async (t) => {
     const { check, target } = await scene(t);
     target.put(".github/workflows/second.yml", SHOWS);
-    assert.match(found(await check(FOLLOW), "run name")?.message ?? "", /start together, and only the first/);
+    assert.match(
+      found(await check(FOLLOW), "run name")?.message ?? "",
+      /start together, but gh-runner follows only the first/,
+    );
   });
 
   it("that are started by name: TARGET_WORKFLOW", async (t) => {
@@ -139,7 +142,7 @@ describe("what the doctor finds of the permissions for FOLLOW", () => {
     const { check } = await scene(t);
     const rejected = found(await check({ FOLLOW: "check" }), NAME);
     assert.equal(rejected?.status, "problem");
-    assert.match(rejected.message, /GitHub App alone/);
+    assert.match(rejected.message, /only from a GitHub App/);
   });
 
   it("of an App: each that its installation lacks, and what for", async (t) => {

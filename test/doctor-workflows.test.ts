@@ -88,7 +88,7 @@ describe("gh-runner doctor, of the credentials that workflows name", () => {
         status: "problem",
         message: `App RELEASE_APP is the App release, and was not granted deployments: "write", contents: "write" on ${TARGET}, which the workflow's permissions name`,
         remedy:
-          'Give the App deployments: "write", contents: "write" in its settings, then accept it in the settings of acme; or take it out of the workflow\'s `permissions`.',
+          'Give the App deployments: "write", contents: "write" in its settings, then accept it in the settings of acme; or remove it from the workflow\'s `permissions`.',
       },
       {
         check: "workflow release as bot",
@@ -124,8 +124,8 @@ describe("gh-runner doctor, of the credentials that workflows name", () => {
     assert.deepEqual(check, {
       check: "workflow release",
       status: "warning",
-      message: "token READER_TOKEN is reader's, fine-grained: GitHub does not tell what it may do",
-      remedy: `See that the token's settings list ${TARGET} with issues: write, contents: read.`,
+      message: "token READER_TOKEN is reader's, fine-grained: GitHub does not show its permissions",
+      remedy: `Check that the token's settings list ${TARGET} with issues: write, contents: read.`,
     });
   });
 
@@ -147,13 +147,13 @@ describe("gh-runner doctor, of the credentials that workflows name", () => {
     const [token] = await diagnosis(t, `${inRepository} githubToken: "READER_TOKEN",`, { settings: revoked });
     assert.equal(token?.status, "problem");
     assert.match(token?.message ?? "", /^token READER_TOKEN: token is not valid: GitHub answered 401/);
-    assert.equal(token?.remedy, "Set READER_TOKEN to a token that is in force.");
+    assert.equal(token?.remedy, "Set READER_TOKEN to a valid token.");
     const [app] = await diagnosis(t, `${inRepository} githubApp: "BOT",`, {
       settings: { BOT_PRIVATE_KEY: CREDENTIALS.RELEASE_APP_PRIVATE_KEY },
     });
     assert.equal(app?.status, "problem");
     assert.match(app?.message ?? "", /^App BOT: app asking \S+ which App this is failed: GitHub answered 401/);
-    assert.match(app?.remedy ?? "", /^BOT_PRIVATE_KEY is no key of the App with BOT_ID/);
+    assert.match(app?.remedy ?? "", /^BOT_PRIVATE_KEY is not a key of the App with BOT_ID/);
   });
 
   it("is not sure of a repository that the workflow does not name", async (t) => {
@@ -173,7 +173,7 @@ describe("gh-runner doctor, of the credentials that workflows name", () => {
     assert.equal(enough?.status, "ok");
     const status = `${inRepository} githubToken: "READER_TOKEN", ${reports.replace("check", "status")}`;
     const [ofToken] = await diagnosis(t, status, { reader: { token: "github_pat_0123456789abcdefghij0123" } });
-    assert.equal(ofToken?.remedy, `See that the token's settings list ${TARGET} with statuses: write.`);
+    assert.equal(ofToken?.remedy, `Check that the token's settings list ${TARGET} with statuses: write.`);
   });
 
   it("does not hold a token among the identities to what the workflow is bounded by", async (t) => {
@@ -190,7 +190,7 @@ describe("gh-runner doctor, of the credentials that workflows name", () => {
     const options = `${inRepository} identities: { notes: { githubToken: "READER_TOKEN" } },`;
     const [notes] = await diagnosis(t, options, { reader: { repositories: ["acme/notes"] } });
     assert.equal(notes?.status, "warning");
-    assert.match(notes?.remedy ?? "", / Nothing to do if the workflow asks as notes for other repositories alone\.$/);
+    assert.match(notes?.remedy ?? "", / Nothing to do if the workflow uses notes only for other repositories\.$/);
   });
 
   it("names the files and variables that keep the service from starting", async (t) => {

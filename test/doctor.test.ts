@@ -163,7 +163,7 @@ describe("what the doctor finds", () => {
       await check({ GITHUB_TOKEN: "" }),
       "token",
       "problem",
-      /there is none/,
+      /is not set/,
       /Set GITHUB_TOKEN, or GITHUB_APP_ID/,
     );
     assert.equal((await command(["doctor"], { ...settings, GITHUB_TOKEN: "" })).code, 1);
@@ -176,12 +176,12 @@ describe("what the doctor finds", () => {
     github.token(FINE_GRAINED, { login: "hubot" });
     assertFound(await check({ GITHUB_TOKEN: FINE_GRAINED }), "token", "ok", /^is hubot's, fine-grained$/);
     const revoked = await check({ GITHUB_TOKEN: "ghp_revoked0123456789" });
-    assertFound(revoked, "token", "problem", /401 "Bad credentials"/, /Set GITHUB_TOKEN to a token that is in force/);
+    assertFound(revoked, "token", "problem", /401 "Bad credentials"/, /Set GITHUB_TOKEN to a valid token/);
     assertFound(revoked, "GitHub", "ok", /answers$/);
     assert.deepEqual(named(revoked, "target repository"), []);
     const body = JSON.stringify({ message: "Although you appear to have the correct authorization credentials, …" });
     github.fault({ route: "GET /user", times: 1 }, { kind: "status", status: 403, body });
-    assertFound(await check(), "token", "problem", /is refused: GitHub answered 403 "Although/, /GitHub's message/);
+    assertFound(await check(), "token", "problem", /is rejected: GitHub answered 403 "Although/, /GitHub's message/);
   });
 
   it("of a token that is an installation's", async (t) => {
@@ -190,7 +190,7 @@ describe("what the doctor finds", () => {
     github.fault({ route: "GET /user" }, { kind: "status", status: 403, body });
     const checks = await check();
     assertFound(checks, "token", "warning", /ends within the hour/, /GITHUB_APP_ID/);
-    assertFound(checks, "dispatch permission", "warning", /GitHub tells only by taking an event/);
+    assertFound(checks, "dispatch permission", "warning", /GitHub does not show whether/);
   });
 
   it("of the token's end, from fourteen days before it", async (t) => {
@@ -201,7 +201,7 @@ describe("what the doctor finds", () => {
       [0.5, "warning", /in 0 days$/],
     ] as const) {
       const { check } = await scene(t, { grant: { expiresAt: Date.now() + days * DAY } });
-      assertFound(await check(), "expiry", status, says, /Make a new one in time/);
+      assertFound(await check(), "expiry", status, says, /Create a new one before that/);
     }
     assert.deepEqual(named(await (await scene(t)).check(), "expiry"), []);
   });
@@ -264,7 +264,7 @@ describe("what the doctor finds of GITHUB_API_URL", () => {
   it("where nobody answers, or somebody else, or a server that fails", async (t) => {
     const { check, github } = await scene(t);
     const nobody = await check({ GITHUB_API_URL: "http://127.0.0.1:1" });
-    assertFound(nobody, "GitHub", "problem", /connection refused/, /Check the network/);
+    assertFound(nobody, "GitHub", "problem", /connection refused/, /check the network/);
     assert.deepEqual(notOk(nobody), ["GitHub"]);
     const answers = async (status: number, body: string) => {
       github.fault({ route: "GET /user", times: 1 }, { kind: "status", status, body });
@@ -285,7 +285,7 @@ describe("what the doctor finds of GITHUB_API_URL", () => {
   it("where a limit is in force", async (t) => {
     const { check, github } = await scene(t);
     github.fault({ route: "GET /user" }, { kind: "limit", secondary: true, retryAfterSeconds: 600 });
-    assertFound(await check(), "GitHub", "problem", /secondary rate limit/, /takes requests again after/);
+    assertFound(await check(), "GitHub", "problem", /secondary rate limit/, /accepts requests again after/);
   });
 });
 
@@ -358,7 +358,7 @@ describe("what the doctor finds of the target repository", () => {
     assertFound(renamed, NAME, "warning", /is called acme\/store now/, /Set TARGET_REPO to acme\/store/);
     assert.deepEqual(notOk(renamed), [NAME]);
     target.archived = true;
-    assertFound(await check({ TARGET_REPO: "acme/store" }), NAME, "problem", /takes no events/, /Unarchive it/);
+    assertFound(await check({ TARGET_REPO: "acme/store" }), NAME, "problem", /accepts no events/, /Unarchive it/);
   });
 
   it("that the token may not dispatch to, as far as GitHub tells", async (t) => {
@@ -377,7 +377,7 @@ describe("what the doctor finds of the target repository", () => {
 
     const writer = await permission(FINE_GRAINED, { permissions: { contents: "write" } });
     assert.equal(writer.status, "warning");
-    assert.match(writer.message, /whether the token has "Contents: write" GitHub tells only by taking an event/);
+    assert.match(writer.message, /GitHub does not show whether the token has "Contents: write"/);
 
     target.isPrivate = false;
     github.repository(DEPLOYMENT).isPrivate = false;
@@ -538,7 +538,7 @@ describe("what the doctor finds of a GitHub App", () => {
   it("that GitHub does not know, or whose key is another's", async (t) => {
     const { asApp, github } = await appScene(t);
     const wrongKey = await asApp({ GITHUB_APP_PRIVATE_KEY: pem(other) });
-    assertFound(wrongKey, "app", "problem", /401/, /GITHUB_APP_PRIVATE_KEY is no key of the App/);
+    assertFound(wrongKey, "app", "problem", /401/, /GITHUB_APP_PRIVATE_KEY is not a key of the App/);
     assert.deepEqual(notOk(wrongKey), ["app"]);
     const unknown = (body: string) =>
       github.fault({ route: "GET /app", times: 1 }, { kind: "status", status: 404, body });
@@ -581,7 +581,7 @@ describe("what the doctor finds of a GitHub App", () => {
       "target repository",
       "problem",
       /422/,
-      /If the repository was renamed, use its present name/,
+      /If the repository was renamed, use its current name/,
     );
   });
 });
@@ -600,7 +600,7 @@ describe("what the doctor finds in the service's store", () => {
     const pause = found(await checkSettings(settings), "pause");
     assert.equal(pause.status, "warning");
     const [, until = ""] =
-      /^the service sends nothing as GITHUB_TOKEN until (\S+): GitHub asked for silence because of a limit$/.exec(
+      /^the service sends nothing as GITHUB_TOKEN until (\S+): GitHub asked for a pause because of a limit$/.exec(
         pause.message,
       ) ?? assert.fail(pause.message);
     assert.ok(Date.parse(until) >= from + 3_600_000 && Date.parse(until) <= Date.now() + 3_600_000, until);

@@ -221,10 +221,10 @@ describe("problems with filters", () => {
 
   it("are named with the field and what to write", () => {
     assert.deepEqual(problems({ events: "pull_request_target" }), [
-      "on.github.events: pull_request_target is no webhook: use pull_request: here it has the service's token, also for forks (docs/converting.md)",
+      "on.github.events: pull_request_target is not a webhook: use pull_request: here it has the service's token, also for forks (docs/converting.md)",
     ]);
     assert.deepEqual(problems({ events: ["push", "schedule"], branches: "main" }), [
-      'on.github.events: schedule is no webhook: use the trigger schedule, beside github: { cron: "0 3 * * *" }',
+      'on.github.events: schedule is not a webhook: use the trigger schedule, beside github: { cron: "0 3 * * *" }',
     ]);
     assert.deepEqual(problems([{ events: "push" }, { events: ["issues", "push"], branches: ["main"] }]), [
       "on.github.1.branches: cannot be used with issues: branches are for push, pull_request, merge_group and workflow_run: write other events as another entry",
@@ -233,22 +233,22 @@ describe("problems with filters", () => {
       "on.github.tags: cannot be used with pull_request: tags are for push: write other events as another entry",
     ]);
     assert.deepEqual(problems({ events: "push", paths: "docs/**", pathsIgnore: "src/**" }), [
-      'on.github.pathsIgnore: cannot be used beside paths: write what is left out as "!…" in paths',
+      'on.github.pathsIgnore: cannot be used with paths: write exclusions as "!…" in paths',
     ]);
     assert.deepEqual(problems({ events: "push", branches: ["!main"] }), [
       'on.github.branches: expected a pattern without "!" before "!main": write what is chosen first, or leave out names with branchesIgnore',
     ]);
     assert.deepEqual(problems({ events: "push", tags: ["v[0-9"], paths: ["./docs/**", "/a", "!/b", "ok/**"] }), [
       'on.github.tags: "v[0-9" has a [ without a ]: write \\[ for the character itself',
-      'on.github.paths: "./docs/**" never matches, since no name begins with ./: write "docs/**"',
-      'on.github.paths: "/a" never matches, since no name begins with /: write "a"',
-      'on.github.paths: "!/b" never matches, since no name begins with /: write "b"',
+      'on.github.paths: "./docs/**" never matches, because no name begins with ./: write "docs/**"',
+      'on.github.paths: "/a" never matches, because no name begins with /: write "a"',
+      'on.github.paths: "!/b" never matches, because no name begins with /: write "b"',
     ]);
     assert.deepEqual(problems({ events: "push", branches: "refs/heads/main", tags: [] }), [
       'on.github.tags: expected ["v*"], got []',
     ]);
     assert.deepEqual(problems({ events: "push", branches: "refs/heads/main" }), [
-      'on.github.branches: "refs/heads/main" never matches, since no name begins with refs/heads/: write "main"',
+      'on.github.branches: "refs/heads/main" never matches, because no name begins with refs/heads/: write "main"',
     ]);
     assert.deepEqual(problems({ events: "push", branch: "main" }), [
       "on.github: there is no field branch: is branches meant?",

@@ -26,7 +26,7 @@ describe("tests that were started again", () => {
       const passed = [...shop.runs.values()].find(({ conclusion }) => conclusion === "success");
       assert.equal(follower?.run.status, "success");
       assert.match(JSON.stringify(follower?.run.outputs), new RegExp(`runs/${passed?.id}"`));
-      assert.equal(log().filter(({ msg }) => /sent again/.test(String(msg))).length, 1);
+      assert.equal(log().filter(({ msg }) => /sends the event again/.test(String(msg))).length, 1);
     });
   }
 });

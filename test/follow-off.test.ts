@@ -74,9 +74,7 @@ describe("a request with its own token", () => {
     assert.deepEqual(sent, SENT);
     assert.deepEqual([runs.length, steps], [1, []]);
     assert.ok(
-      service.logLines.some((line) =>
-        line.includes("the request brought its GitHub token: the tests are not followed"),
-      ),
+      service.logLines.some((line) => line.includes("the request brought a GitHub token: the tests are not followed")),
     );
   });
 });

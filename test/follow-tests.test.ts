@@ -213,7 +213,7 @@ describe("tests that never start", () => {
     assert.match(String(follower?.run.reason), /no workflow/i);
     const last = shop.statuses.at(-1);
     assert.deepEqual([last?.state, github.dispatches.length], ["error", 1]);
-    assert.match(String(last?.description), /^No tests have started: /);
+    assert.match(String(last?.description), /^No tests started: /);
   });
 
   it("are started again where that can help, and followed", async (t) => {

@@ -77,7 +77,7 @@ describe("github.graphql", () => {
     assert.equal(JSON.parse(request?.body ?? "").operationName, "Title");
     await assert.rejects(
       github.graphql(QUERY, { ...SHOP, headers } as never),
-      failed("permanent", /headers stand among the variables.*Give them as an option/),
+      failed("permanent", /headers are among the variables.*Pass them as an option/),
     );
     assert.equal(server.requests.length, 1);
   });
@@ -94,7 +94,7 @@ describe("github.graphql", () => {
       assert.equal(
         error.message,
         `Asking GitHub with the GraphQL query Title failed: GitHub answered NOT_FOUND "${shown}" at repository.issues.0 and 2 more ` +
-          "errors. What it asks for does not exist, or the token cannot see it: check each name and id in the request, and the " +
+          "errors. The request names something that does not exist or that the token cannot see: check each name and id in the request, and the " +
           "token's permissions.",
       );
       assert.deepEqual(error.facts.errors?.[0], { type: "NOT_FOUND", path: "repository.issues.0", message: shown });
@@ -108,13 +108,13 @@ describe("github.graphql", () => {
     [{ type: "FORBIDDEN", message: "Resource not accessible by integration" }, /Give the GitHub App the permission/],
     [{ type: "FORBIDDEN", message: "Resource protected by organization SAML enforcement." }, /single sign-on/],
     [{ type: "INSUFFICIENT_SCOPES", message: "needs ['read:project']" }, /Give the token the scope that GitHub names/],
-    [{ type: "UNPROCESSABLE", message: "Pull request is in clean status" }, /cannot do this as things are now/],
-    [{ type: "STALE_DATA", message: "Expected branch to point to" }, /cannot do this as things are now/],
-    [{ type: "MAX_NODE_LIMIT_EXCEEDED", message: "too many nodes" }, /Ask for less at once/],
-    [{ type: "RESOURCE_LIMITS_EXCEEDED", message: "Resource limits" }, /Ask for less at once/],
+    [{ type: "UNPROCESSABLE", message: "Pull request is in clean status" }, /cannot do this in the present state/],
+    [{ type: "STALE_DATA", message: "Expected branch to point to" }, /cannot do this in the present state/],
+    [{ type: "MAX_NODE_LIMIT_EXCEEDED", message: "too many nodes" }, /Request less at once/],
+    [{ type: "RESOURCE_LIMITS_EXCEEDED", message: "Resource limits" }, /Request less at once/],
     [
       { type: "SOMETHING_NEW", message: "new", path: ["a"] },
-      /answered SOMETHING_NEW "new" at a\. GitHub says what is wrong/,
+      /answered SOMETHING_NEW "new" at a\. GitHub's message says what is wrong/,
     ],
     [{ message: 'Parse error on "}"' }, /answered an error "Parse error.*Check the query's fields/],
     [
@@ -170,7 +170,7 @@ describe("github.graphql", () => {
   it("takes what is no answer of GraphQL for none", async (t) => {
     for (const json of [[], {}, { data: null }, { errors: "x" }, { data: 7 }]) {
       const { github } = await scripted(t, () => ({ json }));
-      await assert.rejects(github.graphql(QUERY, SHOP), failed("permanent", /lacks what it should hold/));
+      await assert.rejects(github.graphql(QUERY, SHOP), failed("permanent", /does not have the expected content/));
     }
     const page = await scripted(t, () => ({ headers: { "content-type": "text/html" }, json: "<html>" }));
     await assert.rejects(
@@ -178,7 +178,7 @@ describe("github.graphql", () => {
       failed("permanent", /check GITHUB_API_URL|GITHUB_API_URL to/),
     );
     const text = await scripted(t, () => ({ headers: { "content-type": "text/plain" }, json: "x" }));
-    await assert.rejects(text.github.graphql(QUERY, SHOP), failed("permanent", /lacks what it should hold/));
+    await assert.rejects(text.github.graphql(QUERY, SHOP), failed("permanent", /does not have the expected content/));
   });
 
   it("says of a mutation whether it may have been carried out", async (t) => {
@@ -220,7 +220,10 @@ describe("github.graphql", () => {
   it("sends nothing once the attempt has lost its run", async (t) => {
     const lease = { holds: async () => false, sent: () => () => {} };
     const { github, requests } = await scripted(t, () => data({}), lease);
-    await assert.rejects(github.graphql(MUTATION, {}, { retry: false }), failed("transient", /may have taken it over/));
+    await assert.rejects(
+      github.graphql(MUTATION, {}, { retry: false }),
+      failed("transient", /may have taken over the run/),
+    );
     assert.equal(requests.length, 0);
   });
 

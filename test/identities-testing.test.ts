@@ -71,7 +71,7 @@ describe("the test kit", () => {
     });
     const { run } = await testRun(workflow, { inputs: {} });
     assert.equal(run.status, "failure");
-    assert.match(run.reason ?? "", /The workflow's `permissions` do not have pull_requests: "read": add it to them/);
+    assert.match(run.reason ?? "", /The workflow's `permissions` lack pull_requests: "read": add it/);
     const wider = { ...workflow, permissions: { contents: "read", pull_requests: "read" } } as const;
     assert.equal((await testRun(wider, { inputs: {} })).run.status, "success");
   });

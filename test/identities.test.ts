@@ -202,7 +202,7 @@ describe("a credential in a file", () => {
     renameSync(join(folder, "next.pem"), key);
     await readAgain(1);
     const { json } = await start();
-    assert.match(json.detail, /BOT_PRIVATE_KEY is no key of the App with BOT_ID/);
+    assert.match(json.detail, /BOT_PRIVATE_KEY is not a key of the App with BOT_ID/);
     writeFileSync(key, CREDENTIALS.BOT_PRIVATE_KEY);
     await readAgain(2);
     assert.equal((await start()).status, 200);

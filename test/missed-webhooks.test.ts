@@ -501,7 +501,7 @@ describe("a delivery that cannot be taken in", () => {
     const left = service.log().filter(({ msg }) => msg === "a missed webhook delivery is left out");
     assert.deepEqual(
       left.map(({ reason }) => reason),
-      ["its payload is larger than this service takes", "GitHub has kept no payload of it"],
+      ["its payload is larger than gh-runner accepts", "GitHub kept no payload of it"],
     );
     assert.deepEqual(await numbers(), [2, 4]);
   });
@@ -748,7 +748,7 @@ describe("gh-runner doctor", () => {
       const its = await scene(t);
       const hook = its.github.hook(TARGET, HERE);
       const [empty] = await found(its, settings);
-      assert.match(empty?.message ?? "", /it holds no delivery; the service has not read it yet$/);
+      assert.match(empty?.message ?? "", /it is empty; the service has not read it yet$/);
       for (const at of ["2026-11-27T10:00:00Z", "2026-11-28T10:00:00Z"]) {
         hook.note("push", {}, { at: Date.now() - Date.parse("2026-11-29T00:00:00Z") + Date.parse(at), status: 202 });
       }
@@ -779,7 +779,7 @@ describe("gh-runner doctor", () => {
     assert.deepEqual([one?.status, others], ["warning", []]);
     assert.match(
       one?.message ?? "",
-      /^what GitHub sends while the service is down is not taken in later: .* answered 404/,
+      /^gh-runner cannot catch up on events that GitHub sends while it is down: .* answered 404/,
     );
     assert.match(
       one?.remedy ?? "",

@@ -224,7 +224,7 @@ describe("paginate", () => {
         "/api/v3",
       );
       const { message } = await failure(() => paginate("GET /repos/{owner}/{repo}/labels", { ...repo }));
-      assert.match(message, /the link to the next page leads to .*Set GITHUB_API_URL/);
+      assert.match(message, /the link to the next page points to .*Set GITHUB_API_URL/);
       assert.ok(requests.length <= 2);
     });
   }
@@ -239,7 +239,7 @@ describe("paginate", () => {
     assert.match(await about("GET /repos/{owner}/{repo}/compare/a...b"), /several lists/);
     assert.match(await about(rest.issues.create), /only a GET has pages/);
     assert.match(await about("POST /repos/{owner}/{repo}/issues"), /only a GET has pages/);
-    assert.match(await about(undefined), /undefined is neither a route nor a function of github\.rest/);
+    assert.match(await about(undefined), /undefined is not a route and not a function of github\.rest/);
   });
 
   it("gives nothing for the list of an empty repository, which GitHub answers with 204", async (t) => {

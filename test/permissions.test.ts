@@ -130,7 +130,7 @@ describe("the permissions of a workflow", () => {
     for (const [run, says] of [
       [
         (github: GitHub) => github.dispatch(TARGET, "built", {}),
-        `Dispatching built to ${TARGET} failed: the workflow's \`permissions\` do not have contents: "write", which it needs. Add contents: "write" to them, or leave the call out.`,
+        `Dispatching built to ${TARGET} failed: the workflow's \`permissions\` lack contents: "write", which this request needs. Add contents: "write" to them, or remove the call.`,
       ],
       [
         (github: GitHub) => github.comment({ repository: TARGET, number: 1, key: "a", body: "A." }),
@@ -152,7 +152,7 @@ describe("the permissions of a workflow", () => {
     assert.equal(status, 500);
     assert.match(
       json.detail,
-      /answered 403 "Resource not accessible by integration" \(request id \S+, needs pull_requests=read\)\. The workflow's `permissions` do not have pull_requests: "read": add it to them\.$/,
+      /answered 403 "Resource not accessible by integration" \(request id \S+, needs pull_requests=read\)\. The workflow's `permissions` lack pull_requests: "read": add it to them\.$/,
     );
   });
 
@@ -168,7 +168,7 @@ describe("the permissions of a workflow", () => {
     assert.equal(
       json.detail,
       `Getting a token of the GitHub App's installation 43 for ${TARGET} failed: GitHub answered 422 "The permissions requested are not granted to this installation." (request id 0002:5EED). ` +
-        'Give the GitHub App contents: "write", deployments: "write" in its settings, then accept it in the settings of acme; or take it out of the workflow\'s `permissions`.',
+        'Give the GitHub App contents: "write", deployments: "write" in its settings, then accept it in the settings of acme; or remove it from the workflow\'s `permissions`.',
     );
   });
 

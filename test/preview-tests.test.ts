@@ -326,7 +326,7 @@ describe("tests that never start", () => {
     assert.equal((await run()).error, failure);
     assert.deepEqual(
       [of("status").at(-1)?.state, of("status").at(-1)?.description],
-      ["error", "No tests have started: no workflow listens to environment_ready."],
+      ["error", "No tests started: no workflow listens to environment_ready."],
     );
     assert.equal(of("dispatch").length, 0);
   });

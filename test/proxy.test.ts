@@ -255,7 +255,7 @@ describe("a proxy that lets nothing through is named, and its answer", () => {
 
   it("403", async (t) => {
     const { detail, proxy } = await refusedBy(t, withCredentials, 403);
-    assert.match(detail, new RegExp(`the proxy ${proxy.url} refused to connect to GitHub \\(403\\)`));
+    assert.match(detail, new RegExp(`the proxy ${proxy.url} rejected the connection to GitHub \\(403\\)`));
   });
 
   it("one that is down", async (t) => {

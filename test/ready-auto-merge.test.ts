@@ -422,8 +422,8 @@ describe("autoMerge leaves alone", () => {
       seen = { ...metadata, number };
       return false;
     };
-    assert.equal(await reasonOf(scene(), { when }), "`when` has said no");
-    assert.equal(await reasonOf(scene(), { when: async () => false }), "`when` has said no");
+    assert.equal(await reasonOf(scene(), { when }), "`when` returned false");
+    assert.equal(await reasonOf(scene(), { when: async () => false }), "`when` returned false");
     assert.equal(await reasonOf(scene(), { when: async () => true }), "success");
     assert.deepEqual(seen, {
       dependencyNames: ["lodash"],
@@ -454,9 +454,6 @@ describe("autoMerge leaves alone", () => {
   });
 
   it("a commit without metadata", async () => {
-    assert.equal(
-      await reasonOf(scene({ commits: [{ message: "Bump" }] })),
-      "Dependabot has left no metadata in its commit",
-    );
+    assert.equal(await reasonOf(scene({ commits: [{ message: "Bump" }] })), "Dependabot's commit has no metadata");
   });
 });

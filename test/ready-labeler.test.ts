@@ -263,7 +263,7 @@ describe("a labeler.yml that is wrong", () => {
       "a:\n- changed-file: x\n- changed-files:\n    any-glob-to-any-file: x\n- any: x\n- any:\n  - branch: x\n    head-branch: y\n";
     assert.deepEqual(readLabelerFile(text, yaml).ignored, [
       "line 1, a: there is no rule changed-file: known are any, all, changed-files, base-branch, head-branch",
-      'line 1, a: changed-files is no list, so that it never matches: write "- " before what is below it',
+      'line 1, a: changed-files is not a list, so it never matches: write "- " before each entry below it',
       "line 1, a: any is no list, so that it never matches",
       "line 1, a: there is no rule branch below any: known are changed-files, base-branch, head-branch",
     ]);

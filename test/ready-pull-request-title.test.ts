@@ -108,7 +108,7 @@ describe("pullRequestTitle", () => {
     const merged = ["Merge main", 2] as const;
     assert.equal(
       await outcome([["no type", 1], merged]),
-      "The only commit's message is not as the title must be: fix: a",
+      "The only commit's message does not follow the rules for titles: fix: a",
     );
     assert.equal(
       await outcome([

@@ -127,7 +127,7 @@ describe("stale, when something is in the way", () => {
     }
     const { run } = await ready.run();
     assert.deepEqual([run.status, (run.outputs as Outputs).statistics.marked], ["success", 2]);
-    assert.ok(ready.messages().includes("acme/shop#4 was deleted or moved meanwhile"));
+    assert.ok(ready.messages().includes("acme/shop#4 has since been deleted or moved"));
   });
 
   it("leaves out a repository that it does not see, and fails at the end", async (t) => {

@@ -414,7 +414,7 @@ describe("a report", () => {
   ] as const satisfies readonly (readonly [string, (github: GitHubClient) => Promise<void>])[]) {
     it(`is not made where it cannot be seen whether it is there: ${what}`, async (t) => {
       const { github, requests } = await scriptedGitHub(t, () => ({ json: { message: "a proxy's" } }));
-      await assert.rejects(report(github), /GitHub's answer lacks what it should hold/);
+      await assert.rejects(report(github), /GitHub's answer does not have the expected content/);
       assert.equal(requests.length, 1);
     });
   }

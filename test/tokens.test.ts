@@ -418,7 +418,7 @@ describe("a route that a workflow wrote", () => {
       },
     });
     const { json } = await post(url, "/asks", {}, {});
-    assert.match(json.detail, /Asking GitHub for POST \/x\/\*\*\* failed/);
+    assert.match(json.detail, /Requesting POST \/x\/\*\*\* failed/);
     const { text: metrics } = await send(url, { path: "/metrics" });
     const run = await send(url, { path: "/api/runs" });
     await app.close();

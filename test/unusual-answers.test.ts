@@ -304,7 +304,7 @@ describe("what the network has no part in", () => {
       },
     });
     const { json } = await send(url, { method: "POST", path: "/w", body: "{}" });
-    assert.match(json.detail, /The token holds characters that no token has, such as a line break: set it again\.$/);
+    assert.match(json.detail, /The token contains characters that no token has, such as a line break: set it again\.$/);
     assert.deepEqual(waits, []);
     assert.ok(!logLines.join("").includes("ghp_broken"));
   });

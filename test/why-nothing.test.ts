@@ -124,7 +124,7 @@ describe("why nothing has started", () => {
     const { github, target, why } = await scene(t);
     target.put(PATH, LISTENS);
     const { happened, remedy, sendAgain } = await why();
-    assert.match(happened, /the names of its runs do not show which event they are for$/);
+    assert.match(happened, /its run names do not show which event started them$/);
     assert.match(remedy, /run-name: Tests \$\{\{ github\.event\.client_payload\.run \}\}/);
     assert.equal(sendAgain, true);
     github.actions.start(target, PATH, { event: "push" });

@@ -46,7 +46,7 @@ export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }
     assert.match(page, /7 workflow files are broken/);
     for (const [file, problem] of [
       ["b-clash.ts", /name: the name sound is taken by a-sound\.ts: choose another/],
-      ["ends.ts", /process\.exit is called outside of `run`: take it out \(ends\.ts:3:1\)/],
+      ["ends.ts", /process\.exit is called outside of `run`: remove it \(ends\.ts:3:1\)/],
       ["env.ts", /env: NOT_SET_ANYWHERE is not set: set it, or NOT_SET_ANYWHERE_FILE/],
       ["hook.ts", /on\.github: GITHUB_WEBHOOK_SECRET is not set/],
       ["misspelt.js", /on\.http\.body: expected a schema/],

@@ -145,7 +145,7 @@ describe("gh-runner workflows", () => {
     const { code, stderr } = await command(["workflows"], { WORKFLOWS_DIR: folder });
     assert.match(
       stderr,
-      /^ {2}ends\.ts: Error: process\.exit is called outside of `run`: take it out \(ends\.ts:1:9\)$/m,
+      /^ {2}ends\.ts: Error: process\.exit is called outside of `run`: remove it \(ends\.ts:1:9\)$/m,
     );
     assert.equal(code, 1);
   });
@@ -216,7 +216,7 @@ describe("gh-runner run", () => {
     const { github, env } = await scene(t);
     const { code, stdout } = await command(["run", "deploy"], env);
     assert.equal(code, 1);
-    assert.match(stdout, /^step comment: .*404.*\nfailure: Asking GitHub for POST \/repos\/acme\/shop\/issues\/7/);
+    assert.match(stdout, /^step comment: .*404.*\nfailure: Requesting POST \/repos\/acme\/shop\/issues\/7/);
     assert.equal(github.requests.at(-1)?.method, "POST");
   });
 
@@ -263,7 +263,7 @@ describe("gh-runner run", () => {
       NOTIFY_URL: receiver.url,
     };
     const { code, stdout, stderr } = await command(["run", "deploy"], { ...env, ...service });
-    assert.match(stdout, /^failure: Asking GitHub for POST/m, stderr);
+    assert.match(stdout, /^failure: Requesting POST/m, stderr);
     assert.equal(code, 1);
     assert.deepEqual(receiver.received, []);
   });
@@ -337,7 +337,7 @@ describe("gh-runner init", () => {
     for (const [name, why] of [
       ["environment-ready", /^Nothing was written: .*environment-ready is taken by built in: choose another name\./],
       ["dispatch", /^Nothing was written: .*the path \/dispatch is taken by built in: choose another name\./],
-      ["health", /^Nothing was written: .*\/health is the service's own: choose another name\./],
+      ["health", /^Nothing was written: .*\/health is reserved by the service: choose another name\./],
       ["a".repeat(101), /^Nothing was written: name: expected letters/],
       ["Mine", /use lower-case letters/],
     ] as const) {

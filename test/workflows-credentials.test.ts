@@ -109,7 +109,7 @@ describe("the credentials that a workflow names", () => {
       ],
       [
         'githubApp: "BOT", githubToken: "T",',
-        "githubApp: githubToken is there, too: keep one of them, and make the other one of the identities",
+        "githubApp: githubToken is also set: keep one of them, and move the other to identities",
       ],
       [
         "identities: { bot: {} },",
@@ -122,7 +122,7 @@ describe("the credentials that a workflow names", () => {
       ['identities: { bot: { githubAp: "BOT" } },', "identities.bot: there is no field githubAp: is githubApp meant?"],
       [
         'identities: { service: { githubApp: "BOT" } },',
-        "identities.service: is the name of the service's own credentials: choose another",
+        "identities.service: is reserved for the service's credentials: choose another",
       ],
       [
         'identities: { "a b": { githubApp: "BOT" } },',

@@ -61,7 +61,7 @@ describe("github.request", () => {
     await assert.rejects(
       github.request("POST /repos/{owner}/{repo}/dispatches", { ...SHOP, event_type: "go" }),
       failed(
-        /^Asking GitHub for POST \/repos\/acme\/shop\/dispatches failed: GitHub answered 403 .*needs contents=write.*Give the token the permission that this request needs on acme\/shop/,
+        /^Requesting POST \/repos\/acme\/shop\/dispatches failed: GitHub answered 403 .*needs contents=write.*Give the token the permission that this request needs on acme\/shop/,
       ),
     );
   });

@@ -94,7 +94,7 @@ describe("the test kit", () => {
     assert.equal(run.status, "failure");
     assert.match(
       run.reason ?? "",
-      /asking GitHub for POST \/repos\/acme\/shop\/issues\/7\/comments failed: GitHub answered 404/i,
+      /requesting POST \/repos\/acme\/shop\/issues\/7\/comments failed: GitHub answered 404/i,
     );
   });
 

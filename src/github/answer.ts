@@ -3,25 +3,25 @@ import type { GraphQLError } from "../model/graphql.ts";
 import { hasTooManyValues } from "../model/json-values.ts";
 import { oneLine } from "../model/visible.ts";
 
-/** One answer of GitHub, read to its end. */
+/** One complete answer of GitHub. */
 export type Answer = {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly bytes: Uint8Array;
-  /** `message` of a JSON error body, or the start of any other error body, without secrets; else empty. */
+  /** `message` of a JSON error body, or the start of any other error body, without secrets. Otherwise empty. */
   readonly message: string;
-  /** `documentation_url` of a JSON error body; else empty. */
+  /** `documentation_url` of a JSON error body. Otherwise empty. */
   readonly documentationUrl: string;
-  /** Of a 200 of GraphQL: what it brings, and what went wrong and may not. */
+  /** For a 200 of GraphQL: its data, and the errors that fail the request. */
   readonly graphql?: { readonly data: object; readonly errors: readonly GraphQLError[] };
-  /** What its headers say that a person may need, without secrets: `request id AB12`. */
+  /** Facts in the headers that a person may need, without secrets: `request id AB12`. */
   readonly facts: readonly string[];
 };
 
-/** So many characters of a text without secrets, with a sign when there are more. */
+/** Shortens a text without secrets to `most` characters, and marks that it was shortened. */
 export type Brief = (text: string, most: number) => string;
 
-/** What is only shown of a failure is made when it is asked for: of every dispatch one answer is a 404 that is none. */
+/** Error texts are made only when needed: every dispatch reads one 404 that is not a failure. */
 export function answerOf(status: number, headers: IncomingHttpHeaders, bytes: Uint8Array, brief: Brief): Answer {
   const error = () => (status < 300 ? NO_ERROR : errorText(isIdentity(headers) ? bytes : new Uint8Array(), brief));
   return {
@@ -42,38 +42,38 @@ export function answerOf(status: number, headers: IncomingHttpHeaders, bytes: Ui
 
 const NO_ERROR = { message: "", documentationUrl: "" };
 
-/** The object or list that an answer holds; empty when it holds none. What is in it must be looked at with care. */
+/** The object or list in an answer. Empty if there is none. Check each value in it before use. */
 export function jsonOf({ bytes }: Pick<Answer, "bytes">): object {
   if (hasTooManyValues(bytes)) return {};
   return jsonObject(new TextDecoder().decode(bytes)) ?? {};
 }
 
-/** A page for people, which GitHub's API never answers with. With 204 there is none, whatever a proxy has added. */
+/** A web page, which GitHub's API never sends. A 204 has no body, even if a proxy adds one. */
 export function isPage({ status, headers }: Answer): boolean {
   return status !== 204 && /^text\/html\b/i.test(headers["content-type"] ?? "");
 }
 
-/** A body that cannot be read: compressed, although that was not asked for. */
+/** A body that cannot be read: compressed, although gh-runner did not ask for that. */
 export function isEncoded({ headers, bytes }: Answer): boolean {
   return bytes.byteLength > 0 && !isIdentity(headers);
 }
 
-/** Whether the body is as it was written: no coding is asked for, and none is undone. */
+/** Whether the body has no content encoding. gh-runner asks for none and decodes none. */
 function isIdentity(headers: IncomingHttpHeaders): boolean {
   return /^(?:identity)?$/i.test(headers["content-encoding"] ?? "");
 }
 
-/** Enough of an error body to recognise it by. */
+/** Enough of an error body to recognise it. */
 const MAX_MESSAGE_CHARACTERS = 300;
 
-/** GitHub's error bodies have less than 1 KB; a page that stands in their place may have megabytes. */
+/** GitHub's error bodies have less than 1 KB. A web page in their place may have megabytes. */
 const MAX_ERROR_BYTES = 64_000;
 
 function errorText(bytes: Uint8Array, brief: Brief): { message: string; documentationUrl: string } {
   const text = new TextDecoder().decode(bytes.subarray(0, MAX_ERROR_BYTES));
   const body = jsonObject(text);
   const details = Array.isArray(body?.errors) ? `: ${JSON.stringify(body.errors)}` : "";
-  // With a bound for the tag: without one a page of nothing but `<title` took 235 ms.
+  // The length of the tag is bounded: without a bound, a page full of `<title` took 235 ms.
   const title = /<title[^>]{0,200}>([^<]+)/i.exec(text)?.[1];
   const message = typeof body?.message === "string" ? body.message + details : (title ?? text);
   const start = oneLine(brief(message, 2 * MAX_MESSAGE_CHARACTERS));
@@ -90,7 +90,7 @@ function factsIn(headers: IncomingHttpHeaders, brief: Brief): readonly string[] 
   const facts: Readonly<Record<string, unknown>> = {
     "request id": headers["x-github-request-id"],
     needs: headers["x-accepted-github-permissions"],
-    // What is asked for at a login page may hold more than should be shown.
+    // The query of a login page's address may contain more than should be shown.
     location: headers.location?.split("?")[0],
   };
   return Object.entries(facts).flatMap(([name, fact]) =>

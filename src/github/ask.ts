@@ -16,7 +16,7 @@ import type { Room } from "./limits/admission.ts";
 import type { Kind } from "./limits/budget.ts";
 import type { Gates } from "./limits/gates.ts";
 
-/** One request: resolves with an answer of an expected status, else throws a `Failure`. */
+/** Sends one request. Resolves with an answer that has an expected status. Otherwise throws a `Failure`. */
 export type Ask = (
   attempted: Attempted,
   route: string,
@@ -26,59 +26,59 @@ export type Ask = (
 ) => Promise<Answer>;
 
 export type AskOptions = {
-  /** Names a reading whose answer may be remembered with its ETag; GitHub is asked in any case. */
+  /** Name under which the answer to a read may be remembered with its ETag. GitHub is still asked every time. */
   readonly rememberAs?: string;
-  /** What is kept of the body of a 200, where that is much less. */
+  /** Reduces the body of a 200 before it is kept, if much less of it is needed. */
   readonly reduce?: (answer: Answer) => Uint8Array;
-  /** False: sent once, whatever becomes of it. */
+  /** False: the request is sent once, and never retried. */
   readonly retry?: false | undefined;
-  /** Of a GraphQL request: errors in its answer that do not fail it. */
+  /** For GraphQL: errors in the answer that do not fail the request. */
   readonly allows?: Allows;
-  /** A write takes no room from other writes: it waits while they need it. */
+  /** A write that waits while other writes need the room. */
   readonly yields?: true;
 };
 
-/** Resolves after so many milliseconds; tests move their own clock. */
+/** Resolves after this many milliseconds. Tests move a clock instead. */
 export type Wait = (milliseconds: number) => Promise<void>;
 
 /** One GitHub, and what all who ask it share. */
 export type GitHubHost = {
   readonly apiUrl: string;
-  /** `owner/name`: whose token a request uses that names no repository. */
+  /** `owner/name`: requests that name no repository use the token for this one. */
   readonly targetRepo: string;
   readonly send: Send;
-  /** For other hosts, such as where GitHub keeps artifacts. */
+  /** For other hosts, such as the one where GitHub keeps artifacts. */
   readonly outside: Fetch;
   readonly gates: Pick<Gates, "of" | "graphql">;
   readonly remembered: RememberedAnswers;
   readonly wait: Wait;
   readonly brief: Brief;
-  /** Epoch milliseconds by GitHub's clock, as far as it is known. */
+  /** Epoch milliseconds by GitHub's clock, where that is known. */
   readonly now: () => number;
-  /** Undefined where no page tells. */
+  /** Undefined if there is no status page. */
   readonly incidents?: OpenIncidents | undefined;
-  /** Delays before the further tries, ms; none for a check of how it is now. */
+  /** Delays before the further tries, ms. None for a check of the present state. */
   readonly retriesMs?: readonly number[] | undefined;
-  /** Gets what each request comes to. */
+  /** Receives the outcome of each request. */
   readonly heard?: ((outcome: GitHubOutcome) => void) | undefined;
 };
 
 /** Who asks: an attempt of a run, a check of the settings, or an App as itself. */
 export type Asker = {
   readonly credentials: Credentials;
-  /** Whose turn it is in the line of writes: the same for all attempts of a run. */
+  /** Its place in the line of writes. It is the same for all attempts of a run. */
   readonly name: string;
-  /** Gets the `x-github-request-id` of every answer: GitHub's support asks for it. */
+  /** Receives the `x-github-request-id` of every answer: GitHub's support asks for it. */
   readonly saw?: (requestId: string) => void;
-  /** Gets what changes something. */
+  /** Receives every request that changes something. */
   readonly wrote?: NoteWrite | undefined;
-  /** Of the attempt; checks and the App have none. */
+  /** The attempt's lease. Checks and the App have none. */
   readonly lease?: Lease | undefined;
 };
 
 export type Asking = ReturnType<typeof asking>;
 
-/** Requests with a token for each, through the gate of its account, tried three times when a fault may pass. */
+/** Requests with the right token, through the gate of its account. A fault that may pass is tried three times. */
 export function asking(host: GitHubHost, asker: Asker) {
   const { wait, retriesMs = QUICK_RETRIES_MS } = host;
   const rooms = keptRooms();
@@ -102,7 +102,7 @@ export function asking(host: GitHubHost, asker: Asker) {
 
   return {
     ask,
-    /** Keeps room for the write that follows what is read now; throws `LimitReached` while there is none. */
+    /** Keeps room for the write that follows these reads. Throws `LimitReached` while there is none. */
     async makeRoom(attempted: Attempted): Promise<void> {
       const { account } = await asker.credentials(attempted);
       if (rooms.has(account)) return;
@@ -110,7 +110,7 @@ export function asking(host: GitHubHost, asker: Asker) {
       if ("notBefore" in room) throw notYet(attempted, room);
       rooms.keep(account, room);
     },
-    /** Looks again after each delay of the quick retries, until there is something. */
+    /** Looks again after each delay of the quick retries, until it finds something. */
     async lookAgain<T>(
       look: () => Promise<T | undefined>,
       isNothing: (error: unknown) => boolean,
@@ -126,7 +126,7 @@ export function asking(host: GitHubHost, asker: Asker) {
       }
       return look();
     },
-    /** Gives back the room that was kept and not used. */
+    /** Gives back room that was kept but not used. */
     release: rooms.release,
   };
 }
@@ -151,7 +151,7 @@ async function askOnce(way: Way, request: Request, expected: readonly number[]):
     if (other && answer.status === 401)
       throw new TransientFailure({ tried: attempted.tried, ...NOT_KNOWN_YET, sent: false });
   }
-  // A 404 page of some other server says nothing about a file.
+  // A 404 page of another server says nothing about a file.
   const isExpected = expected.includes(answer.status) && !hasErrors(answer);
   if (isExpected && !isPage(answer) && !isEncoded(answer)) return answer;
   throw failed(attempted, answer, { apiUrl: way.host.apiUrl, by: credential });
@@ -186,7 +186,7 @@ async function askAs(
         answered = lease?.sent(abort);
       };
       const answer = await send(route, sent, token, beginLeased, kind === "write" ? wrote : undefined);
-      // Before the gate hears it: it may be a limit.
+      // Take GraphQL apart before the gate hears the answer: it may be a limit.
       return isGraphQL ? takenApart(answer, attempted, allows, brief) : answer;
     } finally {
       answered?.();
@@ -217,14 +217,14 @@ const hasErrors = ({ graphql }: Answer) => graphql !== undefined && graphql.erro
 const failed: typeof failureOf = (attempted, answer, context) =>
   hasErrors(answer) ? graphQLFailure(attempted, answer, context) : failureOf(attempted, answer, context);
 
-/** Room for one write per account, kept until it is used or the attempt ends. */
+/** Keeps room for one write per account, until it is used or the attempt ends. */
 function keptRooms() {
   const rooms = new Map<string, Room>();
   let hasEnded = false;
   return {
     has: (account: string) => rooms.has(account),
     keep(account: string, room: Room): void {
-      // Others may have asked at the same time, and the attempt may be over by now.
+      // Other reads may have asked at the same time, or the attempt may have ended.
       if (hasEnded || rooms.has(account)) room.settle(undefined);
       else rooms.set(account, room);
     },
@@ -241,20 +241,21 @@ function keptRooms() {
   };
 }
 
-/** The gate did not let it through: nothing was sent. */
+/** The gate did not accept the request, so nothing was sent. */
 function notYet({ tried }: Attempted, { notBefore, why }: { notBefore: number; why: string }): LimitReached {
   const remedy = `Nothing to do: it continues at ${new Date(notBefore).toISOString()}.`;
   return new LimitReached({ tried, happened: `it has to wait: ${why}`, remedy, sent: false }, notBefore);
 }
 
-/** Another process may have begun it anew: what it sends and what this one would send are the same. */
+/** Another process may have started the run again. It sends the same requests as this process would. */
 const TAKEN_OVER = {
-  happened: "it was not sent: this process had given no sign of life for so long that another may have taken it over",
+  happened:
+    "it was not sent: this process has not renewed its lease for so long that another process may have taken over the run",
   remedy: "Nothing to do: the run continues there.",
 };
 
-/** A token that was issued a moment ago may not be known everywhere at GitHub yet. */
+/** A token that was just issued may not be known everywhere at GitHub yet. */
 const NOT_KNOWN_YET = {
   happened: "GitHub answered 401 to a token that it had just issued",
-  remedy: "Nothing to do if it passes; else see https://www.githubstatus.com.",
+  remedy: "Nothing to do if it passes. Otherwise see https://www.githubstatus.com.",
 };

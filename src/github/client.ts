@@ -24,7 +24,7 @@ import { setComment } from "./reports/comment.ts";
 import { setDeployment } from "./reports/deployment.ts";
 import { setStatus } from "./reports/status.ts";
 
-/** GitHub for one attempt of a run. `release` gives back the room that was kept for writes and not used. */
+/** GitHub for one attempt of a run. `release` gives back room that was kept for writes but not used. */
 export type GitHubOfAttempt = {
   readonly github: GitHubClient;
   readonly actions: ActionsRuns;
@@ -32,7 +32,7 @@ export type GitHubOfAttempt = {
   release(): void;
 };
 
-/** What a workflow may ask of GitHub, as these credentials see it. */
+/** What a workflow can ask of GitHub with these credentials. */
 export function gitHubFor(host: GitHubHost, asker: Asker): GitHubOfAttempt {
   const { release, ...asked } = asking(host, asker);
   const { ask } = asked;
@@ -82,9 +82,9 @@ export function gitHubFor(host: GitHubHost, asker: Asker): GitHubOfAttempt {
 const SUCCESS = Array.from({ length: 100 }, (_, at) => 200 + at);
 
 /**
- * Any request, in the words of GitHub's documentation. Which permission it needs is not known here; GitHub's answer says
- * so when it is missing.
- * @param otherwise whose token is used when neither the parameters nor the options name a repository.
+ * Sends any request, written as in GitHub's documentation. The required permission is not known here. GitHub's answer
+ * names it if it is missing.
+ * @param otherwise the repository for the token if the parameters and the options name none.
  */
 async function request(
   ask: Ask,
@@ -95,11 +95,11 @@ async function request(
 ): Promise<GitHubAnswer<unknown>> {
   const { owner, repo } = parameters;
   const named = typeof owner === "string" && typeof repo === "string" ? `${owner}/${repo}` : undefined;
-  const tried = `asking GitHub for ${filledIn(route, parameters)}`;
+  const tried = `requesting ${filledIn(route, parameters)}`;
   const attempted = { tried, repository: repository ?? named ?? otherwise, permission: "" };
   if (!ROUTE.test(route)) {
     const remedy = 'Write it as the documentation does: "GET /repos/{owner}/{repo}".';
-    throw new PermanentFailure({ tried: attempted.tried, happened: "this is no route", remedy });
+    throw new PermanentFailure({ tried: attempted.tried, happened: "this is not a route", remedy });
   }
   const answer = await ask(attempted, route, cleaned(parameters), [...SUCCESS, ...allow], {
     retry,
@@ -111,7 +111,7 @@ async function request(
 
 const ROUTE = /^(GET|HEAD|POST|PUT|PATCH|DELETE) \/\S*$/;
 
-/** The host, the method and the token are not the workflow's to choose. */
+/** A workflow cannot choose the host, the method or the token. */
 function cleaned({ baseUrl, url, method, ...parameters }: Readonly<Record<string, unknown>>) {
   return { ...parameters, headers: withoutToken(parameters.headers as Record<string, unknown> | undefined) };
 }

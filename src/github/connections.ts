@@ -4,18 +4,19 @@ import type { Renewable } from "../model/renewable.ts";
 import { afterProxy, ProxyError, type ProxySettings, proxyUrlFor } from "./proxy.ts";
 
 type ConnectionLimits = {
-  /** Connections at once, whichever way they take. */
+  /** Connections at once, with or without a proxy. */
   readonly connections: number;
-  /** For the beginning of an answer, and for silence in the middle of it. */
+  /** Timeout for the beginning of an answer, and for a silence in the middle of it. */
   readonly timeoutMs: number;
-  /** For connecting; as `timeoutMs` without it. */
+  /** Timeout for connecting. `timeoutMs` by default. */
   readonly connectMs?: number;
   readonly maxAnswerBytes: number;
 };
 
 /**
- * Keep-alive connections, straight or by a proxy: https through a tunnel (CONNECT), so that the proxy sees the host's
- * name and nothing else. The same limits either way. Node trusts the authorities of NODE_EXTRA_CA_CERTS besides its own.
+ * Keep-alive connections, direct or through a proxy. For https they use a tunnel (CONNECT), so the proxy sees only the
+ * host's name. The limits are the same either way. Node trusts the authorities of NODE_EXTRA_CA_CERTS in addition to
+ * its built-in ones.
  */
 export function openConnections(
   proxyUrl: string | undefined,
@@ -33,12 +34,12 @@ export function openConnections(
     ...options,
     uri: proxyUrl,
     connectTimeout: connectMs,
-    // Its own default waits five minutes for a proxy that takes connections and never answers.
+    // undici's default waits five minutes for a proxy that accepts connections and never answers.
     clientFactory: (origin, given) => new Pool(origin, { ...given, headersTimeout: timeoutMs }),
   });
 }
 
-/** For other hosts than GitHub: a service that thinks before it answers has its time; one that is down is found out sooner. */
+/** For hosts other than GitHub. A slow service has time to answer, and a service that is down is noticed sooner. */
 const OUTSIDE: ConnectionLimits = {
   connections: 10,
   connectMs: 10_000,
@@ -46,14 +47,14 @@ const OUTSIDE: ConnectionLimits = {
   maxAnswerBytes: 50_000_000,
 };
 
-/** Requests to other hosts than GitHub, by the same proxies. */
+/** Requests to hosts other than GitHub, through the same proxies. */
 export function openFetch(proxies: Renewable<ProxySettings>): { readonly fetch: Fetch; close(): Promise<void> } {
   let settings = proxies.now();
   let ways = new Map<string | undefined, Dispatcher>();
   return {
     async fetch(url, options) {
       if (settings !== proxies.now()) {
-        // What is on its way ends there.
+        // Requests in progress end on the old connections.
         for (const each of ways.values()) each.close().catch(() => {});
         settings = proxies.now();
         ways = new Map();
@@ -66,7 +67,7 @@ export function openFetch(proxies: Renewable<ProxySettings>): { readonly fetch: 
       } catch (error) {
         if (proxyUrl === undefined) throw error;
         const failed = afterProxy((error as Error).cause ?? error, proxyUrl, String(url));
-        // The next try uses the proxy of that moment.
+        // The next try uses the current proxy.
         if (failed instanceof ProxyError) await proxies.refresh();
         throw failed instanceof ProxyError ? failed : error;
       }

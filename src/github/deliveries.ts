@@ -7,28 +7,28 @@ import { appFailureOf } from "./auth/app-failures.ts";
 import { type Attempted, failureOf, notUnderstood, whatCame } from "./failures.ts";
 import type { Inspection } from "./open-github.ts";
 
-/** Whose webhook it is: `app`, that of the service's GitHub App; or a repository's (`owner/name`); or an organisation's. */
+/** The owner of a webhook: `app` for the service's GitHub App, a repository (`owner/name`), or an organisation. */
 export type WebhookOwner = string;
 
 /** One time that GitHub has sent an event. */
 export type Delivery = {
-  /** A whole number, perhaps too large for a number of JavaScript. */
+  /** A whole number that may be too large for a JavaScript number. */
   readonly id: string;
-  /** `X-GitHub-Delivery`: the same when GitHub sends the event again, and for each webhook that gets it. */
+  /** `X-GitHub-Delivery`. It is the same when GitHub sends the event again, and for each webhook that receives it. */
   readonly guid: string;
   readonly event: string;
   readonly action: string | undefined;
   /** When it was sent, epoch milliseconds by GitHub's clock. */
   readonly at: number;
   readonly isRedelivery: boolean;
-  /** What it was answered. */
+  /** The status with which it was answered. */
   readonly status: number;
 };
 
 type DeliveriesPage = {
   /** Newest first. */
   readonly deliveries: readonly Delivery[];
-  /** Of the next page; undefined: this is the last one. */
+  /** Cursor of the next page. Undefined on the last page. */
   readonly cursor: string | undefined;
   /** When GitHub answered, epoch milliseconds by its clock. */
   readonly at: number;
@@ -36,39 +36,40 @@ type DeliveriesPage = {
 
 type Payload = Readonly<Record<string, unknown>>;
 
-/** What GitHub has sent to one webhook in the last days. What cannot be read throws a `Failure`. */
+/** The recent deliveries to one webhook. Throws a `Failure` for what it cannot read. */
 export type DeliveryLog = {
   page(cursor?: string): Promise<DeliveriesPage>;
-  /** What a delivery has brought, or why that cannot be had. */
+  /** The payload of a delivery, or why it is not available. */
   payload(delivery: Delivery): Promise<{ readonly payload: Payload } | { readonly lacking: string }>;
 };
 
-/** Which webhook of an owner sends to this service. */
+/** Selects which webhook of an owner sends to this service. */
 export type WantedHook = {
-  /** Where others reach the service; undefined when it does not know. */
+  /** The address at which others reach the service. Undefined if the service does not know it. */
   readonly publicUrl: string | undefined;
-  /** What its URL ends with. */
+  /** The end of the webhook's URL. */
   readonly path: string;
-  /** An operator has named the owner: when one webhook there has that path it is the one, at any host. */
+  /** An operator has named the owner. Then a single webhook with that path is the right one, at any host. */
   readonly isNamed: boolean;
 };
 
 type Asked = Pick<Inspection, "ask" | "askAsApp" | "time"> & {
   readonly apiUrl: string;
-  /** Repositories of the settings: an App's way to the token for an organisation of theirs. */
+  /** Repositories in the settings. Through one of them, an App gets a token for their organisation. */
   readonly repositories: readonly string[];
 };
 
-/** The most: https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api */
+/** GitHub's maximum: https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api */
 const PER_PAGE = 100;
 
-/** Room in an answer for what is around a payload: headers, and what the delivery was answered. */
+/** Room in an answer for what surrounds a payload: headers, and the answer to the delivery. */
 const AROUND_PAYLOAD_BYTES = 50_000;
 
 /**
- * Opens the log of the webhook that sends to this service. Deliveries are kept for 3 days, on an Enterprise Server for 7.
+ * Opens the log of the webhook that sends to this service. GitHub keeps deliveries for 3 days, an Enterprise Server for
+ * 7.
  * @param maxPayloadBytes larger payloads are not read.
- * @throws Failure; `PermanentFailure` when there is no such webhook, or the credentials may not read it.
+ * @throws Failure; `PermanentFailure` if there is no such webhook, or the credentials cannot read it.
  * @see https://docs.github.com/en/webhooks/testing-and-troubleshooting-webhooks/viewing-webhook-deliveries
  */
 export async function openDeliveryLog(
@@ -100,7 +101,7 @@ export async function openDeliveryLog(
         return payloadIn(answer, maxPayloadBytes);
       } catch (error) {
         if (!isFailure(error) || error.kind !== "permanent") throw error;
-        // As long as the others can be read, it is this one that cannot.
+        // If the list can still be read, only this delivery cannot.
         await page();
         return isTooLarge(error) ? TOO_LARGE : { lacking: error.facts.happened };
       }
@@ -111,19 +112,19 @@ export async function openDeliveryLog(
 function payloadIn(answer: Answer, maxBytes: number): Awaited<ReturnType<DeliveryLog["payload"]>> {
   if (answer.bytes.byteLength > maxBytes + AROUND_PAYLOAD_BYTES || hasTooManyValues(answer.bytes)) return TOO_LARGE;
   const { request } = jsonOf(answer) as { request?: { payload?: unknown } };
-  return isObject(request?.payload) ? { payload: request.payload } : { lacking: "GitHub has kept no payload of it" };
+  return isObject(request?.payload) ? { payload: request.payload } : { lacking: "GitHub kept no payload of it" };
 }
 
-const TOO_LARGE = { lacking: "its payload is larger than this service takes" };
+const TOO_LARGE = { lacking: "its payload is larger than gh-runner accepts" };
 
-/** Whose webhook, in words. */
+/** The owner of the webhook, in words. */
 export function nameOf(owner: WebhookOwner): string {
   return owner === "app" ? "the GitHub App's webhook" : `the webhook of ${owner}`;
 }
 
 type AskAbout = (tried: string, route: string, parameters: Readonly<Record<string, unknown>>) => Promise<Answer>;
 
-/** Asks with what may read the webhooks of an owner: the App as itself, or the service's token. */
+/** Asks with credentials that can read the webhooks of an owner: the App as itself, or the service's token. */
 function askingAbout({ ask, askAsApp, apiUrl, time, repositories }: Asked, owner: WebhookOwner): AskAbout {
   const quota = keptQuota(time);
   const attemptedBy = (tried: string): Attempted => {
@@ -145,7 +146,7 @@ function askingAbout({ ask, askAsApp, apiUrl, time, repositories }: Asked, owner
   };
 }
 
-/** GitHub hides webhooks from those who may not read them. */
+/** GitHub hides webhooks from tokens that cannot read them. */
 function rejected(owner: WebhookOwner, attempted: Attempted, answer: Answer, apiUrl: string) {
   if (answer.status !== 404 && !/not accessible/i.test(answer.message)) return failureOf(attempted, answer, { apiUrl });
   const scope = owner.includes("/") ? "repo" : "admin:org_hook";
@@ -159,7 +160,7 @@ function rejected(owner: WebhookOwner, attempted: Attempted, answer: Answer, api
 /** This part of an hour's requests is left for runs. */
 const LEFT_FOR_RUNS = 0.2;
 
-/** Ends the reading before it has used up the requests of the hour. */
+/** Stops reading before it uses up the requests of the hour. */
 function keptQuota({ now, skew }: Asked["time"]) {
   /** Epoch milliseconds by GitHub's clock. */
   let resetsAt = 0;
@@ -169,7 +170,7 @@ function keptQuota({ now, skew }: Asked["time"]) {
       const number = (name: string) => Number(headers[`x-ratelimit-${name}`] ?? Number.NaN);
       const [limit, remaining] = [number("limit"), number("remaining")];
       resetsAt = remaining < limit * LEFT_FOR_RUNS ? number("reset") * 1000 : 0;
-      happened = `${remaining} of ${limit} requests are left, which are kept for runs`;
+      happened = `${remaining} of ${limit} requests are left, and gh-runner keeps them for runs`;
     },
     check(tried: string): void {
       if (!(resetsAt > now())) return;
@@ -204,7 +205,7 @@ async function findHook(ask: AskAbout, owner: WebhookOwner, wanted: WantedHook):
   return { path: `${path}/{hook_id}`, parameters: { ...parameters, hook_id: hook.id } };
 }
 
-/** Those that send to this service. */
+/** The webhooks that send to this service. */
 function which<Hook extends { readonly url: string }>(
   hooks: readonly Hook[],
   { publicUrl, path, isNamed }: WantedHook,
@@ -223,7 +224,7 @@ function none(tried: string, { publicUrl, path }: WantedHook) {
   return new PermanentFailure({
     tried,
     happened: `no webhook there has the URL ${publicUrl ?? "https://…"}${path}`,
-    remedy: "Name whose webhook sends to this service in GITHUB_WEBHOOK_OF.",
+    remedy: "Set GITHUB_WEBHOOK_OF to the owner of the webhook that sends to this service.",
   });
 }
 
@@ -231,11 +232,11 @@ function several(tried: string, { path }: WantedHook) {
   return new PermanentFailure({
     tried,
     happened: `several webhooks there have a URL that ends in ${path}`,
-    remedy: "Set PUBLIC_URL to the address that this service's webhook has.",
+    remedy: "Set PUBLIC_URL to the address in this service's webhook.",
   });
 }
 
-/** Undefined when it is no list of deliveries: none may be taken for read that was not. */
+/** Undefined if it is not a list of deliveries. A delivery that was not read must never count as read. */
 function deliveriesIn({ bytes }: Answer): readonly Delivery[] | undefined {
   if (hasTooManyValues(bytes)) return undefined;
   try {
@@ -247,7 +248,7 @@ function deliveriesIn({ bytes }: Answer): readonly Delivery[] | undefined {
   }
 }
 
-/** Ids have 64 bits, of which a number of JavaScript keeps 53. */
+/** Ids have 64 bits, but a JavaScript number keeps only 53. */
 function exactId(this: unknown, key: string, value: unknown, { source }: { source?: string } = {}): unknown {
   return key === "id" && typeof value === "number" ? source : value;
 }

@@ -7,7 +7,7 @@ import type { Ask, AskOptions } from "./ask.ts";
 type Payload = Parameters<GitHubClient["dispatch"]>[2];
 
 /**
- * Sends a `repository_dispatch` event. Only 204 says that GitHub has accepted it.
+ * Sends a `repository_dispatch` event. Only a 204 means that GitHub has accepted it.
  * @see https://docs.github.com/en/rest/repos/repos#create-a-repository-dispatch-event
  */
 export async function dispatch(
@@ -28,7 +28,7 @@ export async function dispatch(
   );
 }
 
-/** GitHub's own bounds. Of the payload it says less than 64 KB; nobody outside knows how it counts. */
+/** GitHub's bounds. For the payload it states less than 64 KB, but not how it counts. */
 const MAX_EVENT_TYPE_CHARACTERS = 100;
 const MAX_PROPERTIES = 10;
 const MAX_PAYLOAD_BYTES = 60_000;
@@ -42,19 +42,19 @@ function requireBounds(tried: string, eventType: string, payload: Payload): void
   }
   const properties = Object.keys(payload).length;
   if (properties > MAX_PROPERTIES) {
-    const remedy = `GitHub takes ${MAX_PROPERTIES}: put some of them into one object.`;
+    const remedy = `GitHub accepts ${MAX_PROPERTIES}: combine some of them into one object.`;
     throw new PermanentFailure({ tried, happened: `the payload has ${properties} properties`, remedy, sent: false });
   }
   const bytes = Buffer.byteLength(JSON.stringify(payload));
   if (bytes > MAX_PAYLOAD_BYTES) {
-    const remedy = `GitHub takes less than 64 KB: send at most ${MAX_PAYLOAD_BYTES} bytes.`;
+    const remedy = `GitHub accepts less than 64 KB: send at most ${MAX_PAYLOAD_BYTES} bytes.`;
     throw new PermanentFailure({ tried, happened: `the payload has ${bytes} bytes`, remedy, sent: false });
   }
 }
 
 /**
- * Starts a workflow. GitHub answers 200 with the run's link when it knows `return_run_details`, and 204 when it does
- * not look at it. A GitHub that rejects what it does not know is asked again without: Enterprise Server up to 3.20
+ * Starts a workflow. GitHub answers 200 with the run's link if it supports `return_run_details`, and 204 if it ignores
+ * the field. If a GitHub rejects the unknown field, the request is sent again without it: Enterprise Server up to 3.20
  * answers 400 (`"return_run_details" is not a permitted key`) or 422.
  * @see https://docs.github.com/en/rest/actions/workflows#create-a-workflow-dispatch-event
  */
@@ -75,7 +75,7 @@ export async function runWorkflow(
     return { answer: await ask(attempted, route, parameters, [204], options), started: undefined };
   }
   if (answer.status !== 200) return { answer, started: undefined };
-  // It is started even if what GitHub says about its run cannot be read.
+  // The workflow has started, even if this part of the answer cannot be read.
   const { workflow_run_id: id, html_url: htmlUrl } = jsonOf(answer) as Readonly<Record<string, unknown>>;
   return { answer, started: typeof id === "number" && typeof htmlUrl === "string" ? { id, htmlUrl } : undefined };
 }

@@ -6,8 +6,8 @@ import { askedIn, GRAPHQL_ROUTE, heldBack, isQuery } from "./graphql/request.ts"
 import type { GitHubHttp, Send } from "./http.ts";
 
 /**
- * Sends reads alone. Every write is shown instead, and answered as if GitHub had taken it, so that the workflow
- * continues. The token is already there by then: for an App that proves that it can get one.
+ * Sends only reads. Shows every write instead and answers it as if GitHub had accepted it, so that the workflow
+ * continues. The token is requested before that. For an App this proves that it can get one.
  */
 export function dryRunOf(
   { send, requestFor }: Pick<GitHubHttp, "send" | "requestFor">,
@@ -18,7 +18,7 @@ export function dryRunOf(
   const graphQL = requestFor(GRAPHQL_ROUTE, {});
   return async (route, parameters, token, begin, note) => {
     const { method, path, headers, body } = requestFor(route, parameters);
-    // By what goes over the wire: the parameter `data` replaces all others in the body.
+    // Check the final body: the parameter `data` replaces all others in it.
     const asked = method === graphQL.method && path === graphQL.path ? askedIn(body) : undefined;
     const isRead = method === "GET" || method === "HEAD" || (asked !== undefined && isQuery(asked));
     if (isRead) return send(route, parameters, token, begin, note);
@@ -47,12 +47,12 @@ function answerWith(status: number, json: object | undefined): Answer {
   };
 }
 
-/** Enough to name what was not made in the next request; whatever else GitHub would tell of it is undefined. */
+/** Enough to name the unmade thing in the next request. All other fields are undefined. */
 const STAND_IN = { id: 0, number: 0 };
 
 /**
- * The runs of a dry run: what it has not started is there and has succeeded, so that all that follows is shown, too. Runs that
- * are really there are shown as they are.
+ * The Actions runs of a dry run. A run that was not really started looks as if it had succeeded, so that the following
+ * steps are shown too. Real runs are shown unchanged.
  */
 export function dryActions(actions: ActionsRuns): ActionsRuns {
   // GitHub's ids have been longer for years.

@@ -5,18 +5,18 @@ import { type Dispatcher, errors } from "undici";
 import { type Answer, answerOf, type Brief } from "./answer.ts";
 
 /**
- * Called right before a request goes over the wire; what it throws prevents it. `abort` ends the request, which may
- * already be at GitHub.
+ * Called right before a request is sent. If it throws, the request is not sent. `abort` ends a request that may already
+ * be at GitHub.
  */
 export type Begin = (abort: (reason: Error) => void) => Promise<void>;
 
-/** The code of an error: the answer to a read had no length, and ended with the connection. */
+/** Error code: the answer to a read had no length and ended with the connection. */
 export const NO_LENGTH = "NO_LENGTH";
 
 /** @see https://nodejs.org/api/diagnostics_channel.html#http2 */
 const STREAM_CREATED = "http2.client.stream.created";
 
-/** One request and its answer, read to its end. Rejects only when there was no complete answer. */
+/** One request and its complete answer. Rejects only if there was no complete answer. */
 export async function exchange(
   connections: Dispatcher,
   request: Dispatcher.DispatchOptions,
@@ -33,14 +33,20 @@ export async function exchange(
   }
 }
 
-/** Gets the next stream that is opened, if that is in the same turn. To subscribe for each request took 8 us (measured). */
+/**
+ * Receives the next stream that is opened in the same turn of the event loop. Subscribing for each request took 8 us
+ * (measured).
+ */
 let findsStream: ((stream: ClientHttp2Stream) => void) | undefined;
 subscribe(STREAM_CREATED, (message) => {
   findsStream?.((message as { stream: ClientHttp2Stream }).stream);
   findsStream = undefined;
 });
 
-/** undici's handler of one request: the streams, signals and promises of its `request` cost more CPU than the request. */
+/**
+ * undici's handler of one request. The streams, signals and promises of undici's `request` cost more CPU than the
+ * request itself.
+ */
 class AnswerReader implements Dispatcher.DispatchHandler {
   readonly answer: Promise<Answer>;
   readonly #isRead: boolean;
@@ -58,7 +64,7 @@ class AnswerReader implements Dispatcher.DispatchHandler {
     this.#brief = brief;
     this.#settle = Promise.withResolvers();
     this.answer = this.#settle.promise;
-    // Handled here, should the dispatcher throw: it does at some headers.
+    // Handled here because the dispatcher throws for some headers.
     this.answer.catch(() => {});
   }
 
@@ -71,20 +77,20 @@ class AnswerReader implements Dispatcher.DispatchHandler {
   onRequestStart(started: Dispatcher.DispatchController): void {
     this.#controller = started;
     if (this.#isRead) this.#findStream();
-    // It was waiting for a connection all the time: nothing has been sent, and nothing may be any more.
+    // The request waited for a connection until it was aborted. Nothing was sent, and nothing may be sent now.
     if (this.#aborted) started.abort(this.#aborted);
   }
 
   /**
-   * undici keeps the HTTP/2 stream of a request to itself, and takes an answer for whole whose stream the other side has
-   * reset with CANCEL, since Node ends such a stream as if it were (undici 8.12, Node 26). It opens the stream right after
-   * the request has started.
+   * undici does not expose the HTTP/2 stream of a request. If the other side resets the stream with CANCEL, undici
+   * takes the partial answer for a whole one, because Node ends such a stream normally (undici 8.12, Node 26). undici
+   * opens the stream right after the request has started.
    */
   #findStream(): void {
     findsStream = (stream) => {
       this.#stream = stream;
     };
-    // Another way than HTTP/2: there is no stream.
+    // Not HTTP/2: there is no stream.
     queueMicrotask(() => {
       findsStream = undefined;
     });
@@ -93,7 +99,7 @@ class AnswerReader implements Dispatcher.DispatchHandler {
   onResponseStart({ rawHeaders }: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     this.#status = status;
     this.#headers = headers;
-    // HTTP/2, whose headers are no list, marks the end of a body itself.
+    // HTTP/2 marks the end of a body itself, and its headers are not a list.
     if (this.#isRead && Array.isArray(rawHeaders) && isUnbounded(status, headers)) {
       throw Object.assign(new Error("no length"), { code: NO_LENGTH });
     }
@@ -115,8 +121,8 @@ class AnswerReader implements Dispatcher.DispatchHandler {
 }
 
 /**
- * Whether the body ends where the connection does: then it is unknown whether that is all of it. GitHub never sends
- * that; a proxy that talks HTTP/1.0 may. Writes are excepted: they have been carried out.
+ * Whether the body ends with the connection. Then it is unknown whether it is complete. GitHub never sends this, but a
+ * proxy with HTTP/1.0 may. Writes are excepted: GitHub has carried them out.
  * @see https://www.rfc-editor.org/rfc/rfc9112#section-6.3
  */
 function isUnbounded(status: number, headers: IncomingHttpHeaders): boolean {

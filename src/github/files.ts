@@ -6,11 +6,11 @@ import type { Ask, Asking } from "./ask.ts";
 import type { Attempted } from "./failures.ts";
 
 /**
- * The first of these files that exists. All are asked at once and the earliest wins; a later one counts only when every
- * earlier one is known to be absent, so that a fault never lets another file's content through.
+ * The first of these files that exists. All are requested at once, and the earliest wins. A later file counts only if
+ * every earlier one is known to be absent. So a fault never leads to another file's content.
  *
- * GitHub answers 404 for a missing file and for a repository that the token cannot see. When every file is missing, the
- * repository itself is asked for to tell the two apart.
+ * GitHub answers 404 for a missing file and for a repository that the token cannot see. If every file is missing, a
+ * request for the repository itself tells the two apart.
  */
 export async function firstFile(
   { ask, makeRoom, lookAgain }: Pick<Asking, "ask" | "makeRoom" | "lookAgain">,
@@ -36,7 +36,7 @@ async function firstOf(
   ref: string | undefined,
 ): Promise<{ path: string; text: string } | undefined> {
   const lookups = paths.map((path) => ({ path, text: readFile(ask, repository, path, ref) }));
-  // A later look-up may fail after an earlier one has already decided: its failure then matters to nobody.
+  // A later lookup may fail after an earlier one has decided. Ignore that failure.
   for (const { text } of lookups) text.catch(() => {});
 
   for (const { path, text } of lookups) {
@@ -46,7 +46,10 @@ async function firstOf(
   return undefined;
 }
 
-/** The file's text, undefined when GitHub says 404. Read through the API: raw.githubusercontent.com caches for 300 s. */
+/**
+ * The file's text. Undefined if GitHub answers 404. It is read through the API: raw.githubusercontent.com caches for
+ * 300 s.
+ */
 async function readFile(
   ask: Ask,
   repository: string,
@@ -63,7 +66,7 @@ async function readFile(
       ...(ref ? { ref } : {}),
       headers: { accept: "application/vnd.github.raw+json" },
     },
-    // A ref that does not exist is a 404 with another message, or a 422.
+    // A ref that does not exist gives a 404 with another message, or a 422.
     ref ? [200, 404, 422] : [200, 404],
     { rememberAs: JSON.stringify([repository, path, ref]) },
   );
@@ -71,7 +74,7 @@ async function readFile(
     throw missingRef(attempted, answer, ref ?? "");
   }
   if (answer.status === 404) return undefined;
-  // A file comes with a media type of GitHub's own; a directory's listing is plain JSON.
+  // A file has a media type of GitHub's. A directory's listing is plain JSON.
   if (/^application\/json\b/i.test(answer.headers["content-type"] ?? "")) {
     throw new PermanentFailure({
       tried: attempted.tried,
@@ -83,7 +86,9 @@ async function readFile(
   return textOf(answer.bytes, attempted);
 }
 
-/** The text of a file: UTF-8, or UTF-16 when its byte order mark says so. What is wrong in it is not replaced. */
+/**
+ * The text of a file in UTF-8, or in UTF-16 with a byte order mark. Invalid bytes are an error and are never replaced.
+ */
 export function textOf(bytes: Uint8Array, { tried }: Attempted): string {
   const [first, second] = bytes;
   const encoding =
@@ -101,23 +106,23 @@ export function textOf(bytes: Uint8Array, { tried }: Attempted): string {
 }
 
 /**
- * Whether a repository has a commit of this name: its hash, whole or abbreviated, or a tag. A branch is not one: GitHub
- * resolves it as well, but it names another commit tomorrow.
+ * Whether a repository has a commit of this name: a hash, whole or abbreviated, or a tag. A branch does not count:
+ * GitHub resolves it too, but tomorrow it names another commit.
  */
 export async function hasCommit(ask: Ask, repository: string, name: string): Promise<boolean> {
-  // Nothing that git could call a commit; as segments of a path the dots would name something else.
+  // No such name can be a commit in git. In a path, the dots would also name something else.
   if (/(^|\/)\.{1,2}(\/|$)|\p{Cc}/u.test(name) || name.length > MAX_REF_CHARACTERS || !name.isWellFormed())
     return false;
   const hash = MAYBE_HASH.test(name) ? await hashOf(ask, repository, name) : undefined;
   return hash?.startsWith(name.toLowerCase()) || (await hashOf(ask, repository, `tags/${name}`)) !== undefined;
 }
 
-/** Git abbreviates a hash to 4 digits at least. */
+/** Git abbreviates a hash to 4 digits or more. */
 const MAYBE_HASH = /^[0-9a-f]{4,64}$/i;
 
 /**
- * The hash of the commit that GitHub finds. Asks for it alone, since the whole commit brings its changes with it. GitHub
- * says 422 when there is none, and 409 when there is no commit at all.
+ * The hash of the commit that GitHub finds. Requests only the hash, because the whole commit includes its changes.
+ * GitHub answers 422 if there is no such commit, and 409 if the repository has no commits.
  * @param ref a hash, or `tags/NAME`.
  * @see https://docs.github.com/en/rest/commits/commits#get-a-commit
  */
@@ -130,11 +135,11 @@ async function hashOf(ask: Ask, repository: string, ref: string): Promise<string
   );
   if (answer.status === 404) await requireVisible(ask, repository);
   if (answer.status !== 200) return undefined;
-  // Whatever else answers 200 below this path, it is not a hash.
+  // Any other 200 below this path is not a hash.
   return /^[0-9a-f]{40,64}$/.exec(new TextDecoder().decode(answer.bytes).trim())?.[0];
 }
 
-/** The most that is taken for a ref in a request, too. */
+/** Also the maximum for a ref in a request. */
 const MAX_REF_CHARACTERS = 255;
 
 function missingRef(attempted: Attempted, { status, message, headers }: Answer, ref: string): PermanentFailure {

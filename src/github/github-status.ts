@@ -2,7 +2,10 @@ import type { Fetch } from "../model/network.ts";
 import type { Brief } from "./answer.ts";
 import { jsonOf } from "./answer.ts";
 
-/** The names of GitHub's open incidents that can keep runs from starting; empty when there is none, or it is not known. */
+/**
+ * The names of GitHub's open incidents that can keep runs from starting. Empty if there are none, or if it is not
+ * known.
+ */
 export type OpenIncidents = () => Promise<readonly string[]>;
 
 /** @see https://www.githubstatus.com/api */
@@ -15,12 +18,12 @@ const MAX_BYTES = 500_000;
 
 const MAX_NAME = 200;
 
-/** What an incident of another part says nothing about. */
+/** Incidents of other parts do not matter here. */
 const PARTS = /^(?:Actions|API Requests|Webhooks)$/i;
 
 /**
- * Asks GitHub's status page. It is about github.com alone.
- * @param url undefined: that of github.com, for github.com.
+ * Asks GitHub's status page, which covers only github.com.
+ * @param url by default the status page of github.com, for github.com.
  */
 export function openIncidents(
   {
@@ -46,7 +49,7 @@ export function openIncidents(
       }
       return namesIn(jsonOf({ bytes: Buffer.concat(chunks) }), brief);
     } catch {
-      // It is one clue of several.
+      // The status page is only one clue of several.
       return [];
     }
   };

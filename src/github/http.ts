@@ -13,8 +13,8 @@ import { movedRepositories, redirectPath } from "./redirects.ts";
 type Parameters = Readonly<Record<string, unknown>>;
 
 /**
- * @param begin called before each request that goes over the wire, redirects included.
- * @param note gets what is sent, once.
+ * @param begin called before each request that is sent, also after a redirect.
+ * @param note receives what is sent, once.
  */
 export type Send = (
   route: string,
@@ -24,7 +24,7 @@ export type Send = (
   note?: NoteWrite,
 ) => Promise<Answer>;
 
-/** A request as it goes over the wire. */
+/** A request in its final form. */
 type WireRequest = {
   readonly method: Dispatcher.HttpMethod;
   /** Percent-encoded, with the query. */
@@ -36,18 +36,18 @@ type WireRequest = {
 
 export type GitHubHttp = {
   readonly send: Send;
-  /** What `send` would send. */
+  /** The request that `send` would send. */
   readonly requestFor: (route: string, parameters: Parameters) => WireRequest;
   close(): Promise<void>;
 };
 
-/** GitHub ends a request after 10 s; giving up earlier would abandon dispatches that it may still carry out. */
+/** GitHub ends a request after 10 s. A shorter timeout would abandon dispatches that GitHub may still carry out. */
 const GITHUB_TIMEOUT_MS = 15_000;
 
-/** DESIGN: a burst never opens more; GitHub allows 100 requests at once. */
+/** The maximum for any burst. GitHub allows 100 requests at once. */
 const MAX_CONNECTIONS = 50;
 
-/** A values file is a few KB; this bounds what a mistake can cost in memory and parsing time. */
+/** A values file is a few KB. This limits the memory and parsing time that a mistake can cost. */
 const MAX_ANSWER_BYTES = 5_000_000;
 
 const MAX_REDIRECTS = 3;
@@ -56,10 +56,10 @@ const MAX_REDIRECTS = 3;
 const API_VERSION = "2022-11-28";
 
 /**
- * Sends requests to one GitHub over keep-alive connections, written in the route templates of GitHub's documentation.
- * `send` rejects only when there was no complete answer; any status resolves. A redirect (301 on reads, 307 and 308) is
- * followed with method and body kept, to the same origin only: the default of fetch turns a redirected POST into a GET
- * that answers 200, and the event is lost.
+ * Sends requests to one GitHub over keep-alive connections, written as the route templates of GitHub's documentation.
+ * `send` rejects only if there was no complete answer. Any status resolves. It follows a redirect (301 for reads, 307
+ * and 308) with the same method and body, and only to the same origin. By default, fetch would turn a redirected POST
+ * into a GET that answers 200, and the event would be lost.
  */
 export function openGitHubHttp({
   apiUrl,
@@ -71,7 +71,7 @@ export function openGitHubHttp({
   apiUrl: string;
   userAgent: string;
   brief: Brief;
-  /** No proxy without it. */
+  /** Without it, no proxy is used. */
   proxies?: Renewable<ProxySettings>;
   timeoutMs?: number | undefined;
 }): GitHubHttp {
@@ -91,7 +91,7 @@ export function openGitHubHttp({
     return { method, path: url.slice(origin.length), headers: headers as WireRequest["headers"], body: text };
   };
 
-  // The time-out of a request begins when it is sent, not while it waits for a connection.
+  // The timeout of a request starts when it is sent, not while it waits for a connection.
   const inTurn = inTurns(MAX_CONNECTIONS);
   const limits = { connections: MAX_CONNECTIONS, timeoutMs, maxAnswerBytes: MAX_ANSWER_BYTES };
   let way = wayBy(proxies.now());
@@ -106,7 +106,7 @@ export function openGitHubHttp({
     if (proxyUrlFor(apiUrl, settings) === before.proxyUrl) way = { ...before, settings };
     else {
       way = wayBy(settings);
-      // What is on its way ends there.
+      // Requests in progress end on the old connections.
       before.connections.close().catch(() => {});
     }
     return way;
@@ -137,7 +137,7 @@ export function openGitHubHttp({
         });
         const answer = await sent.catch(async (error) => {
           const failed = proxyUrl === undefined ? error : afterProxy(error, proxyUrl, apiUrl, "GitHub");
-          // The next try uses what there is by then.
+          // The next try uses the current proxy.
           if (failed instanceof ProxyError) await proxies.refresh();
           throw failed;
         });
@@ -156,7 +156,7 @@ export function openGitHubHttp({
 
 const NO_PROXY: ProxySettings = { httpProxy: undefined, httpsProxy: undefined, noProxy: undefined };
 
-/** At most so many at once; the others wait in the order in which they came. */
+/** Runs up to `places` pieces of work at once. The others wait in order of arrival. */
 function inTurns(places: number): <T>(work: () => Promise<T>) => Promise<T> {
   const waiting: (() => void)[] = [];
   let free = places;

@@ -39,33 +39,36 @@ export type GitHubSettings = ProxySettings & {
 };
 
 type Options = Pick<GitHubHost, "targetRepo" | "wait" | "retriesMs"> & {
-  /** Where GitHub is, its limits and which App it is stay; tokens, keys and proxies may be replaced. */
+  /** The address, the limits and the App never change. Tokens, keys and proxies may be replaced. */
   readonly settings: Renewable<GitHubSettings>;
   readonly userAgent: string;
-  /** Hides a token from all that is logged, until the returned function is called. */
+  /** Hides a token from all logs, until the returned function is called. */
   readonly hide: (secret: string) => () => void;
   readonly brief: Brief;
   readonly limitLog: LimitLog;
   readonly clock: Clock;
   readonly observe: Pick<Observer, "request">;
-  /** Gets what each request comes to. */
+  /** Receives the outcome of each request. */
   readonly heard?: (outcome: GitHubOutcome) => void;
-  /** GitHub asks an account for silence, until when (epoch milliseconds), and in which words. */
+  /** Called when GitHub asks an account to pause, with the end (epoch milliseconds) and GitHub's words. */
   readonly onPause: (pause: { account: string; until: number; status: number; message: string }) => void;
-  /** Once a day in the last week of the service's token: when it ends (epoch milliseconds). */
+  /** Called once a day in the last week of the service's token, with its end (epoch milliseconds). */
   readonly onExpiry?: (account: string, expiresAt: number) => void;
-  /** Why the limits that replicas share cannot be asked, once per account; undefined when they can be again. */
+  /**
+   * Called once per account with the reason when the limits shared by replicas are unavailable, and with undefined when
+   * they are available again.
+   */
   readonly onTrouble?: (account: string, trouble: unknown) => void;
-  /** Where GitHub's open incidents are read; without it at its status page, for github.com alone. */
+  /** Where GitHub's open incidents are read. By default its status page, for github.com only. */
   readonly incidentsUrl?: string | undefined;
   readonly timeoutMs?: number | undefined;
   readonly patienceMs?: number | undefined;
 };
 
-/** As whom GitHub is asked: with a token, or as an App; with the service's credentials without either. */
+/** The identity for requests: a token, an App, or the service's credentials if both are missing. */
 export type AskedAs = {
   readonly token?: string | undefined;
-  /** The variable of the token, where it is one of the service. */
+  /** The token's variable, if it is one of the service. */
   readonly variable?: string | undefined;
   readonly app?: AppKey | undefined;
   /** What the tokens of an App may do. */
@@ -73,9 +76,9 @@ export type AskedAs = {
 };
 
 type Attempt = Omit<Asker, "credentials"> & {
-  /** As it is now. */
+  /** The current identity. */
   readonly as?: () => AskedAs;
-  /** The identity of the workflow, where it is one. */
+  /** The identity of the workflow, if it uses one. */
   readonly identity?: string | undefined;
   /** Makes it a dry run: reads are sent, and each write is shown instead. */
   readonly dryRun?: ((write: UnsentWrite) => void) | undefined;
@@ -100,14 +103,14 @@ export async function openGitHub(options: Options) {
     clock,
     log: options.limitLog,
     onPause: (account, until, { status, message }) => options.onPause({ account, until, status, message }),
-    // What callers bring is theirs to renew, and an App's tokens are renewed every hour.
+    // Callers renew their tokens, and an App's tokens are renewed every hour.
     onExpiryOf: (account) => (onExpiry && isVariable(account) ? remindersOf(account).ends : undefined),
     onTrouble: options.onTrouble,
     patienceMs,
   });
   const http = openGitHubHttp({ apiUrl, userAgent: options.userAgent, proxies: settings, brief, timeoutMs });
   const outside = openFetch(settings);
-  /** How much GitHub's clock is ahead of this machine's, ms, once an answer has told. */
+  /** How far GitHub's clock is ahead of this machine's, ms. Undefined before the first answer. */
   let skew: number | undefined;
   const time = { now: () => clock.now() + (skew ?? 0), skew: () => skew };
   const send: typeof http.send = async (...request) => {
@@ -141,7 +144,7 @@ export async function openGitHub(options: Options) {
   const isOfService = ({ token }: AskedAs) => token === undefined || token === current().serviceToken;
 
   const credentialsOf = (as: () => AskedAs): Credentials => renewed(() => credentialsNow(as), refresh);
-  /** For those who ask for as long as the process runs. */
+  /** Credentials for requests during the whole life of the process. */
   const always =
     (as: AskedAs): Credentials =>
     (need) =>
@@ -177,13 +180,13 @@ export async function openGitHub(options: Options) {
       const client = gitHubFor(through, { ...asker, credentials: credentialsOf(as) });
       return dryRun ? { ...client, actions: dryActions(client.actions) } : client;
     },
-    /** The runs of a repository, with the service's credentials, for no run in particular. */
+    /** The runs of a repository, with the service's credentials, not for any particular run. */
     runsOf: runLists(asking(host, { credentials: service, name: "watch" }).ask, { remember: true }),
     inspection: inspectionAs({}),
     inspectionAs,
     /**
-     * Finds out whether GitHub works, by what costs nothing of its quota. False also when nothing could be asked, such as
-     * before a limit.
+     * Finds out whether GitHub works, with a request that costs no quota. Also false if nothing could be sent, for
+     * example before a limit ends.
      * @see https://docs.github.com/en/rest/rate-limit/rate-limit
      */
     async probe(): Promise<boolean> {
@@ -195,16 +198,16 @@ export async function openGitHub(options: Options) {
       const { ask } = asking({ ...host, heard }, { credentials: service, name: PROBE });
       const attempted = { tried: "finding out whether GitHub works", repository: options.targetRepo, permission: "" };
       await ask(attempted, "GET /rate_limit", {}, [200], { retry: false }).catch((error: unknown) => {
-        // An App needs a token first, and what it asks for that is its own.
+        // An App needs a token first, and that request belongs to the App.
         const isFault = outcome === undefined && isFailure(error) && error.kind === "transient";
         if (isFault) heard({ asker: PROBE, isRun: false, kind: "read", fault: error.facts.happened });
       });
       return outcome !== undefined && outcome.fault === undefined;
     },
     gates,
-    /** Undefined where GitHub has no status page. */
+    /** Undefined if this GitHub has no status page. */
     incidents,
-    /** One line that says which limits are in force. */
+    /** One line that says which limits are in effect. */
     aboutLimits: about,
     async close(): Promise<void> {
       gates.close();

@@ -1,7 +1,7 @@
-/** A workflow may make its routes of names: more than these are not remembered. */
+/** A workflow may build routes with names in them. Routes beyond this number are not remembered. */
 const MAX_ROUTES = 500;
 
-/** What is made of a route template, made once: there are few of them, and each is used again and again. */
+/** Computes a value for each route template once. There are few templates, and each is used often. */
 export function perRoute<T>(make: (route: string) => T): (route: string) => T {
   const known = new Map<string, T>();
   return (route) => {

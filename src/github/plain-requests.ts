@@ -14,12 +14,13 @@ type Parameters = Readonly<Record<string, unknown>>;
 /** Each segment is a word or the name of a parameter. */
 const PLAIN = /^(GET|HEAD|DELETE|POST|PUT|PATCH) (?=\/)((?:\/[\w.-]+|\/\{\w+\})+)$/;
 
-/** Parameters that mean more than their value. */
+/** Parameters with a special meaning. */
 const SPECIAL = ["baseUrl", "data", "mediaType", "method", "q", "request", "url"];
 
 /**
- * What @octokit/endpoint makes of a plain route, with a tenth of its CPU: three requests took 25 us, and a tenth of a
- * dispatch's garbage (measured). Undefined where only that knows: other templates, and values that are no text or number.
+ * The same result as @octokit/endpoint for a plain route, with a tenth of its CPU. There, three requests took 25 us and
+ * a tenth of a dispatch's garbage (measured). Undefined if only @octokit/endpoint can do it: other templates, and
+ * values that are not text or a number.
  */
 export function plainRequest(
   route: string,
@@ -57,7 +58,7 @@ export function plainRequest(
   return { method, url, headers, body: body ?? (isWithoutBody ? undefined : "") };
 }
 
-/** The texts of a plain route stand around its names: one more of them. */
+/** The texts of a plain route stand around its names, so there is one more text than names. */
 const plainRoute = perRoute((route) => {
   const [, method, template] = PLAIN.exec(route) ?? [];
   if (method === undefined || template === undefined) return false;
@@ -74,7 +75,7 @@ function addHeaders(headers: Record<string, string>, given: Readonly<Record<stri
   for (const name of Object.keys(given)) if (given[name] !== undefined) headers[name.toLowerCase()] = given[name];
 }
 
-/** As a name: a slash in it begins no new segment. */
+/** Encoded as a name: a slash in it does not start a new segment. */
 function encoded(text: string): string {
   return encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 }

@@ -1,6 +1,6 @@
 import { BlockList, isIP, isIPv6 } from "node:net";
 
-/** The settings that decide on a proxy. Proxy URLs may hold credentials. */
+/** The settings that select a proxy. Proxy URLs may contain credentials. */
 export type ProxySettings = {
   /** For addresses that begin with `http:`. */
   readonly httpProxy: string | undefined;
@@ -10,15 +10,16 @@ export type ProxySettings = {
   readonly noProxy: string | undefined;
 };
 
-/** The proxy by which an address is reached, as it may be shown: without credentials. Undefined: none. */
+/** The proxy for an address, without credentials, so that it can be shown. Undefined: none. */
 export function proxyFor(url: string, settings: ProxySettings): string | undefined {
   const proxy = proxyUrlFor(url, settings);
   return proxy === undefined ? undefined : new URL(proxy).origin;
 }
 
 /**
- * The same with credentials, to connect to it. Decided here, by the rules of curl and Go: undici's EnvHttpProxyAgent
- * reads the environment by itself, takes HTTP_PROXY for https too, knows no ranges of addresses, and cannot be asked.
+ * The same with credentials, to connect to it. It follows the rules of curl and Go. undici's EnvHttpProxyAgent does
+ * not: it reads the environment itself, uses HTTP_PROXY for https too, does not support ranges of addresses, and offers
+ * no way to ask for its choice.
  */
 export function proxyUrlFor(url: string, { httpProxy, httpsProxy, noProxy = "" }: ProxySettings): string | undefined {
   const { protocol, hostname, port } = new URL(url);
@@ -30,7 +31,7 @@ export function proxyUrlFor(url: string, { httpProxy, httpsProxy, noProxy = "" }
   return isExempt ? undefined : proxy;
 }
 
-/** A request that a proxy did not let through. The host that it was for has not seen it. */
+/** A proxy stopped the request. The target host has not seen it. */
 export class ProxyError extends Error {
   override readonly name = "ProxyError";
   readonly code = "PROXY";
@@ -41,22 +42,22 @@ export class ProxyError extends Error {
   }
 }
 
-/** An error of a request that went by a proxy: a `ProxyError` when it was the proxy that failed, else the same error. */
+/** The error of a request through a proxy. It becomes a `ProxyError` if the proxy failed. Otherwise it is unchanged. */
 export function afterProxy(error: unknown, proxyUrl: string, url: string, to = new URL(url).host): unknown {
   const setting = new URL(url).protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY";
   const { origin, username } = new URL(proxyUrl);
   const proxy = `the proxy ${origin}`;
   const { code = "", message = "" } = (error ?? {}) as NodeJS.ErrnoException;
 
-  const status = REFUSED.exec(message)?.[1];
+  const status = REJECTED.exec(message)?.[1];
   if (status === "407") {
     return username
-      ? new ProxyError(`${proxy} refused the credentials (407)`, `Check user and password in ${setting}.`, error)
+      ? new ProxyError(`${proxy} rejected the credentials (407)`, `Check user and password in ${setting}.`, error)
       : new ProxyError(`${proxy} asks for credentials (407)`, `Put them into ${setting} ${AS}`, error);
   }
   if (status) {
-    const remedy = `Have the proxy allow ${to}'s host and port, or name the host in NO_PROXY.`;
-    return new ProxyError(`${proxy} refused to connect to ${to} (${status})`, remedy, error);
+    const remedy = `Allow ${to}'s host and port in the proxy, or name the host in NO_PROXY.`;
+    return new ProxyError(`${proxy} rejected the connection to ${to} (${status})`, remedy, error);
   }
   if (code === "UND_ERR_PRX_TLS") {
     const remedy = `Check the host in ${setting}: it must be one that the certificate names.`;
@@ -66,17 +67,17 @@ export function afterProxy(error: unknown, proxyUrl: string, url: string, to = n
   return new ProxyError(`${proxy} cannot be reached (${code})`, `Check ${setting}, and that the proxy is up.`, error);
 }
 
-/** How undici says that a proxy answered something else than 200: at a tunnel, and without one. */
-const REFUSED = /^Proxy (?:response|Authentication Required) \((\d+)\)/;
+/** How undici reports that a proxy did not answer 200, with a tunnel and without one. */
+const REJECTED = /^Proxy (?:response|Authentication Required) \((\d+)\)/;
 
-/** With a proxy nobody else is connected to, so that these are about the proxy. */
+/** With a proxy, these errors can only be about the proxy: there is no other connection. */
 const UNREACHABLE = ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_PRX_CONN"];
 
 const AS = "as http://USER:PASSWORD@HOST:PORT, with special characters percent-encoded.";
 
 /**
- * Whether an entry of NO_PROXY covers a host: `*`, a name with all names below it, `.name` or `*.name` for those below
- * it alone, an address, or a range of addresses (10.0.0.0/8). With `:port` it is for that port only.
+ * Whether an entry of NO_PROXY covers a host. An entry is `*`, a name with all names below it, `.name` or `*.name` for
+ * only the names below it, an address, or a range of addresses (10.0.0.0/8). With `:port` it applies to that port only.
  */
 function covers(entry: string, { name, port }: { name: string; port: string }): boolean {
   const [, range, bits] = /^([\da-f.:]+)\/(\d+)$/.exec(entry) ?? [];
@@ -98,7 +99,7 @@ function isWithin(address: string, range: string, bits: number): boolean {
   return list.check(address, kind);
 }
 
-/** Without the brackets of IPv6 and the dot that ends a name in full. */
+/** Without the brackets of IPv6, and without the final dot of a full name. */
 function bare(hostname: string): string {
   return hostname.replace(/^\[(.*)\]$/, "$1").replace(/(.)\.$/, "$1");
 }

@@ -5,13 +5,13 @@ import { isCloud } from "./limits/limits.ts";
 
 type Asked = {
   readonly apiUrl: string;
-  /** What it was asked with. */
+  /** The credential of the request. */
   readonly by?: Pick<Credential, "variable" | "permissions"> | undefined;
 };
 
 /**
- * What a person can do about an answer that trying again does not change. Each sentence stands in
- * docs/troubleshooting.md; a test holds the two together and names where GitHub's words come from.
+ * What a person can do about an answer that a retry does not change. Each sentence is also in docs/troubleshooting.md.
+ * A test keeps the two equal and names the sources of GitHub's words.
  */
 export function remedyFor(need: Need, answer: Answer, { apiUrl, by = {} }: Asked): string {
   const { status, headers, message } = answer;
@@ -23,20 +23,20 @@ export function remedyFor(need: Need, answer: Answer, { apiUrl, by = {} }: Asked
     if (url) return `GitHub Enterprise Server has its API below /api/v3: set GITHUB_API_URL to ${url}.`;
   }
   if (status === 407) {
-    return "A proxy in between asks for credentials: give them in HTTPS_PROXY, as http://USER:PASSWORD@HOST:PORT.";
+    return "A proxy in between asks for credentials: set HTTPS_PROXY to http://USER:PASSWORD@HOST:PORT.";
   }
   if (isEncoded(answer)) {
     const coding = String(headers["content-encoding"]);
-    return `The answer is compressed${coding.length <= 40 ? ` (${coding})` : ""}, which was not asked for: have the proxy in between leave answers as they are.`;
+    return `The answer is compressed${coding.length <= 40 ? ` (${coding})` : ""}, although gh-runner did not ask for that: configure the proxy in between to pass answers unchanged.`;
   }
   if (isPage(answer)) {
-    return "That is a page for people, which GitHub's API never sends: check GITHUB_API_URL and any proxy in between.";
+    return "The answer is a web page, which GitHub's API never sends: check GITHUB_API_URL and any proxy in between.";
   }
   if (/actions (?:has been |have been |is |are )?disabled/i.test(message)) {
     return `GitHub Actions is disabled for ${repository}: enable it in the repository's settings, under Actions.`;
   }
   if (status === 451 || /access blocked/i.test(message)) {
-    return `GitHub itself has blocked ${repository}: ask https://support.github.com, or name another repository.`;
+    return `GitHub itself has blocked ${repository}: contact https://support.github.com, or name another repository.`;
   }
   switch (status) {
     case 401:
@@ -47,9 +47,9 @@ export function remedyFor(need: Need, answer: Answer, { apiUrl, by = {} }: Asked
     case 404: {
       const remedy = notDeclared(answer, by);
       if (remedy !== undefined) return remedy;
-      // A request of a workflow: it may as well be an issue or a user that is not there.
+      // A workflow's request. The missing thing may also be an issue or a user.
       if (permission === undefined) {
-        return "What it asks for does not exist, or the token cannot see it: check each name in the request, and the token's permissions.";
+        return "The request names something that does not exist or that the token cannot see: check each name in the request, and the token's permissions.";
       }
       return (
         `${repository} does not exist or the token cannot see it: check the name, and give the token ` +
@@ -57,11 +57,11 @@ export function remedyFor(need: Need, answer: Answer, { apiUrl, by = {} }: Asked
       );
     }
     case 409:
-      return `${permission === undefined ? "What it asks for" : repository} is in a state that does not allow this, such as empty or changed meanwhile: see what GitHub says, then re-run.`;
+      return `${permission === undefined ? "The target of the request" : repository} does not allow this in its present state, for example because it is empty or has just changed: read GitHub's message, then re-run.`;
     case 413:
       return TOO_LARGE;
     case 423:
-      return `${permission === undefined ? "What it asks for" : repository} is locked: unlock it, or wait until GitHub has, then re-run.`;
+      return `${permission === undefined ? "The target of the request" : repository} is locked: unlock it or wait until GitHub unlocks it, then re-run.`;
     case 422:
       if (/too large/i.test(message)) return TOO_LARGE;
       if (/no commit found/i.test(message))
@@ -72,17 +72,17 @@ export function remedyFor(need: Need, answer: Answer, { apiUrl, by = {} }: Asked
       return INVALID;
   }
   if (headers.location !== undefined) {
-    return `Redirects are followed only within the same host: check GITHUB_API_URL and the name ${repository}.`;
+    return `gh-runner follows redirects only within the same host: check GITHUB_API_URL and the name ${repository}.`;
   }
-  return "This is not how GitHub answers: check GITHUB_API_URL and any proxy in between.";
+  return "GitHub does not answer like this: check GITHUB_API_URL and any proxy in between.";
 }
 
-const TOO_LARGE = "The event is larger than GitHub takes (64 KB): send less in it.";
-const INVALID = "GitHub found the request invalid: check what it is made of.";
+const TOO_LARGE = "The event is larger than GitHub accepts (64 KB): make it smaller.";
+const INVALID = "GitHub found the request invalid: check its parameters.";
 
 /**
- * That the workflow does not let its tokens do this, by what GitHub says that the route takes: `issues=write; pull_requests=write`,
- * of which one is enough.
+ * The workflow does not allow its tokens to do this. GitHub's answer lists what the route accepts, such as
+ * `issues=write; pull_requests=write`, of which one is enough.
  * @see https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api#resource-not-accessible
  */
 function notDeclared({ headers }: Answer, { permissions }: NonNullable<Asked["by"]>): string | undefined {
@@ -94,10 +94,10 @@ function notDeclared({ headers }: Answer, { permissions }: NonNullable<Asked["by
   });
   if (ways.includes("")) return undefined;
   const either = ways.join(" or ");
-  return `The workflow's \`permissions\` do not have ${either}: add ${ways.length === 1 ? "it" : "one of these"} to them.`;
+  return `The workflow's \`permissions\` lack ${either}: add ${ways.length === 1 ? "it" : "one of these"}.`;
 }
 
-/** GitHub says 403 for a dozen reasons, and which one only in words. */
+/** GitHub answers 403 for a dozen reasons. Only its words tell which one. */
 function remedyForForbidden(need: Need, { headers, message }: Answer, by: NonNullable<Asked["by"]>): string {
   const { repository } = need;
   const permission = wanted(need) ?? "that this request needs";
@@ -106,10 +106,10 @@ function remedyForForbidden(need: Need, { headers, message }: Answer, by: NonNul
     return `Authorize the token for the organisation's single sign-on: ${ssoUrl(headers)}.`;
   }
   if (/locked for migration|being migrated/i.test(message)) {
-    return `${repository} is being migrated: re-run when that has ended, with its new name if it has one.`;
+    return `${repository} is being migrated: wait until the migration ends, then re-run, with the new name if it has one.`;
   }
   if (/archived/i.test(message)) {
-    return `${repository} is archived and takes no events: unarchive it, or name another repository.`;
+    return `${repository} is archived and accepts no events: unarchive it, or name another repository.`;
   }
   if (/installation has been suspended/i.test(message)) {
     return `An owner of ${owner} has suspended the App: unsuspend it in the settings, under GitHub Apps.`;
@@ -121,23 +121,24 @@ function remedyForForbidden(need: Need, { headers, message }: Answer, by: NonNul
     return `Add the address from which this service reaches GitHub to the IP allow list of ${owner}.`;
   }
   if (/forbids access via/i.test(message)) {
-    return `${owner} does not take tokens of this kind or of this lifetime: make one that it takes, or use a GitHub App.`;
+    return `${owner} does not accept tokens of this kind or lifetime: create one that it accepts, or use a GitHub App.`;
   }
   if (/administrative rules/i.test(message)) {
-    return "GitHub wants a User-Agent, which this service sends: check what a proxy in between takes away.";
+    return "GitHub requires a User-Agent header, which gh-runner sends: check whether a proxy in between removes it.";
   }
   if (/authenticate via a github app/i.test(message)) {
-    return 'GitHub takes checks from a GitHub App alone: set GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY, or write a status instead (report: "status").';
+    return 'GitHub accepts checks only from a GitHub App: set GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY, or write a status instead (report: "status").';
   }
   if (/by integration/i.test(message)) {
     const which = wanted(need) ?? "the permission that this request needs";
-    const also = by.permissions && need.permission === "" ? " See that the workflow's `permissions` have it, too." : "";
+    const also =
+      by.permissions && need.permission === "" ? " Also check that the workflow's `permissions` have it." : "";
     return `Give the GitHub App ${which} in its settings, then accept it in the settings of ${owner}.${also}`;
   }
   return `Give the token the permission ${permission} on ${repository} (a classic token: scope repo).`;
 }
 
-/** Which permission a route needs that a workflow has chosen is not known here. */
+/** Undefined if a workflow has chosen the route: then the needed permission is not known here. */
 function wanted({ permission, either = [permission] }: Need): string | undefined {
   return either[0] ? either.map((name) => `"${name}"`).join(" or ") : undefined;
 }

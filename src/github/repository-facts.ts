@@ -2,9 +2,9 @@ import { ownerAndName } from "../model/github-names.ts";
 import { jsonOf } from "./answer.ts";
 import type { Ask } from "./ask.ts";
 
-/** What GitHub tells of a repository. */
+/** What GitHub reports about a repository. */
 export type RepositoryFacts = {
-  /** owner/name, as it is now. */
+  /** owner/name, the current one. */
   readonly fullName: string;
   readonly defaultBranch: string;
   readonly archived: boolean;
@@ -13,7 +13,7 @@ export type RepositoryFacts = {
   readonly push: boolean;
 };
 
-/** Throws a `Failure` when the repository is not there, or hidden from the token. */
+/** Throws a `Failure` if the repository does not exist or the token cannot see it. */
 export async function repositoryFacts(ask: Ask, repository: string, permission: string): Promise<RepositoryFacts> {
   const attempted = { tried: `looking up the repository ${repository}`, repository, permission };
   const answer = await ask(attempted, "GET /repos/{owner}/{repo}", ownerAndName(repository), [200]);

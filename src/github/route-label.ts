@@ -1,12 +1,12 @@
 import { perRoute } from "./per-route.ts";
 import described from "./route-words.json" with { type: "json" };
 
-/** Every word in the paths of GitHub's APIs, names of parameters too. */
+/** Every word in the paths of GitHub's APIs, also names of parameters. */
 const WORDS = new Set([...Object.values(described.words).flatMap((words) => words.split(" ")), "graphql"]);
 
 /**
- * A route as metrics and traces may show it. A workflow writes its routes itself, and may put a name or a token into
- * one. So only the words of GitHub's API stay, and whatever else fills a segment is `*`.
+ * A route as metrics and traces may show it. A workflow may write a name or a token into a route. So only the words of
+ * GitHub's API are kept, and `*` replaces every other segment.
  */
 export const routeLabel = perRoute((route) => {
   const [, verb = "*", path = "/*"] = /^(GET|HEAD|POST|PUT|PATCH|DELETE) (\/[^\s?#]*)/.exec(route) ?? [];

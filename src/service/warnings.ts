@@ -92,7 +92,7 @@ export function startWarnings(
       .flat()
       .map(({ text, remedy }) => `${text}. ${remedy}`),
     ...(workflows.follow.includes("check") && github.app === undefined
-      ? ["FOLLOW has check, and GitHub takes checks from a GitHub App alone: use status, or set GITHUB_APP_ID"]
+      ? ["FOLLOW has check, but GitHub accepts checks only from a GitHub App: use status, or set GITHUB_APP_ID"]
       : []),
   ];
 }

@@ -32,7 +32,7 @@ export async function cancelTests(
   const asked = mine && (await trying(log, () => step("cancel", () => cancel(context, mine))));
   await report(context, { preview, why, word, pull }, mine, options);
   if (!mine || !asked) {
-    if (found && !mine) return skip(`${found.htmlUrl} was found by its time alone, and is left alone`);
+    if (found && !mine) return skip(`gh-runner found ${found.htmlUrl} by its time alone, so it does not cancel it`);
     return skip(mine ? `${mine.htmlUrl} could not be cancelled: see the log` : "there is no Actions run to cancel");
   }
   const { application, commit } = preview;

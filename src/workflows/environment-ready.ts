@@ -89,7 +89,7 @@ export function environmentReady(given: EnvironmentReadyOptions) {
             : undefined,
         methodHint:
           "ArgoCD sends GET when the key under `webhook` in its template is not the name of the service " +
-          "(service.webhook.<name>): make the two equal.",
+          "(service.webhook.<name>): use the same name in both.",
       },
     },
     concurrency: ({ body }) => body.application,
@@ -106,7 +106,7 @@ export function environmentReady(given: EnvironmentReadyOptions) {
       const ref = revision ?? options.deploymentRef;
       // What would report later has no token then.
       const follow = hasOwnToken ? undefined : options.follow;
-      if (follow !== options.follow) log.info("the request brought its GitHub token: the tests are not followed");
+      if (follow !== options.follow) log.info("the request brought a GitHub token: the tests are not followed");
 
       async function readCommit(at = ref) {
         const paths = options.valuesPaths.map((template) => template.replaceAll("{application}", () => application));
@@ -138,8 +138,8 @@ export function environmentReady(given: EnvironmentReadyOptions) {
           tried: `verifying the commit of ${application}`,
           happened: `${targetRepo} has no commit ${shown(commitHash)}, the value of ${tagKey} in ${where}`,
           remedy:
-            `Push that commit to ${targetRepo} or fix the file. A hash or a tag is looked for, and a branch is neither. ` +
-            "VERIFY_COMMIT=false dispatches without looking.",
+            `Push that commit to ${targetRepo} or fix the file. VERIFY_COMMIT accepts a hash or a tag, not a branch. ` +
+            "VERIFY_COMMIT=false dispatches without this check.",
         });
       }
       if (options.dedupeSeconds > 0) {

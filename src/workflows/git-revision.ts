@@ -21,7 +21,7 @@ export function revisionIn(text: string, source: string): string {
 const MAX_REF_BYTES = 255;
 
 const WRITE_IT = "Write the commit hash itself.";
-const TOO_LONG = [undefined, `which is longer than the ${MAX_REF_BYTES} bytes of a git ref`, WRITE_IT] as const;
+const TOO_LONG = [undefined, `which is longer than a git ref can be (${MAX_REF_BYTES} bytes)`, WRITE_IT] as const;
 
 /** Every space but the ordinary one, and characters that no version of Unicode has named yet. */
 const ODD = /(?! )\p{Zs}|\p{Cn}/gu;
@@ -33,24 +33,24 @@ const UNSEEN = { test: (text: string) => shown(text) !== text || /^ | $/.test(te
 const PROBLEMS: readonly (readonly [{ test(text: string): boolean }, string, string])[] = [
   [
     /^ENC\[/,
-    "which SOPS has encrypted",
-    "Leave the tag out of the encryption (unencrypted_regex in .sops.yaml): it is no secret.",
+    "encrypted by SOPS",
+    "Exclude the tag from encryption (unencrypted_regex in .sops.yaml): it is not a secret.",
   ],
   [
     /\{\{|\$\{|\$\(|^\$/,
-    "a placeholder that nothing has replaced",
-    "Write the value into the file: it is read as it is in the repository, and nothing renders it.",
+    "an unresolved placeholder",
+    "Write the value into the file: gh-runner reads the file from the repository and does not render it.",
   ],
   [
     /^<.*>$/s,
-    "a placeholder that nothing has replaced",
+    "an unresolved placeholder",
     "Write the value into the file: argocd-vault-plugin replaces it only in what ArgoCD applies, not in the repository.",
   ],
-  [UNSEEN, "with a character that cannot be seen", "Take it out of the file."],
+  [UNSEEN, "with an invisible character", "Remove it from the file."],
   [
     /[ ~^:?*[\\]|\.\.|@\{|^-|^[/.]|\/[/.]|[/.]$|\.lock(\/|$)/,
-    "which cannot be a git revision",
-    `${WRITE_IT} A tag or a branch works, too.`,
+    "which is not a valid git revision",
+    `${WRITE_IT} A tag or a branch also works.`,
   ],
 ];
 

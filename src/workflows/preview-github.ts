@@ -17,7 +17,7 @@ export async function shaOf({ github, log }: Means, { repository, commit }: Prev
     ),
   );
   const sha = hashIn(found?.data) ?? null;
-  if (sha === null) log.warn(`${repository} shows no commit ${commit}: nothing can be reported on it`);
+  if (sha === null) log.warn(`${repository} shows no commit ${commit}: gh-runner cannot report on it`);
   return sha;
 }
 

@@ -114,7 +114,7 @@ async function actionsRun({ github, log, step }: RunContext, preview: Preview): 
     const { facts } = error as PermanentFailure;
     if (!facts?.sendAgain) throw error;
     await step("no Actions run", () => {
-      log.warn("no Actions run has appeared: the event is sent again", { why: facts.happened });
+      log.warn("no Actions run appeared: gh-runner sends the event again", { why: facts.happened });
       return facts.happened;
     });
     const once = { once: "dispatch again", ...(started.key !== undefined && { key: started.key }) };
@@ -128,7 +128,7 @@ async function actionsRun({ github, log, step }: RunContext, preview: Preview): 
 /** The tests cannot be followed to their end, and why. */
 function stuck(error: unknown, found: FoundRun | undefined): Result {
   const { facts, message } = error as PermanentFailure;
-  if (facts?.about === "no run") return broken(`No tests have started: ${facts.happened}.`, "no run", undefined);
+  if (facts?.about === "no run") return broken(`No tests started: ${facts.happened}.`, "no run", undefined);
   return broken(facts ? `${facts.tried} failed: ${facts.happened}.` : message, "error", found?.htmlUrl);
 }
 
@@ -141,7 +141,7 @@ function notPassed({ application, commit }: Preview, ended: FollowedRun, notRepo
   return new PermanentFailure({
     tried: `the tests of ${application} at ${shortCommit(commit)}`,
     happened: what,
-    remedy: `Fix it and push, or re-run them at GitHub. Without GitHub's webhook, then re-run this run from the failure.${missing}`,
+    remedy: `Fix the cause and push, or re-run the tests on GitHub. Without GitHub's webhook, also re-run this run from the failure.${missing}`,
   });
 }
 

@@ -31,7 +31,7 @@ function read(yaml: string, names: readonly string[], tried: string): Node | und
     throw new PermanentFailure({
       tried,
       happened: `the file is not valid YAML: ${error.message}`,
-      remedy: "Fix the file there.",
+      remedy: "Fix the file.",
       cause: error,
     });
   }
@@ -50,14 +50,14 @@ function otherFile(text: string): { happened: string; remedy: string } | undefin
     return {
       happened: "it is a Git LFS pointer, not the file",
       remedy:
-        "Take the file out of Git LFS (`git lfs untrack`, then commit it again): it is read through GitHub's API.",
+        "Remove the file from Git LFS (`git lfs untrack`, then commit it again): gh-runner reads it through GitHub's API.",
     };
   }
   // https://docs.github.com/en/rest/repos/contents: a link is followed when its target is a file of the repository.
   if (/^[^\s:#"'{}[\]]+\.ya?ml\n?$/.test(text)) {
     return {
       happened: `it is a symbolic link to ${text.length <= MAX_TARGET_CHARACTERS ? text.trim() : "another file"}, which GitHub does not follow`,
-      remedy: "Put the file itself there, or link to a file of the same repository that is no link.",
+      remedy: "Put the file itself there, or link to a file of the same repository that is not a link.",
     };
   }
   return undefined;

@@ -5,7 +5,8 @@ import { whatCame } from "../failures.ts";
 import { showRun } from "./show.ts";
 
 /**
- * Cancels a run. GitHub answers 409 when it has ended, and also to a re-run that is not queued yet.
+ * Cancels a run. GitHub answers 409 when the run has ended. It gives the same answer for a re-run that is not queued
+ * yet.
  * @see https://docs.github.com/en/rest/actions/workflow-runs#cancel-a-workflow-run
  */
 export async function cancelRun(ask: Ask, repository: string, runId: number, force: boolean): Promise<void> {
@@ -20,7 +21,7 @@ export async function cancelRun(ask: Ask, repository: string, runId: number, for
   throw new TransientFailure({
     tried,
     happened: whatCame(answer),
-    remedy: "Nothing to do if it passes: a run is cancelled once it is queued.",
+    remedy: "Nothing to do if it passes: GitHub can cancel a run once it is queued.",
     sent: false,
   });
 }

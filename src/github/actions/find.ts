@@ -5,15 +5,17 @@ import { keysIn, showsSomeKey } from "../../model/run-names.ts";
 import { PAGE } from "./lists.ts";
 import { showKey } from "./workflow-files.ts";
 
-/** GitHub's `created_at` may lie a little before the time of its answer, and before a clock that is not quite right. */
+/**
+ * GitHub's `created_at` may be a little earlier than the time of its answer, and than a clock that is slightly wrong.
+ */
 const EARLIER_MS = 60_000;
 
-/** A filtered list ends after 1,000 runs. */
+/** GitHub ends a filtered list after 1,000 runs. */
 const MAX_PAGES = 10;
 
 /**
- * The run that was started: the one that GitHub's answer named, the one whose name shows the key, or the only one that fits
- * by its time.
+ * The run that was started. It is the run that GitHub's answer named, the run whose name shows the key, or the only run
+ * that fits by its time.
  * @param now epoch milliseconds by GitHub's clock.
  */
 export async function findRun(
@@ -29,7 +31,8 @@ export async function findRun(
     const { runs } = await listNewest(repository, { event, since: from, page });
     for (const run of runs) candidates.set(run.id, run);
     const shown = key === undefined ? [] : runs.filter(({ title }) => keysIn(title).has(key));
-    // What was sent again may have started another, and one of the two may have cancelled the other. Else it is the oldest.
+    // A request that was sent twice may have started two runs, and one may have cancelled the other. Otherwise take the
+    // oldest.
     const its = shown.findLast(({ conclusion }) => conclusion !== "cancelled") ?? shown.at(-1);
     if (its) return foundBy("key", repository, its);
     if (runs.length < PAGE) break;
@@ -42,13 +45,13 @@ function foundBy(how: FoundRun["foundBy"], repository: string, run: ListedAction
   return { repository, runId: run.id, htmlUrl: run.htmlUrl, foundBy: how, createdAt: run.createdAt };
 }
 
-/** By then GitHub has usually made the run, and another that fits as well. */
+/** By this time GitHub has usually created the run, and any other run that fits. */
 const SETTLED_MS = 30_000;
 const WINDOW_MS = { before: 10_000, after: 120_000 };
 
 /**
- * The run of this event from that time, if there is exactly one. Where a name shows a key, the workflow shows keys, and a
- * name without this key is another's.
+ * The run of this event since that time, if there is exactly one. If any run name shows a key, the workflow shows keys.
+ * A name without this key then belongs to another event.
  */
 function onlyOneByTime(
   { repository, event, workflow, since }: StartedRun,
@@ -66,7 +69,7 @@ function onlyOneByTime(
   if (fitting.length <= 1) return fitting[0];
   throw new PermanentFailure({
     tried: `finding the Actions run in ${repository} of the ${event} that was sent at ${since}`,
-    happened: `${fitting.length} runs began at that time, and the name of none shows which event it is for: ${fitting
+    happened: `${fitting.length} runs began at that time, and no run name shows which event started it: ${fitting
       .slice(0, MAX_NAMED)
       .map(({ htmlUrl }) => htmlUrl)
       .join(", ")}${fitting.length > MAX_NAMED ? ", …" : ""}`,

@@ -5,7 +5,10 @@ import { type Answer, jsonOf } from "../answer.ts";
 import type { Ask } from "../ask.ts";
 import { type Attempted, type Listed, listOf } from "../failures.ts";
 
-/** The lists of runs, as the asker may see them. With `remember` a list that is as it was costs nothing of the quota. */
+/**
+ * The lists of runs, as the asker can see them. With `remember`, a list that has not changed costs nothing of the
+ * quota.
+ */
 export function runLists(ask: Ask, { remember = false } = {}): ActionsRunLists {
   return {
     listNewest: (repository, { event, since, page }) =>
@@ -25,7 +28,7 @@ export function runLists(ask: Ask, { remember = false } = {}): ActionsRunLists {
   };
 }
 
-/** How many runs were created within a span (epoch milliseconds), of one event or of all. */
+/** Counts the runs created within a span (epoch milliseconds), of one event or of all events. */
 export async function countRuns(
   ask: Ask,
   repository: string,
@@ -35,12 +38,12 @@ export async function countRuns(
   return (await list(ask, repository, { ...(event && { event }), created, page: 1 }, { size: 1 })).total;
 }
 
-/** As GitHub's filters take a time, the fraction of its second left out. */
+/** A time as GitHub's filters expect it, without fractions of a second. */
 function inSeconds(epochMs: number): string {
   return new Date(epochMs).toISOString().replace(/\.\d+Z$/, "Z");
 }
 
-/** GitHub's most for a page. */
+/** GitHub's maximum per page. */
 export const PAGE = 100;
 
 /** @see https://docs.github.com/en/rest/actions/workflow-runs#list-workflow-runs-for-a-repository */
@@ -51,7 +54,7 @@ async function list(
   { size = PAGE, remember = false },
 ): Promise<ListedActionsRuns> {
   const attempted = { tried: `listing the Actions runs of ${repository}`, repository, permission: "Actions: read" };
-  // Without the time: a list of another time has another ETag, and replaces the one before.
+  // Leave out the time: a list for another time has another ETag and should replace the previous one.
   const { created: _, ...kind } = which;
   const answer = await ask(
     attempted,
@@ -66,7 +69,7 @@ async function list(
   return jsonOf(answer) as ListedActionsRuns;
 }
 
-/** A page of 100 runs has 1 to 2 MB, of which this is 30 KB. */
+/** A page of 100 runs has 1 to 2 MB. This keeps 30 KB of it. */
 function reduced(attempted: Attempted, answer: Answer): Uint8Array {
   const { total_count: total, workflow_runs } = jsonOf(answer) as Listed;
   const runs = listOf(attempted, workflow_runs).flatMap(listed);

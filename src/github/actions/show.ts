@@ -17,7 +17,7 @@ type KeptRun = {
   readonly updatedAt: string;
 };
 
-/** How a run is now. Its jobs are read only when it has ended. */
+/** The current state of a run. Reads its jobs only when it has ended. */
 export async function showRun(ask: Ask, repository: string, runId: number): Promise<ShownRun> {
   const attempted = {
     tried: `looking at the Actions run ${runId} of ${repository}`,
@@ -35,7 +35,7 @@ export async function showRun(ask: Ask, repository: string, runId: number): Prom
     throw new PermanentFailure({
       tried: attempted.tried,
       happened: whatCame(answer),
-      remedy: `It was deleted, or the token may not see it: check the run, and give the token "Actions: read" on ${repository}.`,
+      remedy: `It was deleted, or the token cannot see it: check the run, and give the token "Actions: read" on ${repository}.`,
     });
   }
   const run = jsonOf(answer) as KeptRun;
@@ -62,7 +62,7 @@ function keptRun(answer: Answer): Uint8Array {
 
 function ended(id: number, run: KeptRun, jobs: readonly FollowedJob[]): FollowedRun {
   const { conclusion = "unknown", htmlUrl, attempt, createdAt, startedAt, updatedAt } = run;
-  // GitHub touches a run after its end, too, such as when its logs are deleted.
+  // GitHub also updates a run after its end, for example when its logs are deleted.
   const ends = jobs.flatMap(({ endedAt }) => endedAt ?? []).sort();
   const endedAt = jobs.length > 0 && ends.length === jobs.length ? (ends.at(-1) ?? updatedAt) : updatedAt;
   return { id, htmlUrl, conclusion, attempt, createdAt, startedAt, endedAt, jobs: fewer(jobs) };
@@ -100,7 +100,7 @@ function jobIn(job: Listed): FollowedJob {
 
 const MAX_JOBS = 50;
 
-/** As many as are kept, those that did not pass first among them, in their order. */
+/** Keeps up to `MAX_JOBS` jobs in their order, and prefers those that did not pass. */
 function fewer(jobs: readonly FollowedJob[]): readonly FollowedJob[] {
   if (jobs.length <= MAX_JOBS) return jobs;
   const rank = (job: FollowedJob) => (hasPassed(job) ? 1 : 0);

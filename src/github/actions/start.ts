@@ -4,7 +4,7 @@ import type { Answer } from "../answer.ts";
 import type { Ask } from "../ask.ts";
 import { dispatch, runWorkflow } from "../dispatch.ts";
 
-/** Sent once: after a lost answer, look for what has started before sending it again. */
+/** Sent once. After a lost answer, first look for what has started before you send it again. */
 const ONCE = { retry: false } as const;
 
 /** @param now epoch milliseconds by GitHub's clock. */
@@ -39,15 +39,15 @@ export async function startWorkflow(
   }
 }
 
-/** The input, and the property of a payload, that the key is in. */
+/** The name of the input, and of the payload property, that holds the key. */
 const KEY_INPUT = "run";
 
-/** GitHub rejects an input that the workflow does not declare (422), and then has started nothing. */
+/** GitHub rejects an input that the workflow does not declare (422). It has then started nothing. */
 function takesNoKey(error: unknown): boolean {
   return isFailure(error) && /answered 422 .*unexpected inputs?.*\brun\b/i.test(error.facts.happened);
 }
 
-/** When GitHub answered: in whole seconds, by its clock. */
+/** When GitHub answered, in whole seconds by its clock. */
 function timeOf({ headers }: Answer, now: () => number): string {
   const theirs = Date.parse(String(headers.date));
   return new Date(Number.isNaN(theirs) ? now() : theirs).toISOString();

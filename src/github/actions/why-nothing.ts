@@ -9,7 +9,7 @@ import { listensTo, showKey, showsKey, type WorkflowFile, workflowFiles, workflo
 
 type What = Parameters<ActionsRuns["whyNothing"]>[1];
 
-/** Why nothing has started, as far as GitHub shows it. What the token may not read is left out. */
+/** Why nothing has started, as far as GitHub shows it. Leaves out what the token cannot read. */
 export async function whyNothing(
   ask: Ask,
   incidents: OpenIncidents | undefined,
@@ -35,7 +35,7 @@ export async function whyNothing(
   );
 }
 
-/** What is not known because the token may not read it, or GitHub does not answer, is undefined. */
+/** Undefined if the token cannot read it or GitHub does not answer. */
 async function known<T>(reading: Promise<T>): Promise<T | undefined> {
   try {
     return await reading;
@@ -69,7 +69,7 @@ function whenNothingListens(
   facts: RepositoryFacts | undefined,
   repository: string,
 ): WhyNothing | undefined {
-  // A workflow may be named by its id. GitHub has started it by name, so that it is there: perhaps no file could be seen.
+  // A workflow may be named by its id. GitHub has started it by name, so it exists: perhaps no file is visible.
   const isSeen = eventType !== undefined || (files.length > 0 && !/^\d+$/.test(workflow ?? ""));
   if (about.length > 0 || !isSeen) return undefined;
   const where = `${facts?.defaultBranch ?? "the default branch"} of ${repository}`;
@@ -103,8 +103,8 @@ function whenDisabled(
 
 const BECAUSE: Readonly<Record<string, string>> = {
   disabled_manually: ", by a person",
-  disabled_inactivity: ", since nothing has happened in the repository for 60 days",
-  disabled_fork: ", since the repository is a fork",
+  disabled_inactivity: ", because the repository had no activity for 60 days",
+  disabled_fork: ", because the repository is a fork",
 };
 
 /** @see https://docs.github.com/en/actions/reference/limits */
@@ -127,15 +127,16 @@ async function whenIncident(incidents: OpenIncidents | undefined): Promise<WhyNo
   if (first === undefined) return undefined;
   return {
     happened: `GitHub has an incident: ${first}`,
-    remedy: "See https://www.githubstatus.com. What was sent may still start; re-run when the incident is over.",
+    remedy:
+      "See https://www.githubstatus.com. The tests may still start. If they do not, re-run when the incident is over.",
     sendAgain: false,
   };
 }
 
-/** How long after an event its run may have begun unseen, ms. */
+/** How long after an event its run may have begun without being seen, ms. */
 const UNSEEN_MS = 120_000;
 
-/** Where names show no key, a run of that time may be the one: then nothing is sent again. */
+/** If run names show no key, a run of that time may be the right one. Then nothing is sent again. */
 async function unknown(
   ask: Ask,
   about: readonly WorkflowFile[] | undefined,
@@ -145,7 +146,7 @@ async function unknown(
   const listening = about?.map(({ path }) => path).join(", ");
   if (!isHidden) {
     return {
-      happened: `nothing has started${listening ? `, although ${listening} listens` : ""}, and GitHub shows no reason`,
+      happened: `no run has started${listening ? `, although ${listening} listens` : ""}, and GitHub shows no reason`,
       remedy: "See the Actions page of the repository, and https://www.githubstatus.com.",
       sendAgain: true,
     };
@@ -153,7 +154,7 @@ async function unknown(
   const span = { from: Date.parse(since) - SPAN_MS, to: Date.parse(since) + UNSEEN_MS };
   const count = await known(countRuns(ask, repository, { event, ...span }));
   return {
-    happened: `nothing was found, although ${listening} listens; the names of its runs do not show which event they are for`,
+    happened: `no run was found, although ${listening} listens; its run names do not show which event started them`,
     remedy: showKey(event),
     sendAgain: count === 0,
   };

@@ -4,17 +4,19 @@ import { jsonOf } from "../answer.ts";
 import type { Ask } from "../ask.ts";
 import { listIn } from "../failures.ts";
 
-/** What a workflow file of the default branch, the only one that counts, says about its triggers and the names of its runs. */
+/** The triggers and run names in a workflow file of the default branch. Files of other branches do not count. */
 export type WorkflowFile = {
   readonly path: string;
-  /** Those of `repository_dispatch` that it listens to; "all" when it names none; empty when it does not listen to the event. */
+  /**
+   * The types of `repository_dispatch` it listens to. "all" if it names none, empty if it does not listen to the event.
+   */
   readonly types: "all" | "unreadable" | readonly string[];
-  /** The names of the inputs of `workflow_dispatch`; undefined when it cannot be started so. */
+  /** The names of the inputs of `workflow_dispatch`. Undefined if `workflow_dispatch` cannot start it. */
   readonly inputs: readonly string[] | undefined;
   readonly runName: string | undefined;
 };
 
-/** @param permission one that the asker has anyway, so that an App needs no further token. */
+/** @param permission a permission that the asker already has, so that an App needs no additional token. */
 export async function workflowFiles(ask: Ask, repository: string, permission: string): Promise<WorkflowFile[]> {
   const read = (path: string, accept: string) =>
     ask(
@@ -24,7 +26,7 @@ export async function workflowFiles(ask: Ask, repository: string, permission: st
       [200, 404],
     );
   const folder = await read(".github/workflows", "application/vnd.github+json");
-  // Of a file of that name it is what is known of the file.
+  // For a file of that name, GitHub answers with an object instead of a list.
   const entries: readonly unknown[] = folder.status === 200 ? Object.values(jsonOf(folder)) : [];
   const paths = entries.flatMap((entry) =>
     isMapping(entry) && typeof entry.path === "string" && /\.ya?ml$/.test(entry.path) ? [entry.path] : [],
@@ -38,7 +40,7 @@ export async function workflowFiles(ask: Ask, repository: string, permission: st
 }
 
 /**
- * With the failsafe schema `on` is no boolean.
+ * The failsafe schema keeps `on` a string. Other schemas read it as a boolean.
  * @see https://docs.github.com/en/actions/reference/workflows-and-actions/events-that-trigger-workflows#repository_dispatch
  */
 export async function workflowFile(path: string, yaml: string): Promise<WorkflowFile> {
@@ -85,7 +87,7 @@ function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Whether the names of its runs show the key of what has started them. */
+/** Whether its run names show the key of the event that started them. */
 export function showsKey({ runName = "" }: WorkflowFile, event: StartedRun["event"]): boolean {
   const expressions = [...runName.matchAll(/\$\{\{(.*?)\}\}/gs)].map(([, expression = ""]) => expression);
   return expressions.some((expression) => KEY[event].test(expression));
@@ -96,7 +98,7 @@ const KEY: Readonly<Record<StartedRun["event"], RegExp>> = {
   workflow_dispatch: /\binputs\s*(?:\.\s*run(?![\w-])|\[\s*'run'\s*\])/i,
 };
 
-/** How a workflow shows the key, as a sentence. */
+/** How a workflow can show the key, as a sentence. */
 export function showKey(event: StartedRun["event"]): string {
   return event === "repository_dispatch"
     ? `Show the key in the name of the workflow's runs: run-name: Tests ${inBraces("github.event.client_payload.run")}.`
@@ -107,7 +109,10 @@ function inBraces(value: string): string {
   return `\${{ ${value} }}`;
 }
 
-/** What GitHub says of each workflow, by the path of its file: `active`, `disabled_manually`, … Empty while Actions is off. */
+/**
+ * The state of each workflow as GitHub reports it, by the path of its file: `active`, `disabled_manually`, … Empty
+ * while Actions is disabled.
+ */
 export async function workflowStates(ask: Ask, repository: string): Promise<ReadonlyMap<string, string>> {
   const attempted = { tried: `listing the workflows of ${repository}`, repository, permission: "Actions: read" };
   const answer = await ask(

@@ -10,17 +10,17 @@ import { textOf } from "../files.ts";
 import { unzip, ZipError } from "./zip.ts";
 
 type Parts = Pick<Asking, "ask"> & {
-  /** For the host that GitHub keeps artifacts at. No token goes there: the address is one. */
+  /** For the host where GitHub keeps artifacts. It gets no token: the address itself grants access. */
   readonly fetch: Fetch;
   readonly apiUrl: string;
   readonly wait: Wait;
   readonly brief: Brief;
 };
 
-/** Packed, and unpacked: both are in memory, outside of the heap. */
+/** Packed and unpacked. Both are in memory, outside the heap. */
 const MAX_BYTES = 50_000_000;
 
-/** For the whole of it. */
+/** For the whole download. */
 const TIMEOUT_MS = 120_000;
 
 /** @see https://docs.github.com/en/rest/actions/artifacts */
@@ -43,7 +43,7 @@ export async function artifactOf(
     return Object.assign(files, { text });
   } catch (error) {
     if (!(error instanceof ZipError)) throw error;
-    const remedy = `Have its files together be smaller than ${MAX_BYTES / 1e6} MB, and upload it with actions/upload-artifact.`;
+    const remedy = `Keep its files below ${MAX_BYTES / 1e6} MB in total, and upload it with actions/upload-artifact.`;
     throw new PermanentFailure({
       tried: attempted.tried,
       happened: `the zip cannot be used: ${error.message}`,
@@ -52,7 +52,7 @@ export async function artifactOf(
   }
 }
 
-/** Runs have up to 500 artifacts, and a re-run adds others of the same name. */
+/** A run has up to 500 artifacts, and a re-run adds others with the same name. */
 async function newestOf({ ask, brief }: Parts, attempted: Attempted, runId: number, name: string): Promise<number> {
   const list = async (more: object) => {
     const given = { ...ownerAndName(attempted.repository), run_id: runId, per_page: 100, ...more };
@@ -67,7 +67,7 @@ async function newestOf({ ask, brief }: Parts, attempted: Attempted, runId: numb
     throw new PermanentFailure({
       tried: attempted.tried,
       happened: `it has ${Math.ceil(Number(newest.size_in_bytes) / 1e6)} MB`,
-      remedy: `Up to ${MAX_BYTES / 1e6} MB are read: have the run upload the files that you need as a separate artifact.`,
+      remedy: `Up to ${MAX_BYTES / 1e6} MB are read: upload the files that you need as a separate artifact.`,
     });
   }
   return Number(newest.id);
@@ -77,7 +77,7 @@ async function downloaded(parts: Parts, attempted: Attempted, id: number): Promi
   const { wait } = parts;
   const signal = AbortSignal.timeout(TIMEOUT_MS);
   for (const delay of [...QUICK_RETRIES_MS, undefined]) {
-    // The address is good for one minute, so each try gets its own.
+    // The address is valid for one minute, so each try gets a new one.
     const address = await addressOf(parts, attempted, id);
     try {
       return await bytesAt(parts.fetch, address, attempted, signal);
@@ -101,7 +101,7 @@ async function addressOf({ ask, apiUrl }: Parts, attempted: Attempted, id: numbe
 }
 
 async function bytesAt(fetch: Fetch, address: URL, { tried }: Attempted, signal: AbortSignal): Promise<Buffer> {
-  // Never the whole address: who has it can download.
+  // Never show the whole address: anyone who has it can download the artifact.
   const failed = (happened: string) =>
     new TransientFailure({ tried, happened: `${address.host}, where GitHub keeps it, ${happened}`, remedy: PASSES });
   const chunks: Uint8Array[] = [];
@@ -122,25 +122,24 @@ async function bytesAt(fetch: Fetch, address: URL, { tried }: Attempted, signal:
     throw fault ? failed(`gave no complete answer (${fault.words})`) : error;
   }
   if (size <= MAX_BYTES) return Buffer.concat(chunks);
-  const remedy = "Have the run upload the files that you need as a separate artifact.";
+  const remedy = "Upload the files that you need as a separate artifact.";
   throw new PermanentFailure({ tried, happened: `it has more than ${MAX_BYTES / 1e6} MB`, remedy });
 }
 
 const PASSES =
-  "Nothing to do if it passes; else see https://www.githubstatus.com, and have a proxy let that host through.";
+  "Nothing to do if it passes. Otherwise see https://www.githubstatus.com, and check that any proxy allows that host.";
 
 function expired({ tried }: Attempted): PermanentFailure {
-  const remedy = "Re-run the Actions run, or have its workflow keep the artifact longer (retention-days).";
+  const remedy = "Re-run the Actions run, or keep the artifact longer (retention-days).";
   return new PermanentFailure({ tried, happened: "it has expired: GitHub has deleted it", remedy });
 }
 
-/** Enough to find the right one. */
+/** Enough to find the right name. */
 const MAX_NAMES = 300;
 
 function missing({ tried }: Attempted, others: readonly Listed[], brief: Brief): PermanentFailure {
   const names = [...new Set(others.map(({ name }) => String(name)))];
   const has = names.length === 0 ? "has no artifacts" : `has ${brief(names.join(", "), MAX_NAMES)}`;
-  const remedy =
-    "Check the name, and that the run has ended: artifacts are there when the step that uploads them is over.";
+  const remedy = "Check the name, and that the run has ended: artifacts appear when the step that uploads them ends.";
   return new PermanentFailure({ tried, happened: `the run ${has}`, remedy });
 }

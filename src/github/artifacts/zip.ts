@@ -1,6 +1,6 @@
 import { promisify } from "node:util";
 
-/** What is wrong with a zip, in words. */
+/** Describes what is wrong with a zip. */
 export class ZipError extends Error {}
 
 /** Loaded with the first artifact: it takes 1 MB. */
@@ -9,12 +9,12 @@ const zlib = () => process.getBuiltinModule("node:zlib");
 const inflate = (bytes: Uint8Array, options: { readonly maxOutputLength: number }): Promise<Buffer> =>
   promisify<Uint8Array, { maxOutputLength: number }, Buffer>(zlib().inflateRaw)(bytes, options);
 
-/** More are no artifact that a workflow reads, and each costs memory. */
+/** An artifact that a workflow reads has fewer files, and each file costs memory. */
 const MAX_FILES = 20_000;
 
 /**
- * The files of a zip in memory, by path. Sizes that it states are not believed: unpacking ends at the bound. Node unpacks;
- * a library would add this table of contents, and does it in JavaScript without looking at checksums.
+ * The files of a zip in memory, by path. It does not trust the sizes that the zip states: unpacking ends at the bound.
+ * Node unpacks. A library would only add reading the table of contents, in JavaScript and without checking checksums.
  * @param maxBytes of all files together.
  * @throws ZipError
  * @see https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
@@ -37,7 +37,7 @@ type Entry = {
   readonly method: number;
   readonly crc: number;
   readonly packed: number;
-  /** Of its local header. */
+  /** Offset of its local header. */
   readonly offset: number;
 };
 
@@ -45,10 +45,10 @@ const [LOCAL, CENTRAL, END, END64, END64_LOCATOR] = [0x04034b50, 0x02014b50, 0x0
 const [STORED, DEFLATED] = [0, 8];
 const ENCRYPTED = 1;
 
-/** Stands where a number has no room, and is in the extra field. */
+/** Marks a number that does not fit here and is in the extra field instead. */
 const ELSEWHERE = 0xffffffff;
 
-/** The table of contents, which is at the end. */
+/** Reads the table of contents at the end. */
 function entriesOf(zip: Buffer): Entry[] {
   const end = findEnd(zip);
   const is64 = end >= 20 && zip.readUInt32LE(end - 20) === END64_LOCATOR;
@@ -56,7 +56,7 @@ function entriesOf(zip: Buffer): Entry[] {
   if (is64 && zip.readUInt32LE(end64) !== END64) throw damaged();
   const count = is64 ? number64(zip, end64 + 32) : zip.readUInt16LE(end + 10);
   let next = is64 ? number64(zip, end64 + 48) : zip.readUInt32LE(end + 16);
-  if (count > MAX_FILES) throw new ZipError(`it holds ${count} files, and up to ${MAX_FILES} are read`);
+  if (count > MAX_FILES) throw new ZipError(`it has ${count} files, and gh-runner reads up to ${MAX_FILES}`);
   return Array.from({ length: count }, () => {
     const start = at(zip, next, 46);
     if (zip.readUInt32LE(start) !== CENTRAL) throw damaged();
@@ -74,15 +74,15 @@ function entriesOf(zip: Buffer): Entry[] {
   });
 }
 
-/** The record at the end has a comment of up to 65,535 bytes after it. */
+/** The end record is followed by a comment of up to 65,535 bytes. */
 function findEnd(zip: Buffer): number {
   for (let start = zip.byteLength - 22; start >= Math.max(0, zip.byteLength - 22 - 0xffff); start--) {
     if (zip.readUInt32LE(start) === END && start + 22 + zip.readUInt16LE(start + 20) <= zip.byteLength) return start;
   }
-  throw new ZipError("it is not a zip, or cut off");
+  throw new ZipError("it is not a zip, or it is cut off");
 }
 
-/** The sizes and the offset; those that are elsewhere stand in the extra field (zip64) in the same order. */
+/** The sizes and the offset. Numbers that do not fit are in the extra field (zip64), in the same order. */
 function numbersOf(given: readonly number[], extra: Buffer): readonly number[] {
   if (!given.includes(ELSEWHERE)) return given;
   for (let field = 0; field + 4 <= extra.byteLength; field += 4 + extra.readUInt16LE(field + 2)) {
@@ -103,7 +103,8 @@ async function contentOf(zip: Buffer, { path, method, packed, offset }: Entry, l
   const data = at(zip, start + 30 + zip.readUInt16LE(start + 26) + zip.readUInt16LE(start + 28), packed);
   const bytes = zip.subarray(data, data + packed);
   if (method === STORED) return packed <= left ? Uint8Array.from(bytes) : tooLarge();
-  if (method !== DEFLATED) throw new ZipError(`${JSON.stringify(path)} in it is packed in an unusual way (${method})`);
+  if (method !== DEFLATED)
+    throw new ZipError(`${JSON.stringify(path)} in it uses an unsupported compression method (${method})`);
   const unpacked = await inflate(bytes, { maxOutputLength: left + 1 }).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ERR_BUFFER_TOO_LARGE") return tooLarge();
     throw new ZipError(`${JSON.stringify(path)} in it is damaged`);
@@ -112,10 +113,10 @@ async function contentOf(zip: Buffer, { path, method, packed, offset }: Entry, l
 }
 
 function tooLarge(): never {
-  throw new ZipError("its files are larger than what is unpacked here");
+  throw new ZipError("its files are too large");
 }
 
-/** The place, if that many bytes follow it. */
+/** The position, if that many bytes follow it. */
 function at(zip: Buffer, start: number, length: number): number {
   if (start + length > zip.byteLength) throw damaged();
   return start;

@@ -12,16 +12,16 @@ import { appAccount, installationAccount, type Need } from "./credentials.ts";
 export type App = {
   /** The App ID or the client ID. */
   readonly id: string;
-  /** The name by which workflows know it, see `appVariables`; the service's App has none. */
+  /** The name that workflows use for it, see `appVariables`. The service's App has none. */
   readonly name?: string | undefined;
-  /** RSA, PEM; as it is now. */
+  /** The current RSA key in PEM format. */
   readonly privateKey: () => string;
-  /** Looks whether the key was replaced. */
+  /** Checks whether the key was replaced. */
   readonly refresh?: (() => Promise<void>) | undefined;
   readonly apiUrl: string;
-  /** With a token, for requests that count against the limits of an account. */
+  /** Asks with a token. The requests count against the limits of the account. */
   readonly askAs: (token: string, account: string) => Ask;
-  /** Hides a token from all that is logged, until the returned function is called. */
+  /** Hides a token from all logs, until the returned function is called. */
   readonly hide: (secret: string) => () => void;
   /** Epoch milliseconds by GitHub's clock. */
   readonly now: () => number;
@@ -36,10 +36,10 @@ export type InstallationToken = {
 
 type Installation = { readonly id: number; readonly permissions: Readonly<Record<string, string>> };
 
-/** Statuses that mean something else to an App than to a token; the others are left to `ask`. */
+/** Statuses that mean something special to an App. `ask` handles all others. */
 const REJECTED = [401, 403, 404, 422];
 
-/** What an App asks GitHub as itself, signed with its key, before it can ask anything as an installation. */
+/** What an App asks GitHub as itself, signed with its key, before it can ask as an installation. */
 export function appApi({ id, name, privateKey, refresh, apiUrl, askAs, hide, now }: App) {
   const context = { apiUrl, app: name };
   const askOnce = async (attempted: Attempted, route: string, parameters: Readonly<Record<string, unknown>>) => {
@@ -53,8 +53,8 @@ export function appApi({ id, name, privateKey, refresh, apiUrl, askAs, hide, now
   };
 
   /**
-   * Every answer tells GitHub's time, so a JWT that was rejected because of a wrong clock is right the second time. The key may
-   * have been replaced, too.
+   * Every answer contains GitHub's time. So a JWT that GitHub rejected because of a wrong clock is right on the second
+   * try. The key may also have been replaced.
    */
   const askAsApp: typeof askOnce = async (...request) => {
     const answer = await askOnce(...request);
@@ -75,25 +75,25 @@ export function appApi({ id, name, privateKey, refresh, apiUrl, askAs, hide, now
       permissions = {},
     } = jsonOf(answer) as Partial<Installation> & { account?: { login?: unknown } };
     if (typeof id !== "number") throw notUnderstood(attempted);
-    // The answer to a repository that has moved is its new owner's.
+    // If a repository was transferred, the answer names its new owner.
     const login = typeof account?.login === "string" ? account.login : parameters.owner;
     if (login.toLowerCase() !== parameters.owner.toLowerCase()) {
       throw new PermanentFailure({
         tried: attempted.tried,
         happened: `the repository belongs to ${login} now`,
-        remedy: `Use the present name of ${repository} in the settings.`,
+        remedy: `Use the current name of ${repository} in the settings.`,
       });
     }
     return { id, permissions };
   }
 
   return {
-    /** Asks as the App itself; the answer may be one of `REJECTED`. */
+    /** Asks as the App itself. The answer may have one of the statuses in `REJECTED`. */
     ask: askAsApp,
 
     findInstallation: async (need: Need) => (await findInstallation(need)).id,
 
-    /** A new token for one repository, and for what is needed there; undefined when there is no such installation. */
+    /** A new token for one repository and one need. Undefined if there is no such installation. */
     async issueToken(installation: number, need: Need): Promise<InstallationToken | undefined> {
       const { repository, permission } = need;
       const account = installationAccount(installation);
@@ -118,13 +118,16 @@ export function appApi({ id, name, privateKey, refresh, apiUrl, askAs, hide, now
   };
 }
 
-/** Without any, a token may do all that the installation may: no permissions at all are those that it has in any case. */
+/**
+ * A request without permissions gets a token with all permissions of the installation. So an empty list asks for
+ * `metadata: read`, which every token has.
+ */
 function asked({ permission, permissions }: Need): { permissions?: Readonly<Record<string, string>> } {
   if (permission) return { permissions: asParameter(permission) };
   return permissions ? { permissions: { metadata: "read", ...permissions } } : {};
 }
 
-/** "Pull requests: write" as GitHub's API spells it: `{ pull_requests: "write" }`. Several have commas in between. */
+/** "Pull requests: write" as GitHub's API spells it: `{ pull_requests: "write" }`. Several are separated by commas. */
 export function asParameter(permission: string): Record<string, string> {
   const each = permission.toLowerCase().split(", ");
   return Object.fromEntries(
@@ -135,21 +138,21 @@ export function asParameter(permission: string): Record<string, string> {
   );
 }
 
-/** Permissions whose name in GitHub's settings is another one in its API. */
+/** Permissions that have different names in GitHub's settings and in its API. */
 const SPELLED: Readonly<Record<string, string>> = {
   "commit statuses": "statuses",
   webhooks: "repository_hooks",
   "organization webhooks": "organization_hooks",
 };
 
-/** GitHub takes no JWT from its future, and clocks differ a little. */
+/** GitHub rejects a JWT from the future, and clocks differ a little. */
 const BACKDATED_S = 60;
 
-/** GitHub's longest. */
+/** GitHub's maximum. */
 const LIFE_S = 600;
 
 /**
- * What an App proves itself with.
+ * Proves to GitHub that the request comes from the App.
  * @param now epoch milliseconds by GitHub's clock.
  * @see https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-json-web-token-jwt-for-a-github-app
  */

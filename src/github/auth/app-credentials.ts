@@ -5,15 +5,15 @@ import { type App, appApi, asParameter, type InstallationToken } from "./app-api
 import { notInstalled, notPermitted } from "./app-failures.ts";
 import type { Credentials, Need } from "./credentials.ts";
 
-/** A token lives for an hour. One that is handed out must outlast the request, its retries and the wait for its turn. */
+/** A token lives for an hour. It must outlast the request, its retries and the wait for its turn. */
 const RENEWED_BEFORE_END_MS = 5 * 60_000;
 
 /**
- * Tokens of a GitHub App: each of the installation on the repository's owner, narrowed to the one repository and
- * permission that it is needed for, and kept until five minutes before its end. A token that GitHub has rejected is
- * renewed once, for all that were rejected with it.
+ * Tokens of a GitHub App. Each belongs to the installation on the repository's owner and is limited to the one
+ * repository and permission that it is needed for. It is kept until five minutes before its end. If GitHub rejects a
+ * token, it is renewed once, for all requests that were rejected with it.
  *
- * Throws what `ask` throws, and a `PermanentFailure` when the App is not installed there, suspended, or not permitted.
+ * Throws what `ask` throws, and a `PermanentFailure` if the App is not installed there, suspended, or not permitted.
  * @see https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/authenticating-as-a-github-app-installation
  */
 export function appCredentials(app: App): Credentials {
@@ -62,9 +62,9 @@ export function appCredentials(app: App): Credentials {
 }
 
 /**
- * The same for a workflow that says what its tokens may do. Where it is known what a request needs, its token may do that
- * alone, as without; where it is not, all that the workflow says.
- * @throws PermanentFailure when a request needs what the workflow does not say.
+ * The same for a workflow that declares what its tokens may do. If the permission that a request needs is known, its
+ * token gets only that one. Otherwise it gets all permissions that the workflow declares.
+ * @throws PermanentFailure if a request needs a permission that the workflow does not declare.
  */
 export function narrowedTo(permissions: Permissions, credentials: Credentials): Credentials {
   return async (need) => {
@@ -75,10 +75,10 @@ export function narrowedTo(permissions: Permissions, credentials: Credentials): 
   };
 }
 
-/** The service's App, and those that workflows name. Each keeps its tokens for as long as its key is the same. */
+/** The service's App and the Apps that workflows name. Each keeps its tokens while its key stays the same. */
 export function knownApps(asking: Omit<App, "id" | "name" | "privateKey">) {
   const apps = new Map<string, { readonly app: NamedKey; readonly credentials: Credentials }>();
-  /** @param find the App as it is now; undefined when it is gone. */
+  /** @param find the current App. Undefined if it no longer exists. */
   return (app: NamedKey, find: () => Pick<NamedKey, "privateKey"> | undefined): Credentials => {
     const { id, name, privateKey } = app;
     const known = apps.get(name ?? "");
@@ -90,23 +90,23 @@ export function knownApps(asking: Omit<App, "id" | "name" | "privateKey">) {
   };
 }
 
-/** The service's has no name. */
+/** The service's App has no name. */
 type NamedKey = Omit<AppKey, "name"> & { readonly name?: string };
 
-/** The same for the same permissions in another order. */
+/** The same text for the same permissions in another order. */
 function inWords(permissions: Permissions | undefined): string {
   return permissions === undefined ? "" : JSON.stringify(Object.entries(permissions).sort());
 }
 
 /**
- * Values that are fetched when they are first needed. All who need one while it is under way share the request; a
- * failure is not kept.
+ * Values that are fetched when first needed. All callers that need a value while it is being fetched share one request.
+ * A failure is not kept.
  */
 function remembered<T>() {
   const values = new Map<string, T>();
   const underWay = new Map<string, Promise<T>>();
   return {
-    /** The value under this key if it is still good, else a new one. */
+    /** The value under this key if it is still good. Otherwise a new one. */
     async get(key: string, isGood: (value: T) => boolean, fetch: () => Promise<T>): Promise<T> {
       const shared = underWay.get(key);
       if (shared !== undefined) return shared;
@@ -127,7 +127,7 @@ function remembered<T>() {
   };
 }
 
-/** Hides each token until it has expired, so that what is hidden does not pile up. */
+/** Hides each token until it has expired, so that the list of hidden tokens stays short. */
 function hiding({ hide, now }: App): (until: number, token: string) => void {
   let hidden: { until: number; show(): void }[] = [];
   return (until, token) => {

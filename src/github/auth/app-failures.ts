@@ -4,7 +4,9 @@ import type { Answer } from "../answer.ts";
 import { type Attempted, failureOf, whatCame } from "../failures.ts";
 import type { Need } from "./credentials.ts";
 
-/** Turns GitHub's rejection of an App into a failure; what is not special to Apps is a failure as of any request. */
+/**
+ * Turns GitHub's rejection of an App into a failure. Anything that is not special to Apps fails like any other request.
+ */
 export function appFailureOf(
   attempted: Attempted,
   answer: Answer,
@@ -15,7 +17,7 @@ export function appFailureOf(
   return new PermanentFailure({ tried: attempted.tried, happened: whatCame(answer), remedy });
 }
 
-/** Whether it is the App that GitHub does not know, be the status 401 or 404. */
+/** Whether GitHub does not know the App, with status 401 or 404. */
 export function isUnknownApp({ message }: Answer): boolean {
   return /integration not found|'iss'/i.test(message);
 }
@@ -28,34 +30,34 @@ function remedyFor(
   const { status, message } = answer;
   const { repository, permission } = need;
   if (isUnknownApp(answer)) {
-    return `GitHub knows no App of this id: set ${id} to the App ID or the client ID in the App's settings.`;
+    return `GitHub knows no App with this id: set ${id} to the App ID or the client ID in the App's settings.`;
   }
   if (status === 401 && /'(?:iat|exp)'/.test(message)) {
     return "The clock is wrong: synchronize the clock of this machine.";
   }
   if (status === 401) {
-    return `${privateKey} is no key of the App with ${id}, or was deleted: take both from the App's settings.`;
+    return `${privateKey} is not a key of the App with ${id}, or was deleted: take both from the App's settings.`;
   }
   if (status === 404) return installationRemedy(need);
   if (status !== 422) return undefined;
   return /permission/i.test(message)
     ? `Give the GitHub App "${permission}" in its settings, then accept it in the settings of ${ownerOf(need)}.`
-    : `Select ${repository} in the installation of the GitHub App on ${ownerOf(need)}. If the repository was renamed, use its present name.`;
+    : `Select ${repository} in the installation of the GitHub App on ${ownerOf(need)}. If the repository was renamed, use its current name.`;
 }
 
-/** A workflow says what its tokens may do, and a request needs more. */
+/** A request needs a permission that the workflow does not declare. */
 export function notPermitted({ tried, repository }: Need, lacking: readonly string[]): Failure {
   const either = lacking.join(" or ");
   return new PermanentFailure({
     tried: tried ?? `getting a token of the GitHub App for ${repository}`,
-    happened: `the workflow's \`permissions\` do not have ${either}, which it needs`,
-    remedy: `Add ${either} to them, or leave the call out.`,
+    happened: `the workflow's \`permissions\` lack ${either}, which this request needs`,
+    remedy: `Add ${either} to them, or remove the call.`,
   });
 }
 
 /**
- * A workflow says that its tokens may do what the App may not.
- * @param lacking empty: GitHub has granted it since.
+ * The workflow declares permissions that the App does not have.
+ * @param lacking empty if GitHub has granted them since.
  */
 export function notGranted(attempted: Attempted, answer: Answer, lacking: readonly string[]): Failure {
   const names = lacking.length > 0 ? lacking.join(", ") : "what the workflow's `permissions` name";
@@ -63,11 +65,11 @@ export function notGranted(attempted: Attempted, answer: Answer, lacking: readon
   return new PermanentFailure({
     tried: attempted.tried,
     happened: whatCame(answer),
-    remedy: `Give the GitHub App ${names} in its settings, then accept it in the settings of ${owner}; or take it out of the workflow's \`permissions\`.`,
+    remedy: `Give the GitHub App ${names} in its settings, then accept it in the settings of ${owner}; or remove it from the workflow's \`permissions\`.`,
   });
 }
 
-/** There was an installation; now there is none, or GitHub names one that gives no tokens. */
+/** The installation no longer exists, or GitHub names one that gives no tokens. */
 export function notInstalled(need: Need): Failure {
   return new PermanentFailure({
     tried: `getting a token of the GitHub App for ${need.repository}`,
@@ -77,7 +79,7 @@ export function notInstalled(need: Need): Failure {
 }
 
 function installationRemedy(need: Need): string {
-  return `Install the GitHub App on ${ownerOf(need)} and select ${need.repository}. Check the name, too.`;
+  return `Install the GitHub App on ${ownerOf(need)} and select ${need.repository}. Also check the name.`;
 }
 
 function ownerOf({ repository }: Need): string {

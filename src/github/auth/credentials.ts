@@ -1,16 +1,19 @@
 import { createHash } from "node:crypto";
 import type { Permissions } from "../../model/permissions.ts";
 
-/** A token, and whose limits its requests count against. */
+/** A token, and the account whose limits its requests count against. */
 export type Credential = {
   readonly token: string;
-  /** Names what GitHub counts its limits by, such as `installation 42`. Never holds a token: it is stored and shown. */
+  /**
+   * The name by which GitHub counts limits, such as `installation 42`. It never contains a token: it is stored and
+   * shown.
+   */
   readonly account: string;
-  /** The variable of the token, or of the key of the App, where a workflow names one. */
+  /** The variable of the token or of the App's key, if a workflow names one. */
   readonly variable?: string | undefined;
-  /** What the workflow lets a token of an App do. */
+  /** What the workflow allows a token of an App to do. */
   readonly permissions?: Permissions | undefined;
-  /** Gets another token when GitHub has rejected this one (401); absent or undefined when there is no other. */
+  /** Gets another token after GitHub has rejected this one (401). Absent or undefined if there is no other. */
   renew?(): Promise<Credential | undefined>;
 };
 
@@ -18,17 +21,20 @@ export type Credential = {
 export type Need = {
   /** owner/name */
   readonly repository: string;
-  /** The permission that a fine-grained token or an App needs, in GitHub's words: "Contents: read", several with commas. Empty: not known. */
+  /**
+   * The permission that a fine-grained token or an App needs, in GitHub's words: "Contents: read". Several are
+   * separated by commas. Empty if it is not known.
+   */
   readonly permission: string;
-  /** Where one of several permissions is enough, and `permission` is empty: their names, for a person. */
+  /** If one of several permissions is enough, `permission` is empty and these are their names, for a person. */
   readonly either?: readonly string[];
-  /** What a token of an App is narrowed to where `permission` is empty; without it, to the repository alone. */
+  /** If `permission` is empty, an App's token gets these permissions. Without them, only the repository is limited. */
   readonly permissions?: Permissions | undefined;
   /** The request, in the words of its failure. */
   readonly tried?: string;
 };
 
-/** Finds the token for a request; throws a `Failure` when there is none. */
+/** Finds the token for a request. Throws a `Failure` if there is none. */
 export type Credentials = (need: Need) => Promise<Credential>;
 
 /** One token for everything. */
@@ -38,8 +44,8 @@ export function tokenCredentials(token: string, account = digestOf(token), varia
 }
 
 /**
- * The same with what there is by then when GitHub has rejected a token: it may have been replaced.
- * @param find the credentials as they are now.
+ * The same credentials, read again after GitHub has rejected a token: it may have been replaced.
+ * @param find the current credentials.
  */
 export function renewed(find: () => Credentials, refresh: () => Promise<void>): Credentials {
   let credentials = find();
@@ -56,20 +62,20 @@ export function renewed(find: () => Credentials, refresh: () => Promise<void>): 
 }
 
 /**
- * The tokens of a variable share their user's limits, so a new one continues with the same account, named for the variable: this
- * is the service's.
+ * Tokens of one variable share their user's limits. A new token continues with the same account, which has the
+ * variable's name. This is the service's account.
  */
 export const SERVICE_ACCOUNT = "GITHUB_TOKEN";
 
-/** Whether an account is named for the variable of a token, which a person renews. */
+/** Whether an account has the name of a token's variable, which a person renews. */
 export const isVariable = (account: string): boolean => !account.includes(" ");
 
-/** Requests that an App makes as itself have other limits than those of its installations. */
+/** Requests that an App makes as itself have separate limits from those of its installations. */
 export const appAccount = (id: string): string => `app ${id}`;
 
 export const installationAccount = (id: number | string): string => `installation ${id}`;
 
-/** Tells the tokens of requests apart, in 64 bits of a digest from which no token can be found. */
+/** Distinguishes the tokens of requests by 64 bits of a digest. It does not reveal the token. */
 function digestOf(token: string): string {
   return `token ${createHash("sha256").update(token).digest("hex").slice(0, 16)}`;
 }

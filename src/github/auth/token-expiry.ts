@@ -3,12 +3,12 @@ import type { Answer } from "../answer.ts";
 
 const DAY_MS = 86_400_000;
 
-/** From so long before its end a token is warned of, once a day. */
+/** Warnings start this long before a token's end, and repeat once a day. */
 const WARNED_MS = 7 * DAY_MS;
 
 /**
  * When the token of a request ends (epoch milliseconds), as any answer to it says: `2026-12-01 12:00:00 UTC`. Undefined
- * where it does not end.
+ * if it does not end.
  * @see https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/token-expiration-and-revocation
  */
 export function expiryIn({ headers }: Pick<Answer, "headers">): number | undefined {
@@ -24,7 +24,7 @@ export function expiryReminders(clock: Clock, remind: (expiresAt: number) => voi
     if (from >= expiresAt) return;
     cancel = clock.alarm(from, () => {
       const now = clock.now();
-      // An alarm may ring early when it is weeks away.
+      // An alarm that is weeks away may ring early.
       if (now < from) return remindFrom(from, expiresAt);
       if (now >= expiresAt) return;
       remind(expiresAt);
@@ -33,7 +33,7 @@ export function expiryReminders(clock: Clock, remind: (expiresAt: number) => voi
   }
 
   return {
-    /** It ends at another time than was known. */
+    /** Called when the end differs from the known one. */
     ends(expiresAt: number): void {
       cancel();
       remindFrom(Math.max(clock.now(), expiresAt - WARNED_MS), expiresAt);

@@ -19,13 +19,13 @@ export async function openPull(
   };
   const looking = { ...attempted, tried: `looking for the pull request of ${head} in ${repository}` };
   const repo = ownerAndName(repository);
-  // Its owner may have another name now, by which alone the list finds it.
+  // The owner may have been renamed, and the list finds the branch only by the current name.
   const about = jsonOf(await ask(looking, "GET /repos/{owner}/{repo}", repo, [200])) as Listed;
   const owner = (about.owner as Listed | undefined)?.login ?? repo.owner;
   const base = pull.base ?? about.default_branch;
   if (typeof base !== "string") throw notUnderstood(looking);
 
-  // Of a fork it has an owner, as in GitHub's own parameter: no branch has a colon.
+  // The head in a fork has an owner, as in GitHub's parameter. No branch name contains a colon.
   const isOfFork = head.includes(":");
   const ref = head.slice(head.indexOf(":") + 1);
 
@@ -48,7 +48,7 @@ export async function openPull(
     if (isAnswer(made)) {
       if (NOTHING_TO_MERGE.test(made.message)) return undefined;
       open = /already exists/i.test(made.message) ? await look() : undefined;
-      if (!open) throw refused(attempted.tried, made);
+      if (!open) throw rejected(attempted.tried, made);
     } else {
       open = made;
       created = true;
@@ -73,13 +73,13 @@ export async function openPull(
 
 const isAnswer = (made: Listed | Answer): made is Answer => "bytes" in made;
 
-/** GitHub's 422: both branches are the same, or the head is not there. */
+/** GitHub's 422: both branches are the same, or the head does not exist. */
 const NOTHING_TO_MERGE = /No commits between|"field":"head","code":"invalid"/i;
 
-function refused(tried: string, answer: Answer): PermanentFailure {
+function rejected(tried: string, answer: Answer): PermanentFailure {
   return new PermanentFailure({
     tried,
     happened: whatCame(answer),
-    remedy: "Check the branches, and what the message names.",
+    remedy: "Check the branches and GitHub's message.",
   });
 }

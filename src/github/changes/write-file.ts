@@ -9,7 +9,7 @@ import { createOnce } from "../reports/reporting.ts";
 
 type Parts = Pick<Asking, "ask" | "lookAgain"> & { readonly wait: Wait };
 
-/** Delays before the further tries of a commit that another has overtaken, ms. */
+/** Delays before the further tries after another commit came first, ms. */
 const OVERTAKEN_MS = [300, 1000, 3000];
 
 type File = { readonly branch: boolean; readonly sha: string | undefined };
@@ -58,7 +58,7 @@ export async function writeFile(
       const made = { ...repo, ref: `refs/heads/${branch}`, sha: from.sha };
       const making = { ...attempted, tried: `making the branch ${branch} in ${repository}` };
       const answer = await ask(making, "POST /repos/{owner}/{repo}/git/refs", made, [201, 422]);
-      if (answer.status === 422 && !/already exists/i.test(answer.message)) throw refused(making, answer);
+      if (answer.status === 422 && !/already exists/i.test(answer.message)) throw rejected(making, answer);
     }
   }
   for (const delay of [...OVERTAKEN_MS, undefined]) {
@@ -67,9 +67,9 @@ export async function writeFile(
     if ("changed" in result) return result;
     const isRule = /rule violation/i.test(result.message);
     const now = isRule ? known : await look(branch);
-    // 409 also where another file was committed at the same time: then this one is as it was.
-    if (now.sha === known.sha && (isRule || result.status === 422)) throw refused(attempted, result);
-    if (delay === undefined) throw now.sha === known.sha ? refused(attempted, result) : overtaken(attempted, result);
+    // 409 also comes when another file was committed at the same time. Then this file has not changed.
+    if (now.sha === known.sha && (isRule || result.status === 422)) throw rejected(attempted, result);
+    if (delay === undefined) throw now.sha === known.sha ? rejected(attempted, result) : overtaken(attempted, result);
     known = now;
     await wait(delay);
   }
@@ -96,7 +96,7 @@ function fileIn(attempted: Attempted, answer: Answer): string {
   });
 }
 
-/** The branch that a new one begins at, and its commit. */
+/** The branch that a new branch starts from, and its commit. */
 async function startOf(ask: Asking["ask"], attempted: Attempted, repository: string, base: string | undefined) {
   const repo = ownerAndName(repository);
   const about =
@@ -109,12 +109,12 @@ async function startOf(ask: Asking["ask"], attempted: Attempted, repository: str
   return { branch: about, sha };
 }
 
-function refused({ tried }: Attempted, answer: Answer): PermanentFailure {
-  const remedy = "Look at the rules of the branch: write to another branch, and open a pull request for it (openPull).";
+function rejected({ tried }: Attempted, answer: Answer): PermanentFailure {
+  const remedy = "Check the rules of the branch. Or write to another branch and open a pull request for it (openPull).";
   return new PermanentFailure({ tried, happened: whatCame(answer), remedy });
 }
 
 function overtaken({ tried }: Attempted, answer: Answer): TransientFailure {
-  const remedy = "Nothing to do: others write to the same file, and the run is attempted again.";
+  const remedy = "Nothing to do: others write to the same file, and gh-runner retries the run.";
   return new TransientFailure({ tried, happened: whatCame(answer), remedy, sent: false });
 }

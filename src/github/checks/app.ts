@@ -8,7 +8,7 @@ import type { Inspection } from "../open-github.ts";
 import { type Checked, found } from "./checked.ts";
 import { checkGranted } from "./following.ts";
 
-/** The App's installations that reach the two repositories, and the repositories that none can be used for. */
+/** Checks the App's installations on the two repositories, and reports each repository that no installation reaches. */
 export async function checkInstallations({
   github: { askAsApp },
   apiUrl,
@@ -66,8 +66,8 @@ async function installation(
 }
 
 /**
- * The installation of an App that reaches a repository, and what it was granted there. Throws a `Failure` when there is none.
- * @param app the name by which workflows know it; the service's without it.
+ * The App's installation on a repository, and its permissions there. Throws a `Failure` if there is none.
+ * @param app the name that workflows use for it. Without a name it is the service's App.
  */
 export async function installationOn(
   ask: NonNullable<Inspection["askAsApp"]>,

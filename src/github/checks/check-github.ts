@@ -6,8 +6,8 @@ import { checkQuota } from "./limits.ts";
 import { checkDeployment, checkTarget } from "./repositories.ts";
 
 /**
- * Checks everything at GitHub that the service needs for its job. Reads alone are sent to the repositories. What could
- * only fail for a reason that was already given is left out.
+ * Checks everything at GitHub that the service needs. It only reads from the repositories. A check that could only fail
+ * for a reason already reported is left out.
  */
 export async function checkGitHub(checked: Checked): Promise<readonly Check[]> {
   if (!checked.hasCredential) return [NO_CREDENTIAL];
@@ -28,14 +28,14 @@ export async function checkGitHub(checked: Checked): Promise<readonly Check[]> {
 
 const NO_CREDENTIAL = problem(
   "token",
-  "there is none, so nothing can be checked at GitHub: only requests that bring a github_token will work",
+  "is not set, so nothing can be checked at GitHub: only requests with a github_token will work",
   "Set GITHUB_TOKEN, or GITHUB_APP_ID with GITHUB_APP_PRIVATE_KEY.",
 );
 
 /** GitHub's `date` has whole seconds and is a little old when it arrives. */
 const TOLERATED_MS = 30_000;
 
-/** @param skewMs how much GitHub's clock is ahead; undefined when it has not been heard. */
+/** @param skewMs how far GitHub's clock is ahead. Undefined if no answer has come yet. */
 function checkClock(skewMs: number | undefined): Check[] {
   if (skewMs === undefined) return [];
   if (Math.abs(skewMs) <= TOLERATED_MS) return [ok("clock", "agrees with GitHub's")];
@@ -44,7 +44,7 @@ function checkClock(skewMs: number | undefined): Check[] {
     warning(
       "clock",
       `this machine's clock is ${Math.round(Math.abs(skewMs) / 1000)} s ${side} GitHub's`,
-      "Synchronize it: requests are corrected by GitHub's time, but times in the history and the log are wrong.",
+      "Synchronize it: gh-runner corrects its requests, but times in the history and the log are wrong.",
     ),
   ];
 }

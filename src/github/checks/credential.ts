@@ -11,10 +11,10 @@ export type Identity =
   | { readonly kind: "classic"; readonly name: string; readonly scopes: readonly string[] }
   | { readonly kind: "fine-grained" | "installation" | "app"; readonly name: string };
 
-/** Without `identity` nothing more can be asked. */
+/** Without `identity`, no further check is possible. */
 export type Answered = { readonly checks: readonly Check[]; readonly identity?: Identity | undefined };
 
-/** Whether GitHub answers, and whose the credential is. */
+/** Checks whether GitHub answers, and who owns the credential. */
 export async function checkCredential({
   github,
   apiUrl,
@@ -23,7 +23,7 @@ export async function checkCredential({
 }: Pick<Checked, "github" | "apiUrl"> & {
   /** The name of an App that a workflow names. */
   readonly app?: string | undefined;
-  /** Of the token. */
+  /** The token's variable. */
   readonly variable?: string | undefined;
 }): Promise<Answered> {
   try {
@@ -53,12 +53,12 @@ async function checkApp(
 }
 
 async function checkToken({ ask, time }: Inspection, apiUrl: string, variable: string): Promise<Answered> {
-  const attempted = { tried: `asking ${apiUrl} whose the token is`, repository: "", permission: "" };
+  const attempted = { tried: `asking ${apiUrl} who owns the token`, repository: "", permission: "" };
   const answer = await ask(attempted, "GET /user", {}, [200, 401, 403, 404]);
   const identity = identityOf(answer);
   if (answer.status === 404 || (answer.status === 200 && !identity)) return { checks: [notTheApi(apiUrl, answer)] };
   const answers = answersAt(apiUrl, answer);
-  if (!identity) return { checks: [answers, refused(answer, variable)] };
+  if (!identity) return { checks: [answers, rejected(answer, variable)] };
   return { checks: [answers, whose(identity), ...expiry(answer, time.now(), variable)], identity };
 }
 
@@ -93,10 +93,10 @@ function identityOf(answer: Answer): Identity | undefined {
   };
 }
 
-function refused(answer: Answer, variable: string): Check {
+function rejected(answer: Answer, variable: string): Check {
   return answer.status === 401
-    ? problem("token", `is not valid: ${whatCame(answer)}`, `Set ${variable} to a token that is in force.`)
-    : problem("token", `is refused: ${whatCame(answer)}`, "Do what GitHub's message says, or use another token.");
+    ? problem("token", `is not valid: ${whatCame(answer)}`, `Set ${variable} to a valid token.`)
+    : problem("token", `is rejected: ${whatCame(answer)}`, "Do what GitHub's message says, or use another token.");
 }
 
 function whose(identity: Identity): Check {
@@ -104,7 +104,7 @@ function whose(identity: Identity): Check {
     return warning(
       "token",
       "belongs to an installation of a GitHub App, and ends within the hour",
-      "Set GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY instead; the service then gets such tokens by itself.",
+      "Set GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY instead; the service then gets such tokens automatically.",
     );
   }
   if (identity.kind !== "classic") return ok("token", `is ${identity.name}'s, fine-grained`);
@@ -128,5 +128,5 @@ function expiry(answer: Answer, now: number, variable: string): Check[] {
   if (end - now > WARNED_DAYS * DAY_MS) return [ok("expiry", `the token ends on ${when}`)];
   const days = Math.max(0, Math.floor((end - now) / DAY_MS));
   const message = `the token ends on ${when}, in ${days === 1 ? "1 day" : `${days} days`}`;
-  return [warning("expiry", message, `Make a new one in time, and put it into ${variable}.`)];
+  return [warning("expiry", message, `Create a new one before that, and put it into ${variable}.`)];
 }

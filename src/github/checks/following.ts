@@ -12,7 +12,7 @@ type Wanted = {
   /** One of them is enough. */
   readonly either: readonly string[];
   readonly what: string;
-  /** Without it the service cannot do what it is set to. */
+  /** True if the service cannot do its work without it. */
   readonly isVital: boolean;
 };
 
@@ -42,7 +42,7 @@ function wantedFor({ follow, targetWorkflow, reports }: Settings): readonly Want
 
 const CHECK = "further permissions";
 
-/** What an installation of the App lacks on the target. */
+/** Which permissions the App's installation lacks on the target. */
 export function checkGranted(
   settings: Settings,
   { what, owner, granted }: { what: string; owner: string; granted: Readonly<Record<string, string>> },
@@ -50,7 +50,7 @@ export function checkGranted(
   const wanted = wantedFor(settings);
   if (wanted.length === 0) return [];
   const lacking = wanted.filter(({ either }) => !either.some((permission) => has(granted, permission)));
-  if (lacking.length === 0) return [ok(CHECK, `${what} has all that following and reporting need`)];
+  if (lacking.length === 0) return [ok(CHECK, `${what} has all permissions that following and reporting need`)];
   const remedy = `Give the App ${listed(lacking)} in its settings, then accept it in the settings of ${owner}.`;
   const message = `${what} lacks ${lacking.map(({ either, what: why }) => `${eitherOf(either)} ${why}`).join(", ")}`;
   return [lacking.some(({ isVital }) => isVital) ? problem(CHECK, message, remedy) : warning(CHECK, message, remedy)];
@@ -65,20 +65,23 @@ function has(granted: Readonly<Record<string, string>>, permission: string): boo
 const eitherOf = (names: readonly string[]) => names.map((name) => `"${name}"`).join(" or ");
 const listed = (lacking: readonly Wanted[]) => [...new Set(lacking.map(({ either }) => eitherOf(either)))].join(", ");
 
-/** What a token lacks on the target, as far as GitHub tells. An App's permissions are checked with its installation. */
+/**
+ * Which permissions a token lacks on the target, as far as GitHub shows them. An App's permissions are checked with its
+ * installation.
+ */
 export function checkFollowing(
   { github, ...settings }: Checked,
   identity: Identity,
   repository: string,
   { fullName }: RepositoryFacts,
 ): Promise<readonly Check[]> {
-  // That no token writes checks is said beside.
+  // A separate check reports that no token can write checks.
   const wanted = wantedFor({ ...settings, reports: settings.reports.filter(({ as }) => as !== "check") });
   return found(CHECK, async () => {
     if (wanted.length === 0 || identity.kind === "app") return [];
     if (settings.follow.includes("check")) {
       const remedy = "Set GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY, or use FOLLOW=status.";
-      return [problem(CHECK, "FOLLOW has check, and GitHub takes checks from a GitHub App alone", remedy)];
+      return [problem(CHECK, "FOLLOW has check, but GitHub accepts checks only from a GitHub App", remedy)];
     }
     if (settings.follow.length > 0) {
       await github.ask(
@@ -88,9 +91,9 @@ export function checkFollowing(
         [200],
       );
     }
-    // The scope that dispatching needs covers all of it.
+    // The scope that dispatching needs includes all of them.
     if (identity.kind === "classic") return [ok(CHECK, "the token's scope covers what following and reporting need")];
-    const message = `GitHub tells only by taking it whether the token has ${listed(wanted)}`;
-    return [warning(CHECK, message, `See that the token's settings list ${fullName} with them.`)];
+    const message = `GitHub does not show whether the token has ${listed(wanted)}`;
+    return [warning(CHECK, message, `Check that the token's settings list ${fullName} with them.`)];
   });
 }

@@ -7,10 +7,10 @@ import { gateOf, ofPrefix } from "../limits/gates.ts";
 import type { GitHubSettings, Inspection } from "../open-github.ts";
 import { type Checked, found } from "./checked.ts";
 
-/** Below this part of the quota, tell what is left as a warning. */
+/** Warn when less than this part of the quota is left. */
 const LOW = 0.1;
 
-/** What is left of the hour's requests; for an App per owner, since each installation has its quota. */
+/** The remaining requests of the hour. For an App, per owner: each installation has a quota. */
 export async function checkQuota({ github, deploymentRepo, targetRepo }: Checked): Promise<readonly Check[]> {
   const wanted = [
     ...(deploymentRepo === undefined ? [] : [{ repository: deploymentRepo, permission: "Contents: read" }]),
@@ -23,7 +23,7 @@ export async function checkQuota({ github, deploymentRepo, targetRepo }: Checked
   return all.flat();
 }
 
-/** Asking for it costs nothing of it: https://docs.github.com/en/rest/rate-limit/rate-limit */
+/** This request costs no quota: https://docs.github.com/en/rest/rate-limit/rate-limit */
 function quotaFor(
   { ask }: Inspection,
   need: { repository: string; permission: string },
@@ -39,14 +39,14 @@ function quotaFor(
     const { limit = 0, remaining = 0, reset = 0 } = resources?.core ?? {};
     const left = `${remaining} of ${limit} requests are left until ${new Date(reset * 1000).toISOString()}`;
     if (remaining > limit * LOW) return [ok(check, left)];
-    const remedy = "Nothing is lost: runs wait for the end of the limit. See what else uses this account.";
+    const remedy = "Nothing is lost: runs wait for the end of the limit. Check what else uses this account.";
     return [warning(check, left, remedy)];
   });
 }
 
 /**
- * Pauses that are in force for the service's credential: they keep it from asking GitHub anything.
- * @param stored those of every account at every GitHub that the store knows.
+ * Pauses of the service's credential that are in effect. During a pause, the service sends nothing to GitHub.
+ * @param stored the pauses of all accounts at every GitHub in the store.
  */
 export function checkPauses({ apiUrl, app }: GitHubSettings, stored: readonly StoredPause[], now: number): Check[] {
   const isOwn = (account: string) =>
@@ -58,11 +58,11 @@ export function checkPauses({ apiUrl, app }: GitHubSettings, stored: readonly St
       const why =
         strikes === 0
           ? "GitHub said that the quota is used up until then"
-          : `GitHub asked for silence because of a limit${strikes === 1 ? "" : `, ${strikes} times in a row`}`;
+          : `GitHub asked for a pause because of a limit${strikes === 1 ? "" : `, ${strikes} times in a row`}`;
       return warning(
         "pause",
         `the service sends ${resource === "graphql" ? "no GraphQL" : "nothing"} as ${account} until ${new Date(until).toISOString()}: ${why}`,
-        "Nothing is lost: runs wait, and go on by themselves then. See what else uses this account.",
+        "Nothing is lost: runs wait and then continue automatically. Check what else uses this account.",
       );
     });
 }

@@ -7,7 +7,7 @@ import { type Identity, scopesIn } from "./credential.ts";
 import { checkFollowing } from "./following.ts";
 import { checkWorkflow } from "./workflow.ts";
 
-/** Whether the values files' repository is there, may be read, and has the ref that they are read at. */
+/** Checks that the repository of the values files exists and can be read, and that the ref exists. */
 export async function checkDeployment(checked: Checked): Promise<readonly Check[]> {
   const { deploymentRepo: repository } = checked;
   if (repository === undefined) return [];
@@ -26,7 +26,7 @@ export async function checkDeployment(checked: Checked): Promise<readonly Check[
 }
 
 /**
- * Whether the repository that receives the events is there, takes them, and does something with them. Nothing is sent
+ * Checks that the repository that receives the events exists, accepts them, and has a workflow for them. Sends nothing
  * to it.
  */
 export async function checkTarget(checked: Checked, identity: Identity): Promise<readonly Check[]> {
@@ -39,7 +39,7 @@ export async function checkTarget(checked: Checked, identity: Identity): Promise
     const remarks = [
       ...renamed(name, "TARGET_REPO", repository, fullName),
       ...(archived
-        ? [problem(name, `${fullName} is archived and takes no events`, "Unarchive it, or set another TARGET_REPO.")]
+        ? [problem(name, `${fullName} is archived and accepts no events`, "Unarchive it, or set another TARGET_REPO.")]
         : []),
     ];
     const [workflow, following] = await Promise.all([
@@ -50,7 +50,7 @@ export async function checkTarget(checked: Checked, identity: Identity): Promise
   });
 }
 
-/** GitHub redirects from a former name until somebody else takes it. */
+/** GitHub redirects from a former name until someone else takes that name. */
 function renamed(check: string, setting: string, before: string, fullName: string): Check[] {
   if (fullName.toLowerCase() === before.toLowerCase()) return [];
   return [warning(check, `${before} is called ${fullName} now; GitHub redirects`, `Set ${setting} to ${fullName}.`)];
@@ -89,9 +89,9 @@ function checkRef(
 }
 
 /**
- * What the user may do stands in the answer about the repository, and what a classic token may do in the header
- * `x-oauth-scopes`. What a fine-grained token may do GitHub tells nobody. An App's token was asked for with exactly
- * this permission, so that having it is the proof.
+ * GitHub's answer about the repository says what the user may do. For a classic token, the header `x-oauth-scopes` says
+ * what the token may do. GitHub does not show the permissions of a fine-grained token. An App's token was requested
+ * with exactly this permission, so having the token is the proof.
  */
 function checkPermission(identity: Identity, { fullName, isPrivate, push }: RepositoryFacts): Check {
   const check = "dispatch permission";
@@ -99,8 +99,8 @@ function checkPermission(identity: Identity, { fullName, isPrivate, push }: Repo
   const untold = (who: string) =>
     warning(
       check,
-      `${who}; whether the token has "Contents: write" GitHub tells only by taking an event`,
-      `See that the token's settings list ${fullName} with Contents: Read and write.`,
+      `${who}; GitHub does not show whether the token has "Contents: write"`,
+      `Check that the token's settings list ${fullName} with Contents: Read and write.`,
     );
   if (kind === "app") return ok(check, `${name} may dispatch to ${fullName} (Contents: write)`);
   if (kind === "installation") return untold(`the token belongs to ${name}`);

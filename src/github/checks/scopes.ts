@@ -1,13 +1,13 @@
 /**
- * The scopes of classic tokens that include what a permission of GitHub Apps lets one do, of which one is enough. Undefined: none
- * does, or it is not known.
+ * The scopes of classic tokens that include a permission of GitHub Apps. One of them is enough. Undefined if no scope
+ * includes it, or if that is not known.
  * @param isPrivate of the repository.
  * @see https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps
  */
 export function scopesFor(permission: string, level: string, isPrivate: boolean): readonly string[] | undefined {
   const ofRepositories = isPrivate ? ["repo"] : ["repo", "public_repo"];
   const writes = level !== "read";
-  // GitHub takes checks and artifact attestations from Apps alone.
+  // GitHub accepts checks and artifact attestations only from Apps.
   if (permission === "checks" && writes) return undefined;
   const further = FURTHER[permission]?.[writes ? "write" : "read"];
   if (further) return REPOSITORY.has(permission) ? [...ofRepositories, ...further] : further;

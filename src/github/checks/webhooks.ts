@@ -3,11 +3,11 @@ import { isFailure } from "../../model/failure.ts";
 import { type DeliveryLog, nameOf, openDeliveryLog, type WantedHook } from "../deliveries.ts";
 import type { Checked } from "./checked.ts";
 
-/** The webhooks whose missed deliveries the service takes in. */
+/** The webhooks whose missed deliveries the service fetches. */
 export type CheckedWebhooks = {
   readonly owners: readonly string[];
   readonly wanted: WantedHook;
-  /** Of the settings. */
+  /** The repositories in the settings. */
   readonly repositories: readonly string[];
   /** How long GitHub keeps deliveries, ms. */
   readonly keptMs: number;
@@ -19,8 +19,8 @@ const CHECK = "missed webhooks";
 const DAY_MS = 86_400_000;
 
 /**
- * Whether the deliveries can be read that were missed, and how far back. Where no owner is named, the webhook of one is
- * enough. It keeps nothing else from working.
+ * Checks whether the service can read missed deliveries, and how far back. If the settings name no owner, one readable
+ * webhook is enough. A failure here does not stop anything else.
  */
 export async function checkWebhooks(
   { github, apiUrl }: Pick<Checked, "github" | "apiUrl">,
@@ -34,7 +34,7 @@ export async function checkWebhooks(
     } catch (error) {
       if (!isFailure(error)) throw error;
       const { tried, happened, remedy } = error.facts;
-      const lacking = `what GitHub sends while the service is down is not taken in later: ${tried} failed: ${happened}`;
+      const lacking = `gh-runner cannot catch up on events that GitHub sends while it is down: ${tried} failed: ${happened}`;
       return { check: warning(CHECK, lacking, `${remedy} Or set GITHUB_WEBHOOK_OF=off.`), isRead: false };
     }
   });
@@ -55,17 +55,17 @@ async function checkLog(
   const reaches =
     newest && oldest
       ? `it goes back to ${timeOf(oldest.at)}${cursor === undefined ? "" : " and further"}, and the latest delivery is of ${timeOf(newest.at)}`
-      : "it holds no delivery";
+      : "it is empty";
   const known =
     until === undefined ? "the service has not read it yet" : `the service has read it until ${timeOf(until)}`;
   const message = `the log of ${nameOf(owner)} can be read, of the last ${days} days: ${reaches}; ${known}`;
   if (until !== undefined && until < at - keptMs) {
-    const lost = `${message}, and GitHub keeps nothing that old`;
-    return warning(CHECK, lost, "Start the service. See at the systems concerned what they missed before that.");
+    const lost = `${message}, and GitHub no longer keeps deliveries from then`;
+    return warning(CHECK, lost, "Start the service. Check your systems for events that they missed before that.");
   }
   if (newest && (newest.status < 200 || newest.status > 299)) {
     const remedy =
-      "See its answer at GitHub, under Recent Deliveries. 401: the secret is not that of GITHUB_WEBHOOK_SECRET.";
+      "See its answer on GitHub, under Recent Deliveries. 401 means that the secret differs from GITHUB_WEBHOOK_SECRET.";
     return warning(CHECK, `${message}, which was answered ${newest.status || "nothing"}`, remedy);
   }
   return ok(CHECK, message);

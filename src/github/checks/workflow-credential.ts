@@ -11,28 +11,28 @@ import { scopesFor } from "./scopes.ts";
 
 /** One of the credentials of a workflow. */
 export type WorkflowCredential = {
-  /** Of the results: `workflow release`. */
+  /** Name in the results: `workflow release`. */
   readonly check: string;
   /** `App RELEASE_APP`, `token READER_TOKEN`, or the service's. */
   readonly what: string;
   readonly github: Inspection;
   readonly apiUrl: string;
-  /** The name of the App, where it is one. */
+  /** The name of the App, if it is one. */
   readonly app: string | undefined;
-  /** Where it is looked whether it may do that. */
+  /** The repository on which the permissions are checked. */
   readonly repository: string;
-  /** The workflow names it; else it is TARGET_REPO, and the workflow may be about others. */
+  /** True if the workflow names the repository. Otherwise it is TARGET_REPO, and the workflow may act on others. */
   readonly isNamed: boolean;
   readonly permissions: Permissions | undefined;
-  /** What the workflow's reports need, which are written with it. */
+  /** The permissions that the workflow's reports need. The same credential writes them. */
   readonly reports: Permissions;
-  /** One of the workflow's, which may be for other repositories; undefined: the workflow itself. */
+  /** An identity of the workflow, which may be for other repositories. Undefined for the workflow itself. */
   readonly identity: string | undefined;
 };
 
 /**
- * Whether a workflow's credential works, and may do what the workflow's permissions name.
- * @param answered what GitHub says of the credential, whichever workflow it is for.
+ * Checks that a workflow's credential works and has the permissions that the workflow declares.
+ * @param answered what GitHub says about the credential. It is the same for every workflow that uses it.
  */
 export async function checkWorkflowCredential(
   credential: WorkflowCredential,
@@ -49,13 +49,15 @@ export async function checkWorkflowCredential(
   return [...bad, ...looked.map((each) => (isNamed && name === undefined ? each : unsure(each, credential)))];
 }
 
-/** What does not hold for TARGET_REPO may hold where the workflow's events come from; an identity is for any repository. */
+/**
+ * A problem on TARGET_REPO may not exist where the workflow's events come from. An identity can be for any repository.
+ */
 function unsure(each: Check, { repository, identity }: WorkflowCredential): Check {
   if (each.status !== "problem") return each;
   const otherwise =
     identity === undefined
       ? `Or name the workflow's \`repository\`, if it is not ${repository}.`
-      : `Nothing to do if the workflow asks as ${identity} for other repositories alone.`;
+      : `Nothing to do if the workflow uses ${identity} only for other repositories.`;
   return { ...each, status: "warning", remedy: `${each.remedy} ${otherwise}` };
 }
 
@@ -91,7 +93,7 @@ async function installed(
     problem(
       check,
       `${who}, and was not granted ${lacking} on ${repository}, which the workflow's permissions name`,
-      `Give the App ${lacking} in its settings, then accept it in the settings of ${owner}; or take it out of the workflow's \`permissions\`.`,
+      `Give the App ${lacking} in its settings, then accept it in the settings of ${owner}; or remove it from the workflow's \`permissions\`.`,
     ),
   ];
 }
@@ -103,13 +105,13 @@ async function permitted(
   const { fullName, isPrivate } = await repositoryFacts(github.ask, repository, "");
   const its = identity.kind === "installation" ? "an App's installation's" : `${identity.name}'s`;
   const who = `${what} is ${its}, ${identity.kind === "classic" ? `classic, with ${scopesIn(identity.scopes)}` : "fine-grained"}`;
-  // GitHub takes checks from Apps alone, which is looked at elsewhere.
+  // GitHub accepts checks only from Apps. Another check reports that.
   const { checks: _, ...written } = reports;
   const wanted = Object.entries(permissions ?? written).filter(([name]) => name !== "metadata");
   if (wanted.length === 0) return [ok(check, `${who}, and sees ${fullName}`)];
   if (identity.kind !== "classic") {
-    const remedy = `See that the token's settings list ${fullName} with ${permissionsInWords(Object.fromEntries(wanted))}.`;
-    return [warning(check, `${who}: GitHub does not tell what it may do`, remedy)];
+    const remedy = `Check that the token's settings list ${fullName} with ${permissionsInWords(Object.fromEntries(wanted))}.`;
+    return [warning(check, `${who}: GitHub does not show its permissions`, remedy)];
   }
   const { scopes } = identity;
   const lacking = wanted.flatMap(([name, level]) => {

@@ -13,13 +13,13 @@ import type { Inspection } from "../open-github.ts";
 import { type RepositoryFacts, repositoryFacts } from "../repository-facts.ts";
 import { type Checked, found } from "./checked.ts";
 
-/** The permission that the target's other requests are made with, so that an App needs no further token. */
+/** The permission of the target's other requests, so that an App needs no additional token. */
 const PERMISSION = "Contents: write";
 
 /**
- * Whether a workflow on the target's default branch, the only one that counts, does something with what is sent, and with
- * FOLLOW whether the names of its runs show for what they were started. GitHub takes events that nobody listens to, and says
- * nothing.
+ * Checks that a workflow on the target's default branch handles what the service sends. Other branches do not count.
+ * With FOLLOW it also checks that run names show which event started them. GitHub accepts events without any listener,
+ * silently.
  */
 export function checkWorkflow(
   { github, eventType, targetWorkflow, follow }: Looked,
@@ -53,7 +53,7 @@ export function checkWorkflow(
   });
 }
 
-/** The same for a repository of which nothing is known. */
+/** The same check for a repository about which nothing is known yet. */
 export function checkTargetWorkflow(checked: Looked, repository: string): Promise<readonly Check[]> {
   return found(NAME, async () =>
     checkWorkflow(checked, repository, await repositoryFacts(checked.github.ask, repository, PERMISSION)),
@@ -68,11 +68,11 @@ const NAME = "workflow";
 type Start = {
   readonly event: StartedRun["event"];
   readonly isStarted: (file: WorkflowFile) => boolean;
-  /** What a workflow does that is started so. */
+  /** What a workflow does if it is started this way. */
   readonly does: string;
   readonly others: (files: readonly WorkflowFile[]) => string;
   readonly remedy: string;
-  /** Why a workflow would not take what is sent. */
+  /** Why a workflow would reject what is sent. */
   readonly rejects: (file: WorkflowFile) => readonly Check[];
 };
 
@@ -82,15 +82,15 @@ function byEvent(eventType: string): Start {
     isStarted: (file) => listensTo(file, eventType),
     does: `listens to ${eventType}`,
     others: (files) => files.flatMap(otherwise).join("; "),
-    remedy: `Add to a workflow there: on: { repository_dispatch: { types: [${eventType}] } }, or set EVENT_TYPE to what is listened to.`,
+    remedy: `Add to a workflow there: on: { repository_dispatch: { types: [${eventType}] } }, or set EVENT_TYPE to a type that a workflow listens to.`,
     rejects: () => [],
   };
 }
 
-/** What the service sends to any workflow. */
+/** The inputs that the service sends to any workflow. */
 const INPUTS = ["commitHash", "sourceName"];
 
-/** @param targetWorkflow as in the setting. */
+/** @param targetWorkflow the value of the setting. */
 function byName(targetWorkflow: string): Start {
   const [workflow = ""] = targetWorkflow.split("@");
   const isIt = ({ path }: WorkflowFile) => path.split("/").at(-1) === workflow;
@@ -111,27 +111,29 @@ function byName(targetWorkflow: string): Start {
   };
 }
 
-/** Whether runs can be told apart. More than one workflow that starts is more than one run, of which one is followed. */
+/**
+ * Whether runs can be distinguished. If several workflows start, there are several runs, and gh-runner follows only one.
+ */
 function checkRunNames(active: readonly WorkflowFile[], event: StartedRun["event"]): readonly Check[] {
   const name = "run name";
   const paths = active.map(({ path }) => path).join(" and ");
   const hidden = active.filter((file) => !showsKey(file, event)).map(({ path }) => path);
   if (hidden.length > 0) {
-    const message = `${hidden.join(" and ")} shows no key in the names of its runs, so that a run is found by its time alone`;
+    const message = `${hidden.join(" and ")} shows no key in its run names, so gh-runner finds a run by its time alone`;
     return [warning(name, message, showKey(event))];
   }
-  if (active.length === 1) return [ok(name, `${paths} shows the key, by which a run is found`)];
-  const remedy = "Have one workflow listen to the event, or start the others from it.";
-  return [warning(name, `${paths} start together, and only the first run of an event is followed`, remedy)];
+  if (active.length === 1) return [ok(name, `${paths} shows the key that identifies a run`)];
+  const remedy = "Let one workflow listen to the event, and start the others from it.";
+  return [warning(name, `${paths} start together, but gh-runner follows only the first run of an event`, remedy)];
 }
 
-/** What a file that does not listen to our event is instead. */
+/** What a file does if it does not listen to the event. */
 function otherwise({ path, types }: WorkflowFile): readonly string[] {
   if (types === "unreadable") return [`${path} is not valid YAML`];
   return types === "all" || types.length === 0 ? [] : [`${path} listens to ${types.join(", ")}`];
 }
 
-/** Undefined when the token may not read it: it needs a permission that nothing else here does. */
+/** Undefined if the token cannot read it: it needs a permission that nothing else here needs. */
 async function statesOf({ ask }: Inspection, repository: string): Promise<ReadonlyMap<string, string> | undefined> {
   try {
     return await workflowStates(ask, repository);

@@ -1,4 +1,4 @@
-/** A GraphQL document, as far as one must look into it. */
+/** A GraphQL document, parsed as far as needed here. */
 export type GraphQLDocument = {
   readonly operations: readonly GraphQLOperation[];
   /** By name. */
@@ -11,16 +11,16 @@ export type GraphQLOperation = {
   readonly selections: readonly Selection[];
 };
 
-/** A field, or what stands for several: a fragment by its name, or one that is written in place. */
+/** A field, or a fragment that stands for several: named, or written inline. */
 export type Selection =
   | { readonly field: string; readonly as: string; readonly selections: readonly Selection[] | undefined }
   | { readonly fragment: string }
   | { readonly inline: readonly Selection[] };
 
 /**
- * Reads a document; undefined when it is none. What is read is what the specification calls a document of executable
- * definitions, arguments, types and values aside, whose brackets alone are counted. What does not follow it, such as
- * text that does not end or a character that has no place there, makes it none.
+ * Reads a document. Undefined if it is not one. It reads what the specification calls a document of executable
+ * definitions. For arguments, types and values it only counts the brackets. Anything that breaks the specification
+ * makes the result undefined, such as text that does not end or a misplaced character.
  * @see https://spec.graphql.org/October2021/#sec-Document
  */
 export function parseDocument(text: string): GraphQLDocument | undefined {
@@ -34,20 +34,20 @@ export function parseDocument(text: string): GraphQLDocument | undefined {
   }
 }
 
-/** Deeper ones are no queries, and would fill the stack. GitHub's own limit is far below. */
+/** A deeper document would overflow the stack. GitHub's limit is far below this. */
 const MAX_DEPTH = 200;
 
-/** White space, commas, comments and the mark at the beginning mean nothing. */
+/** White space, commas, comments and the byte order mark mean nothing. */
 const NOTHING = /[\s,\ufeff]+|#[^\n\r]*/y;
 const NAME_OR_MARK = /[A-Za-z_]\w*|\.\.\.|[!$&()[\]{}:=@|]/y;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])/y;
-/** Parts of a text, one by one: a pattern for all of a long one would fill the stack. */
+/** Parts of a text, matched one by one: a single pattern for a long text would overflow the stack. */
 const PART_OF_TEXT = /[^"\\\n\r]+|\\(?:["\\/bfnrt]|u[\dA-Fa-f]{4}|u\{[\dA-Fa-f]+\})/y;
 
-/** Stands for a number or a text, which are not looked at. */
+/** Stands for a number or a text, which are not examined. */
 const VALUE = "0";
 
-/** Names, marks and values, in order; undefined when there is something else. */
+/** Names, marks and values in order. Undefined if there is anything else. */
 function tokensOf(text: string): string[] | undefined {
   const tokens: string[] = [];
   for (let at = 0; at < text.length; ) {
@@ -65,13 +65,13 @@ function tokensOf(text: string): string[] | undefined {
   return tokens;
 }
 
-/** Where a pattern ends that begins here; undefined when it does not. */
+/** Where a pattern that starts here ends. Undefined if it does not match. */
 function endOf(pattern: RegExp, text: string, at: number): number | undefined {
   pattern.lastIndex = at;
   return pattern.test(text) ? pattern.lastIndex : undefined;
 }
 
-/** Where a text ends that begins here, in one quotation mark or in three. */
+/** Where a text that starts here ends, with one quotation mark or three. */
 function endOfText(text: string, start: number): number | undefined {
   if (text.startsWith('"""', start)) {
     let at = start + 3;
@@ -103,7 +103,7 @@ function reading(tokens: readonly string[]) {
   return {
     next,
     peek: (): string | undefined => tokens[at],
-    /** The next one, if it is this. */
+    /** Takes the next token, if it is this one. */
     take(token: string): boolean {
       if (tokens[at] !== token) return false;
       at++;
@@ -114,7 +114,7 @@ function reading(tokens: readonly string[]) {
       if (!/^[A-Za-z_]/.test(token)) throw new NotGraphQL();
       return token;
     },
-    /** Passes what stands in brackets, if they come next. */
+    /** Skips an expression in brackets, if it comes next. */
     skipBrackets(): void {
       if (tokens[at] !== "(") return;
       const open: string[] = [];
@@ -190,8 +190,8 @@ function skipDirectives(tokens: Reading): void {
 }
 
 /**
- * The operation that GitHub would carry out; undefined when that is not certain.
- * @param named `operationName` of the request; needed where there are several.
+ * The operation that GitHub would carry out. Undefined if that is not certain.
+ * @param named `operationName` of the request. Required if there are several.
  */
 export function operationIn(document: GraphQLDocument | undefined, named?: unknown): GraphQLOperation | undefined {
   const meant = document?.operations.filter(({ name }) => named === undefined || name === named);

@@ -6,19 +6,19 @@ import { tooManyValues } from "../answer-data.ts";
 import { type Attempted, limitReached, notUnderstood } from "../failures.ts";
 import { remedyFor } from "../remedies.ts";
 
-/** Whether an error may stand beside the data without failing the request. */
+/** Whether an error beside the data is allowed, so that it does not fail the request. */
 export type Allows = (error: GraphQLError) => boolean;
 
-/** Enough of an error to recognise it by. */
+/** Enough of an error to recognise it. */
 const MAX_MESSAGE_CHARACTERS = 300;
 const MAX_NAME_CHARACTERS = 100;
 
-/** More say nothing that the first ones do not; GitHub reports one for each item of a list. */
+/** More errors tell nothing new: GitHub reports one for each item of a list. */
 const MAX_ERRORS = 50;
 
 /**
- * A 200 of GraphQL with its body taken apart: what went wrong stands in it. Any other answer as it is.
- * @throws Failure where the body has too many values, ends early, or is none of GraphQL.
+ * Takes apart a 200 of GraphQL, whose body contains the errors. Returns any other answer unchanged.
+ * @throws Failure if the body has too many values, ends early, or is not GraphQL.
  */
 export function takenApart(answer: Answer, attempted: Attempted, allows: Allows, brief: Brief): Answer {
   const { status, headers, bytes } = answer;
@@ -42,11 +42,11 @@ function bodyOf(bytes: Uint8Array, attempted: Attempted): object {
   try {
     body = JSON.parse(new TextDecoder().decode(bytes));
   } catch (cause) {
-    // An object that was cut short is no JSON. That of a write is not taken for an answer either.
+    // An object that was cut short is not JSON. For a write it is not an answer either.
     throw new TransientFailure({
       tried: attempted.tried,
       happened: "the answer ended early",
-      remedy: "Check the network and any proxy in between if it does not pass.",
+      remedy: "If it does not pass, check the network and any proxy in between.",
       cause,
     });
   }
@@ -67,7 +67,7 @@ function errorOf(error: unknown, brief: Brief): GraphQLError {
 }
 
 /**
- * The limit that an error reports: the hour's points of GraphQL alone, or a secondary one, which is the account's.
+ * The limit that an error reports: only the hourly points of GraphQL, or a secondary limit of the account.
  * @see https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api#exceeding-the-rate-limit
  */
 export function limitIn(answer: Answer): "graphql" | "account" | undefined {
@@ -87,8 +87,8 @@ const PASSING_WORDS =
   /^Something went wrong while executing your query|couldn't respond to your request in time|^Timeout on|^Internal (?:server )?error/i;
 
 /**
- * What an answer with errors comes to.
- * @param context.notBefore it is a limit, which ends then (epoch milliseconds).
+ * Turns an answer with errors into a failure.
+ * @param context.notBefore set if it is a limit, which ends then (epoch milliseconds).
  */
 export function graphQLFailure(
   attempted: Attempted,
@@ -99,12 +99,12 @@ export function graphQLFailure(
   const lasting = errors.find((error) => !isPassing(error));
   const [first = NONE] = lasting ? [lasting] : errors;
   const facts = { tried: attempted.tried, happened: whatCameOf(first, errors.length, answer), errors };
-  // Fields of a mutation are carried out one after the other: those before the error may be done.
+  // GitHub carries out the fields of a mutation one after the other. Fields before the error may be done.
   const isUndone = Object.values(data).every((value) => value === null) && errors.every((error) => !isPassing(error));
   if (notBefore !== undefined) return limitReached(facts, notBefore, isUndone);
   if (!lasting) {
     const remedy =
-      "Nothing to do if it passes; else ask for less at once, such as with a smaller `first`, or see https://www.githubstatus.com.";
+      "Nothing to do if it passes. Otherwise request less at once, for example with a smaller `first`, or see https://www.githubstatus.com.";
     return new TransientFailure({ ...facts, remedy });
   }
   return new PermanentFailure({
@@ -141,23 +141,25 @@ function remedyForError(
   const { type, message, path } = error;
   switch (type) {
     case "NOT_FOUND":
-      return "What it asks for does not exist, or the token cannot see it: check each name and id in the request, and the token's permissions.";
+      return "The request names something that does not exist or that the token cannot see: check each name and id in the request, and the token's permissions.";
     case "FORBIDDEN":
-      // GitHub does not name the permission, as it does for REST in a header.
+      // GitHub does not name the permission, as it does in a header for REST.
       if (asked.by?.permissions !== undefined && /by integration/i.test(message)) return NOT_GRANTED;
       return remedyFor(attempted, { ...answer, status: 403, message }, asked);
     case "INSUFFICIENT_SCOPES":
       return "Give the token the scope that GitHub names.";
     case "UNPROCESSABLE":
     case "STALE_DATA":
-      return "GitHub cannot do this as things are now: see what it says, then re-run.";
+      return "GitHub cannot do this in the present state: read its message, then re-run.";
     case "MAX_NODE_LIMIT_EXCEEDED":
     case "RESOURCE_LIMITS_EXCEEDED":
-      return "Ask for less at once, such as with a smaller `first` and fewer lists within lists.";
+      return "Request less at once, for example with a smaller `first` and fewer nested lists.";
   }
-  // Errors of a query that is invalid have a code such as `undefinedField`, or nothing; all others have a type in capitals.
+  // Errors of an invalid query have a code such as `undefinedField`, or none. All other errors have a type in capitals.
   const isInvalid = type === undefined ? path === undefined : /^[a-z]/.test(type);
-  return isInvalid ? INVALID : "GitHub says what is wrong: correct it, or see https://docs.github.com/en/graphql.";
+  return isInvalid
+    ? INVALID
+    : "GitHub's message says what is wrong: correct it, or see https://docs.github.com/en/graphql.";
 }
 
 const NOT_GRANTED =

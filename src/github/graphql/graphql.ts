@@ -8,7 +8,7 @@ import { GRAPHQL_ROUTE } from "./request.ts";
 
 /**
  * Asks GitHub's GraphQL API.
- * @param otherwise `owner/name`, whose token is used when neither options nor variables name a repository.
+ * @param otherwise `owner/name` for the token if the options and the variables name no repository.
  */
 export async function graphql(
   ask: Ask,
@@ -17,7 +17,7 @@ export async function graphql(
   { allow = [], repository, retry, operationName, headers }: GraphQLOptions,
   otherwise: string,
 ): Promise<object> {
-  // As Octokit takes it, too: types do not hold in JavaScript.
+  // A workflow in JavaScript can pass the arguments as Octokit also accepts them. Types do not prevent that.
   if (typeof query !== "string") {
     throw new PermanentFailure({
       tried: "asking GitHub with GraphQL",
@@ -34,8 +34,8 @@ export async function graphql(
   if (variables.headers !== undefined) {
     throw new PermanentFailure({
       tried: attempted.tried,
-      happened: "headers stand among the variables, where GitHub would ignore them",
-      remedy: "Give them as an option: github.graphql(query, variables, { headers }).",
+      happened: "headers are among the variables, where GitHub would ignore them",
+      remedy: "Pass them as an option: github.graphql(query, variables, { headers }).",
       sent: false,
     });
   }
@@ -46,7 +46,7 @@ export async function graphql(
   return answer.graphql.data;
 }
 
-/** `the GraphQL mutation addStar`: the name of its operation, else that of its first field. */
+/** `the GraphQL mutation addStar`: the name of its operation, or of its first field. */
 function nameOf(query: string, operationName: string | undefined): string {
   const operation = operationIn(parseDocument(query), operationName);
   if (!operation) return "GraphQL";
@@ -57,9 +57,9 @@ function nameOf(query: string, operationName: string | undefined): string {
 
 const NAME = /^(?!\.{1,2}$)[\w.-]+$/;
 
-/** The repository that variables name: as GraphQL has it, or as the routes of REST. */
+/** The repository that variables name, with GraphQL's names or with those of the REST routes. */
 function named({ owner, repo, name = repo }: GraphQLVariables): string | undefined {
-  // Other variables may be called so, too.
+  // Other variables may have the same names.
   const isNamed = [owner, name].every((each) => typeof each === "string" && NAME.test(each));
   return isNamed ? `${owner}/${name}` : undefined;
 }

@@ -4,7 +4,7 @@ import { operationIn, parseDocument, type Selection } from "./document.ts";
 export const GRAPHQL_ROUTE = "POST /graphql";
 
 /**
- * Below what GraphQL is asked. An Enterprise Server has it at `/api/graphql`, beside `/api/v3`.
+ * The base address for GraphQL. An Enterprise Server has it at `/api/graphql`, beside `/api/v3`.
  * @see https://docs.github.com/en/enterprise-server@latest/graphql/guides/managing-enterprise-accounts
  */
 export const graphQLBase = (apiUrl: string): string => apiUrl.replace(/\/api\/v3\/?$/, "/api");
@@ -16,7 +16,7 @@ export function isQuery({ query, operationName }: Parameters): boolean {
   return typeof query === "string" && operationIn(parseDocument(query), operationName)?.kind === "query";
 }
 
-/** What a request asks GraphQL for, by its body as it goes over the wire; nothing, where that is no JSON object. */
+/** What a request asks of GraphQL, read from its final body. Empty if the body is not a JSON object. */
 export function askedIn(body: string | null): Parameters {
   try {
     return { ...JSON.parse(body ?? "{}") };
@@ -26,8 +26,8 @@ export function askedIn(body: string | null): Parameters {
 }
 
 /**
- * What a mutation that was not sent gives its workflow, so that it continues: the fields that it asks for, each null, but
- * for what the next request may need. `id` is a text, numbers are 0, as in the stand-in of other writes.
+ * The result of a mutation that was not sent, so that the workflow continues. Each field that it asks for is null,
+ * except those that the next request may need. `id` is a text and numbers are 0, as in the stand-in for other writes.
  */
 export function heldBack({ query, operationName }: Parameters): object {
   const document = typeof query === "string" ? parseDocument(query) : undefined;

@@ -4,71 +4,77 @@ import { type Budget, type Cost, GRACE_MS, type Kind, type NotYet } from "./budg
 import { requestsInFlight } from "./in-flight.ts";
 import type { AccountPause, PauseOptions } from "./pause.ts";
 
-/** Room for one request, which the others know of once it is stored as `admitted`. A read is spent with that, a write reserved. */
+/**
+ * Room for one request. Other processes know of it once it is stored as `admitted`. For a read it then counts as spent,
+ * for a write as reserved.
+ */
 export type Room = {
   readonly admitted: Admitted;
   /** Until when the request may be sent, epoch milliseconds. */
   readonly usableUntil: number;
-  /** The request was answered or lost at this time (epoch milliseconds), or with undefined never sent. Only the first call counts. */
+  /**
+   * Call it when the request was answered or lost (epoch milliseconds), or with undefined if it was never sent. Only
+   * the first call counts.
+   */
   settle(at: number | undefined): void;
-  /** It was not stored. */
+  /** Call it if the room could not be stored. */
   withdraw(): void;
 };
 
 export type AdmissionOptions = Pick<PauseOptions, "account" | "clock"> & {
   readonly log: Pick<LimitLog, "admit" | "settle">;
-  /** Told once why the log cannot be asked, and with undefined that it can be again. */
+  /** Called once with the reason when the log is unavailable, and with undefined when it is available again. */
   readonly onTrouble?: (trouble: unknown) => void;
   /** A request that would wait longer is rejected, ms. */
   readonly patienceMs?: number | undefined;
 };
 
-/** Long enough for a window to move on a little, short enough for a caller who waits. */
+/** Long enough for a window to move on a little, short enough for a waiting caller. */
 const PATIENCE_MS = 3000;
 
-/** A log that cannot be asked is asked again after this time, ms. */
+/** An unavailable log is asked again after this time, ms. */
 const AWAY_MS = 1000;
 
 type Comer = {
   readonly name: string;
   readonly cost: Cost;
-  /** It does not count against the quota of REST. */
+  /** It does not count against the REST quota. */
   readonly isShared: boolean;
 };
 
 type Waiter = {
   readonly what: Kind | "reservation";
   readonly comer: Comer;
-  /** That was reserved for it before. */
+  /** Room that was reserved for it before. */
   readonly room: Room | undefined;
-  /** Rejected when it cannot be admitted by then. */
+  /** It is rejected if it cannot be admitted by this time. */
   readonly deadline: number;
   answer(room: Room | NotYet): void;
 };
 
 type Granted = { readonly waiter: Waiter; readonly room: Room; undo(): void };
 
-/** What may be sent, and when. All that need room are admitted together, once the log knows of it. */
+/** Decides what may be sent, and when. Admits all waiting requests together, once the log knows of them. */
 export function openAdmission(
   { budget, pause }: { budget: Budget; pause: AccountPause },
   { account, clock, log, onTrouble, patienceMs = PATIENCE_MS }: AdmissionOptions,
 ) {
   const inFlight = requestsInFlight(clock, pause);
   const queue = () => new Set<Waiter>();
-  /** Each in the order in which they came. Writes first, whose reads are done already; reports after all others. */
+  /** Each queue in order of arrival. Writes come first, because their reads are done. Reports come last. */
   const waiting = { write: queue(), read: queue(), reservation: queue(), report: queue() };
   const queues = () => [waiting.write, waiting.read, waiting.reservation, waiting.report];
   let cancelAlarm = () => {};
   let isAsking = false;
-  /** Until then the log is not asked: it could not be. 0 when it can. */
+  /** The log was unavailable and is not asked until then. 0 if it is available. */
   let awayUntil = 0;
 
   const mustStay = (what: Waiter["what"]) => what !== "reservation" && inFlight.isFull(what === "report");
 
   /**
-   * Admits all that may go, rejects those that would wait too long, and wakes when the next may go. Answers all but those
-   * for which it finds new room.
-   * @param isInformed about other processes. Without it the log is asked about those that might get new room.
+   * Admits all requests that may be sent, rejects those that would wait too long, and sets an alarm for the next.
+   * Answers all requests except those that get new room.
+   * @param isInformed about other processes. Otherwise the log is asked about the requests that might get new room.
    */
   function decide(isInformed: boolean): Granted[] {
     cancelAlarm();
@@ -98,9 +104,9 @@ export function openAdmission(
 
   function openingFor({ what, comer: { name, cost, isShared }, room }: Waiter, now: number): NotYet {
     const from = isShared ? pause.untilShared(now) : pause.until(now, what === "report" ? GRACE_MS : 0);
-    const silence = { notBefore: from, why: "GitHub has set a limit and asked for silence" };
+    const silence = { notBefore: from, why: "GitHub has set a limit and asked for a pause" };
     if (room) return silence;
-    // The clock may be set back in the middle.
+    // The clock may be set back in between.
     awayUntil = Math.min(awayUntil, now + AWAY_MS);
     if (awayUntil > from) return { notBefore: awayUntil, why: AWAY };
     const spent = budget.opening(kindOf(what), name, cost, from, now);
@@ -172,13 +178,13 @@ export function openAdmission(
     let isSettled = false;
     return {
       admitted: { at, ...cost, ...(id !== undefined && { id }) },
-      // What is sent then is answered before the others take the room back.
+      // A request sent by then is answered before the other processes take back the room.
       usableUntil: id === undefined ? Number.POSITIVE_INFINITY : at + RESERVED_MS / 2,
       settle(spentAt) {
         if (isSettled) return;
         isSettled = true;
         spend(spentAt);
-        // When it cannot be stored, the others count it for longer than they need to.
+        // If it cannot be stored, other processes only count it for longer than needed.
         if (id !== undefined) log.settle(id, spentAt).catch(() => {});
         if (spentAt === undefined) letThrough();
       },
@@ -187,24 +193,27 @@ export function openAdmission(
   }
 
   return {
-    /** Resolves with room for one request once it may be sent, in flight from then on, or with when it will be. */
+    /**
+     * Resolves with room for one request once it may be sent. From then on it is in flight. Otherwise resolves with the
+     * time when it may be sent.
+     */
     enter(what: Waiter["what"], comer: Comer, room?: Room): Promise<Room | NotYet> {
       return new Promise((answer) => {
-        // A run that waits here holds a slot of the worker that a dispatch may need: reports wait in the store.
+        // A run that waits here occupies a worker slot that a dispatch may need. Reports therefore wait in the store.
         const deadline = clock.now() + (what === "report" ? 0 : patienceMs);
         waiting[what].add({ what, comer, room, deadline, answer });
         if (room || awayUntil > 0 || mustStay(what)) letThrough();
         else if (!isAsking) void ask();
       });
     },
-    /** Room for another request that follows on one in flight: a redirect leads there. */
+    /** Room for a redirected request, which follows a request in flight. */
     follow(kind: Kind, cost: Cost): Room {
       const now = clock.now();
       const room = roomFor(kind, cost, now);
       log.admit(account, { now, since: budget.since(now) }, () => [room.admitted]).catch(() => {});
       return room;
     },
-    /** A request is not in flight any more. */
+    /** A request is no longer in flight. */
     leave(): void {
       inFlight.change(-1);
       letThrough();
@@ -222,6 +231,6 @@ export function openAdmission(
   };
 }
 
-const AWAY = "the database cannot be asked what the other replicas have used of the limits";
+const AWAY = "the database cannot report how much of the limits other replicas have used";
 
 const kindOf = (what: Waiter["what"]): Kind => (what === "reservation" ? "write" : what);

@@ -1,6 +1,9 @@
 import type { AdmissionTimes, Limit, Spending } from "../../model/limits.ts";
 
-/** What a request does at GitHub, and so what it costs. A report is a write that takes nothing from any other. */
+/**
+ * What a request does at GitHub, which decides what it costs. A report is a write that takes no room from other
+ * requests.
+ */
 export type Kind = "read" | "write" | "report";
 
 export type Cost = Pick<Spending, "points" | "writes">;
@@ -12,14 +15,17 @@ export const COST = {
   report: { points: 5, writes: 1 },
 } satisfies Readonly<Record<Kind, Cost>>;
 
-/** What GraphQL takes of the limits that all requests share: its points are others, and a mutation creates as a write does. */
+/**
+ * What GraphQL takes from the limits that all requests share. Its points are counted elsewhere. A mutation creates
+ * content like a write.
+ */
 export const SHARED_COST = {
   read: { points: 0, writes: 0 },
   write: { points: 0, writes: 1 },
   report: { points: 0, writes: 1 },
 } satisfies Readonly<Record<Kind, Cost>>;
 
-/** A promise that is not taken up within this time is given to others. */
+/** A promised time that is not used within this span goes to others. */
 export const GRACE_MS = 30_000;
 
 /** Not before a time (epoch milliseconds), and why, as a clause: "80 writes a minute are used up". */
@@ -27,7 +33,7 @@ export type NotYet = { readonly notBefore: number; readonly why: string };
 
 export type Budget = ReturnType<typeof openBudget>;
 
-/** What an account may spend by GitHub's limits, what it has spent, and the times that its writes were promised. */
+/** What an account may spend under GitHub's limits, what it has spent, and the times promised to its writes. */
 export function openBudget(limits: readonly Limit[]) {
   const windows = limits.map(slidingWindow);
   const forReports = limits
@@ -46,13 +52,16 @@ export function openBudget(limits: readonly Limit[]) {
       const notBefore = opensAt(cost[unit], from, kept, promised);
       if (notBefore <= latest.notBefore) continue;
       const isLeft = forReports.includes(window);
-      const what = `${isLeft ? "what reports may use" : "the limit"} of ${most} ${unit} in ${ms / 1000} s`;
+      const what = `${isLeft ? "the share for reports" : "the limit"} of ${most} ${unit} in ${ms / 1000} s`;
       latest = { notBefore, why: `${what} is used up` };
     }
     return latest;
   }
 
-  /** Points that the writes of the same span need, at most half of all: a write whose reads are done never waits for reads. */
+  /**
+   * Points kept for writes of the same span, up to half of all. A write whose reads are done never waits for other
+   * reads.
+   */
   function keptForWrites({ most, ms }: Limit, now: number): number {
     const writes = windows.find(({ limit }) => limit.unit === "writes" && limit.ms === ms);
     if (!writes) return 0;
@@ -61,14 +70,15 @@ export function openBudget(limits: readonly Limit[]) {
   }
 
   return {
-    /** When this may be sent, not before `from`, and what it waits for. `name` is the write's in the line. */
+    /** When this may be sent, not before `from`, and what it waits for. `name` is the write's name in the line. */
     opening(kind: Kind, name: string, cost: Cost, from: number, now: number): NotYet {
       if (kind === "read") return opensAt(kind, cost, from, []);
       const promised = lineOf(kind).timeOf(name, now);
       if (promised !== undefined && promised > now) {
-        return { notBefore: Math.max(from, promised), why: "others were promised their turn before" };
+        return { notBefore: Math.max(from, promised), why: "other writes are ahead of it" };
       }
-      // A write whose time has come meets only what is spent; any other also what was promised to those ahead.
+      // A write whose time has come competes only with what is spent. Any other write also waits for the times promised
+      // to those ahead.
       const due = promised === undefined ? undefined : opensAt(kind, cost, from, []);
       if (due && due.notBefore <= now) return due;
       const ahead = lineOf(kind).ahead(name, now);
@@ -80,27 +90,30 @@ export function openBudget(limits: readonly Limit[]) {
         ahead.sort((a, b) => a - b),
       );
     },
-    /** Counts as spent now until the function is called: spent at a time, or with undefined not at all. */
+    /**
+     * Counts as spent now, until the returned function is called: with the time when it was spent, or with undefined if
+     * it was not.
+     */
     reserve(cost: Cost): (at: number | undefined) => void {
       for (const { limit, reserve } of all) reserve(cost[limit.unit]);
       return (at) => {
         for (const { limit, settle } of all) settle(cost[limit.unit], at);
       };
     },
-    /** A write may pass at this time. */
+    /** Promises a write that it may pass at this time. */
     promise: (kind: Kind, name: string, at: number): void => lineOf(kind).join(name, at),
-    /** A write is let through. @returns how to give it back the time that it was promised. */
+    /** A write is admitted. @returns a function that restores its promised time. */
     redeem(kind: Kind, name: string, now: number): () => void {
       const { timeOf, leave, join } = lineOf(kind);
       const at = timeOf(name, now);
       leave(name);
       return () => at !== undefined && join(name, at);
     },
-    /** What other processes have spent, oldest first: replaces what was known of them. */
+    /** What other processes have spent, oldest first. Replaces what was known about them. */
     learn(others: readonly Spending[]): void {
       for (const { limit, learn } of all) learn(others.map((one) => ({ at: one.at, cost: one[limit.unit] })));
     },
-    /** Since when spending matters, for each unit. */
+    /** For each unit, the time since which spending matters. */
     since(now: number): AdmissionTimes["since"] {
       const longest = (unit: Limit["unit"]) =>
         Math.max(0, ...all.map(({ limit }) => (limit.unit === unit ? limit.ms : 0)));
@@ -111,9 +124,10 @@ export function openBudget(limits: readonly Limit[]) {
 }
 
 /**
- * What reports meet: a fifth less than the limit, for writes to come, in a window that is longer by the grace of a promise.
- * A write that waits, also in another process, was promised a time at which the limit's window is still full. Up to the
- * grace after that time the longer window is, too, so that no report takes its place, and no process needs the others' lines.
+ * The limit for reports: a fifth below the real limit, to leave room for later writes, in a window that is longer by
+ * the grace of a promise. A waiting write, even in another process, has a promised time when the real window is still
+ * full. Until the grace after that time ends, the longer window is full too. So no report takes the write's place, and
+ * no process needs to know the lines of the others.
  */
 function leftForReports({ unit, most, ms }: Limit): Limit {
   return { unit, most: Math.floor((most * 4) / 5), ms: ms + GRACE_MS };
@@ -121,17 +135,17 @@ function leftForReports({ unit, most, ms }: Limit): Limit {
 
 type Entry = { readonly at: number; readonly cost: number; readonly byOthers?: true };
 
-/** Keeps account of one limit, from the answers to the requests: by then GitHub has counted them. */
+/** Tracks one limit from the times of the answers: by then GitHub has counted the requests. */
 function slidingWindow(limit: Limit) {
   const { most, ms } = limit;
-  /** Oldest first; those before `first` have left the window. */
+  /** Oldest first. Entries before `first` have left the window. */
   let spent: Entry[] = [];
   let first = 0;
   let sum = 0;
   let reserved = 0;
 
   function moveTo(now: number): void {
-    // The clock was set back: what lies ahead of it now was spent at the latest now.
+    // The clock was set back. What now lies in the future was spent by now.
     if ((spent.at(-1)?.at ?? 0) > now) spent = spent.map((each) => ({ ...each, at: Math.min(each.at, now) }));
     for (let oldest = spent[first]; oldest && oldest.at <= now - ms; oldest = spent[++first]) sum -= oldest.cost;
     if (first <= spent.length / 2) return;
@@ -164,13 +178,13 @@ function slidingWindow(limit: Limit) {
       return sum + reserved;
     },
     /**
-     * When this much more fits in, not before `from`.
-     * @param kept is left free for others.
+     * When a request of this cost fits, not before `from`.
+     * @param kept room left free for others.
      * @param promised times at which others spend as much, earliest first.
      */
     opensAt(cost: number, from: number, kept: number, promised: readonly number[]): number {
       if (cost === 0) return from;
-      // More than ever fits is let through when nothing else is there: it would wait for ever.
+      // A request larger than the limit passes when nothing else is in the window. Otherwise it would wait forever.
       const free = Math.max(most - kept, cost) - cost;
       const fits = Math.floor(free / cost);
       if (promised.length > fits) return Math.max(from, promised.at(-1 - fits) ?? 0) + ms;
@@ -188,16 +202,16 @@ function slidingWindow(limit: Limit) {
 }
 
 /**
- * The line of writes that were rejected for now, each with the time that it was promised. Without it all would be told
- * the same time, and all but a few be rejected again and again. A write that gets a later time keeps its place.
+ * The line of rejected writes, each with its promised time. Without it all of them would get the same time, and most
+ * would be rejected again and again. A write that gets a later time keeps its place.
  */
 function waitingLine() {
-  /** In the order in which they came. */
+  /** In order of arrival. */
   const line = new Map<string, number>();
   let tidiedAt = 0;
 
   function tidy(now: number): void {
-    // The clock was set back, and the times mean nothing any more.
+    // The clock was set back, so the times mean nothing any more.
     if (now < tidiedAt) line.clear();
     else if (now - tidiedAt < GRACE_MS / 10) return;
     tidiedAt = now;
@@ -209,7 +223,7 @@ function waitingLine() {
       tidy(now);
       return line.get(name);
     },
-    /** The times of those ahead of this name: of all when it has no place. */
+    /** The times of all writes ahead of this name. All times if it has no place. */
     ahead(name: string | undefined, now: number): number[] {
       tidy(now);
       const times: number[] = [];
@@ -219,7 +233,7 @@ function waitingLine() {
       }
       return times;
     },
-    /** Takes a place at the end, or keeps the one that it has. */
+    /** Takes a place at the end, or keeps the present one. */
     join: (name: string, at: number): void => void line.set(name, at),
     leave: (name: string): void => void line.delete(name),
   };

@@ -8,7 +8,7 @@ import { type AccountPause, openPause, type PauseOptions, quotaOf } from "./paus
 export type GateOptions = PauseOptions &
   AdmissionOptions & {
     readonly limits: readonly Limit[];
-    /** Told when the token ends (epoch milliseconds), whenever GitHub says another time than before. */
+    /** Called with the token's end (epoch milliseconds) when GitHub reports another time than before. */
     readonly onExpiry?: ((expiresAt: number) => void) | undefined;
   };
 
@@ -21,9 +21,9 @@ export type Sent = {
 export type Gate = ReturnType<typeof openGate>;
 
 /**
- * What stands between the service and GitHub for one account: a cap on what is in flight, the windows of GitHub's
- * documented limits, and one pause. Waits for a few seconds at most; what would have to wait longer is
- * rejected with the time at which it will be let through, so that a store can keep it instead of memory.
+ * Controls what the service sends to GitHub for one account: a cap on requests in flight, the windows of GitHub's
+ * documented limits, and one pause. It lets a request wait for a few seconds. A request that would wait longer is
+ * rejected with the time at which it may be sent, so that a store can keep it instead of memory.
  */
 export function openGate(options: GateOptions) {
   const { limits, clock, known, onExpiry, resource = "account" } = options;
@@ -33,9 +33,9 @@ export function openGate(options: GateOptions) {
   // Without windows nothing is counted, and the log is not asked.
   const log = limits.length > 0 ? options.log : NOTHING_KEPT;
   const admission = openAdmission({ budget, pause }, { ...options, log });
-  /** What GitHub last said is left of the hourly quota. */
+  /** What is left of the hourly quota, as GitHub last reported. */
   let quota: Quota | undefined;
-  /** When the token ends, as GitHub last said; known only with `onExpiry`. */
+  /** When the token ends, as GitHub last reported. Known only with `onExpiry`. */
   let tokenExpiresAt: number | undefined;
   let closed = false;
 
@@ -53,12 +53,14 @@ export function openGate(options: GateOptions) {
 
   return {
     /**
-     * Sends when it may. `send` calls `begin` right before each request that it puts on the wire: until then it may have
-     * waited for a connection, and a redirect makes another one. `begin` throws when a pause has begun in between, or its
-     * room has lapsed, and `send` is called again when it may. Rejects with what else `send` rejects with.
-     * @param sender.name under which a write that is rejected gets a place in the line, to be let through at the time
-     * that it was told.
-     * @param sender.isShared it has a gate for what it costs, and passes this one for what all requests of an account share.
+     * Sends when the request may be sent. `send` calls `begin` right before each request that it puts on the wire,
+     * because it may have waited for a connection or followed a redirect. `begin` throws if a pause has begun or its
+     * room has lapsed since then. In that case `send` is called again later. Any other rejection of `send` is passed
+     * on.
+     * @param sender.name the name under which a rejected write keeps its place in the line, to be admitted at its
+     *   promised time.
+     * @param sender.isShared it has a separate gate for its cost, and passes this gate for the limits that all requests
+     *   of an account share.
      */
     async pass(
       kind: Kind,
@@ -100,24 +102,24 @@ export function openGate(options: GateOptions) {
           giveBack();
           throw error;
         } finally {
-          // By the time of the answer GitHub has counted it; by the time of sending it has not.
+          // GitHub has counted the request when it answers, not yet when the request is sent.
           for (const one of begun) one.settle(clock.now());
           admission.leave();
         }
       }
     },
-    /** Keeps room for a write, so that what must be read for it is not read in vain. Settle it if it is not used. */
+    /** Keeps room for a write, so that its reads are not wasted. Settle the room if you do not use it. */
     reserve: (name: string): Promise<Room | NotYet> =>
       enter("reservation", { name, cost: COST.write, isShared: false }),
-    /** Another process of the deployment was told to be silent, or had an ordinary answer after that. */
+    /** GitHub asked another process of the deployment to pause, or answered it normally after that. */
     hear(told: Pause, isOver = false): void {
       pause.heard(told, isOver);
       admission.letThrough();
     },
-    /** Nothing is in flight, nothing waits, and nothing has to be remembered. */
+    /** Nothing is in flight, waiting, or worth remembering. */
     isIdle: (): boolean =>
       admission.inFlight() === 0 && admission.waiting() === 0 && !pause.isKnown() && budget.isEmpty(clock.now()),
-    /** Times are epoch milliseconds; `pausedUntil` is undefined when nothing is paused. */
+    /** Times are epoch milliseconds. `pausedUntil` is undefined without a pause. */
     state() {
       const now = clock.now();
       const until = pause.until(now);
@@ -131,7 +133,7 @@ export function openGate(options: GateOptions) {
         tokenExpiresAt,
       };
     },
-    /** Lets nothing through any more. */
+    /** Rejects everything from now on. */
     close(): void {
       closed = true;
       pause.close();
@@ -144,9 +146,9 @@ const CLOSED = "the service is stopping";
 
 const hasLapsed = ({ usableUntil }: Room, now: number): boolean => usableUntil < now;
 
-/** A pause has begun, or room has lapsed, after the request was let through and before it was sent. */
+/** A pause has begun, or the room has lapsed, between admission and sending. */
 class NotNow extends Error {
-  /** A request may have to pass another gate, too. */
+  /** The gate that stopped it: a request may have to pass two. */
   readonly of: AccountPause;
 
   constructor(of: AccountPause) {

@@ -4,29 +4,31 @@ import { type Gate, type GateOptions, openGate } from "./gate.ts";
 import { graphQLGate } from "./graphql-gate.ts";
 import type { Resource } from "./pause.ts";
 
-/** Beyond this number, gates that have nothing to remember are closed: each token that a request brings opens one. */
+/** Above this number, gates with nothing to remember are closed: each token in a request opens one. */
 const KEPT_GATES = 100;
 
-/** What could not be recalled is recalled again after this time, ms. */
+/** Pauses that could not be read are read again after this time, ms. */
 const RECALL_AGAIN_MS = 1000;
 
 export type Gates = Awaited<ReturnType<typeof openGates>>;
 
 type GatesOptions = Pick<GateOptions, "limits" | "clock" | "patienceMs"> & {
-  /** Those that only GraphQL has. */
+  /** Limits that only GraphQL has. */
   readonly graphqlLimits?: readonly Limit[];
   readonly log: LimitLog;
-  /** The log also has other hosts' accounts: each GitHub has its limits for the same account. */
+  /**
+   * Prefix in the log, which also has accounts of other hosts: each GitHub has separate limits for the same account.
+   */
   readonly host: string;
   readonly onPause: (account: string, until: number, answer: Answer) => void;
-  /** For an account whose token a person renews: gets the time when it ends. */
+  /** For an account whose token a person renews: receives the time when it ends. */
   readonly onExpiryOf?: (account: string) => GateOptions["onExpiry"];
   readonly onTrouble?: ((account: string, trouble: unknown) => void) | undefined;
 };
 
 /**
- * The gates of a host, one for each account, opened when they are first asked for. Resolves once it is known what was
- * spent and told before. When GitHub tells another process of the deployment to be silent, these gates are, too.
+ * The gates of a host, one for each account, opened when first used. Resolves once past spending and pauses are known.
+ * When GitHub asks another process of the deployment to pause, these gates pause too.
  */
 export async function openGates({ host, log, onPause, onExpiryOf, onTrouble, ...options }: GatesOptions) {
   const { clock, limits, graphqlLimits = [] } = options;
@@ -51,13 +53,13 @@ export async function openGates({ host, log, onPause, onExpiryOf, onTrouble, ...
       onExpiry: onExpiryOf?.(account),
       onTrouble: (trouble) => onTrouble?.(account, trouble),
     });
-    // A gate that is opened again has nothing to remember: else the first would not have been closed.
+    // A gate that is opened again has nothing to remember. Otherwise it would not have been closed.
     known.delete(account);
     gates.set(account, gate);
     return gate;
   }
 
-  /** The gate of an account; it is in `all` while it is open. */
+  /** The gate of an account. It is in `all` while it is open. */
   const of = (account: string): Gate => gates.get(account) ?? open(account);
 
   async function recall(): Promise<void> {
@@ -82,10 +84,10 @@ export async function openGates({ host, log, onPause, onExpiryOf, onTrouble, ...
   await recall();
   return {
     of,
-    /** That of its GraphQL requests. */
+    /** The gate for its GraphQL requests. */
     graphql: (account: string) => graphQLGate(of(account + GRAPHQL), of(account)),
     all: (): ReadonlyMap<string, Gate> => gates,
-    /** Lets nothing through any more. */
+    /** Rejects everything from now on. */
     close(): void {
       stopHearing();
       cancelAlarm?.();
@@ -95,17 +97,17 @@ export async function openGates({ host, log, onPause, onExpiryOf, onTrouble, ...
   };
 }
 
-/** After the name of an account: what is counted of its GraphQL requests alone. */
+/** Suffix of an account's name for what only its GraphQL requests use. */
 const GRAPHQL = " graphql";
 
-/** The account that a gate's name is about, and what of it. */
+/** The account and the resource that a gate's name stands for. */
 export function gateOf(name: string): { account: string; resource: Resource } {
   return name.endsWith(GRAPHQL)
     ? { account: name.slice(0, -GRAPHQL.length), resource: "graphql" }
     : { account: name, resource: "account" };
 }
 
-/** Those whose accounts begin so, without it. */
+/** The accounts with this prefix, with the prefix removed. */
 export function ofPrefix<T extends { readonly account: string }>(prefix: string, all: readonly T[]): readonly T[] {
   const found = all.filter(({ account }) => account.startsWith(prefix));
   return found.map((each) => ({ ...each, account: each.account.slice(prefix.length) }));

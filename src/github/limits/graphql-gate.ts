@@ -2,8 +2,8 @@ import type { NotYet } from "./budget.ts";
 import type { Gate } from "./gate.ts";
 
 /**
- * What stands before GraphQL. GitHub counts its points by themselves, and the rest together with the account's other
- * requests: what creates content, what is in flight, and the secondary limits. So a request passes two gates.
+ * The gate for GraphQL. GitHub counts GraphQL's points separately. It counts everything else together with the
+ * account's other requests: created content, requests in flight, and secondary limits. So a request passes two gates.
  * @see https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api
  */
 export function graphQLGate(counted: Gate, shared: Gate): Pick<Gate, "pass"> {

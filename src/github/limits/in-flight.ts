@@ -2,32 +2,35 @@ import type { Clock } from "../../model/clock.ts";
 import { PRESENT_MS } from "../../model/limits.ts";
 import type { AccountPause } from "./pause.ts";
 
-/** GitHub allows 100 requests in flight for an account, which a process may share with others that are not known here. */
+/**
+ * GitHub allows 100 requests in flight per account. A process may share them with other processes that are not known
+ * here.
+ */
 const ALLOWED = 100;
 const ALONE = 50;
 const MOST_OF_SEVERAL = 25;
 
 /**
- * Nothing is in flight any more that a process was admitted this long ago: room is usable for 30 s, and a request takes up
- * to 15 s.
+ * A request that was admitted this long ago is no longer in flight: room is usable for 30 s, and a request takes up to
+ * 15 s.
  */
 const SETTLED_MS = 45_000;
 
 /**
- * The requests of an account that are in flight, so few that those of all processes together stay within what GitHub
- * allows, and that it is slow to begin again after a pause.
+ * Limits the requests in flight of an account. All processes together stay within what GitHub allows, and the number
+ * grows slowly after a pause.
  */
 export function requestsInFlight(clock: Pick<Clock, "monotonic">, pause: Pick<AccountPause, "cap">) {
   const { monotonic } = clock;
   let count = 0;
   let share = ALONE;
-  /** Until then the others count this process. */
+  /** Until then, the other processes count this one. */
   let countedUntil = Number.NEGATIVE_INFINITY;
-  /** Until then the others may have all of it in flight, and not know yet of this one. */
+  /** Until then, the others may use the whole limit because they do not know of this process yet. */
   let newUntil = Number.NEGATIVE_INFINITY;
   return {
     count: (): number => count,
-    /** @param kept whether a fifth is kept free, for others. */
+    /** @param kept whether a fifth is kept free for others. */
     isFull(kept: boolean): boolean {
       const most = Math.min(pause.cap(), share < MOST_OF_SEVERAL && monotonic() < newUntil ? 1 : share);
       return count >= (kept ? Math.ceil((most * 4) / 5) : most);
@@ -35,7 +38,7 @@ export function requestsInFlight(clock: Pick<Clock, "monotonic">, pause: Pick<Ac
     change(by: 1 | -1): void {
       count += by;
     },
-    /** This many other replicas use the account now. Up to four leave room for each other from the beginning. */
+    /** The number of other replicas that use the account now. Up to four leave room for each other from the start. */
     learn(others: number): void {
       share = Math.max(1, Math.min(MOST_OF_SEVERAL, Math.floor(ALLOWED / (others + 1))));
       if (monotonic() >= countedUntil) newUntil = monotonic() + (share < MOST_OF_SEVERAL ? SETTLED_MS : 0);

@@ -1,16 +1,17 @@
 import type { Limit } from "../../model/limits.ts";
 
-/** One that is spelled out; `graphql`: points of GraphQL, whose requests are counted by themselves. */
+/** A limit written out. `graphql` stands for points of GraphQL, which are counted separately. */
 type SpelledLimit = Omit<Limit, "unit"> & { readonly unit: Limit["unit"] | "graphql" };
 
-/** `auto`: where GitHub has limits by default. */
+/** `auto`: on where GitHub has limits by default. */
 export type LimitsSetting = "auto" | "on" | "off" | readonly SpelledLimit[];
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 
 /**
- * Points: documented. Writes: those that create content; whether dispatches count among them is unknown, so they do.
+ * Points are documented. Writes are requests that create content. Whether dispatches count is unknown, so they are
+ * counted.
  * @see https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits
  */
 const DOCUMENTED: readonly SpelledLimit[] = [
@@ -21,7 +22,10 @@ const DOCUMENTED: readonly SpelledLimit[] = [
   { unit: "graphql", most: 2000, ms: MINUTE_MS },
 ];
 
-/** The windows that the gates of a host hold, and one line that says so. On GitHub Enterprise Server limits are off by default. */
+/**
+ * The windows that the gates of a host enforce, and one line that describes them. On GitHub Enterprise Server limits
+ * are off by default.
+ */
 export function limitsInForce(
   setting: LimitsSetting,
   apiUrl: string,

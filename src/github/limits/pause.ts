@@ -3,61 +3,61 @@ import type { AccountLimits, LimitLog, Pause } from "../../model/limits.ts";
 import type { Answer } from "../answer.ts";
 import { limitIn } from "../graphql/errors.ts";
 
-/** Silence after a secondary limit that names no time; doubled each time it repeats. */
+/** Pause after a secondary limit that names no time. It doubles with each repetition. */
 const UNNAMED_MS = 60_000;
 
-/** The least silence after a limit that names a time which has passed already; doubled likewise. */
+/** Minimum pause after a limit whose named time has already passed. It also doubles. */
 const LEAST_MS = 1000;
 
-/** What doubling ends at. */
+/** Doubling ends here. */
 const LONGEST_DOUBLED_MS = 15 * 60_000;
 
-/** Nothing waits longer than this for a limit, even if a header says so; GitHub's longest window is an hour. */
+/** Nothing waits longer for a limit, even if a header asks for it. GitHub's longest window is an hour. */
 const LONGEST_MS = 24 * 3_600_000;
 
-/** A pause that grows by less is the same pause, told by another answer. */
+/** An extension below this counts as the same pause, reported by another answer. */
 const SAME_PAUSE_MS = 1000;
 
-/** An account that sends nothing any more, such as a token that was seen once, is not remembered for ever. */
+/** An account that sends nothing any more is forgotten after this time, such as a token that was seen once. */
 const STRIKES_KEPT_MS = 3_600_000;
 
 /** A pause that could not be stored is stored again after this time, ms. */
 const STORE_AGAIN_MS = 1000;
 
-/** What a gate is for: all that an account sends, or what is counted of its GraphQL requests alone. */
+/** What a gate controls: all requests of an account, or only its GraphQL requests. */
 export type Resource = "account" | "graphql";
 
 export type PauseOptions = {
   readonly account: string;
-  /** `account` without it. */
+  /** `account` by default. */
   readonly resource?: Resource | undefined;
   readonly clock: Clock;
   readonly log: Pick<LimitLog, "pause">;
-  /** From before this process began. */
+  /** What was known before this process started. */
   readonly known?: AccountLimits | undefined;
-  /** Told when GitHub asks for silence, and until when (epoch milliseconds). */
+  /** Called when GitHub asks for a pause, with its end (epoch milliseconds). */
   readonly onPause?: (until: number, answer: Answer) => void;
 };
 
 export type AccountPause = ReturnType<typeof openPause>;
 
 /**
- * The pause of one account, and the slow start after it: one request at first, and each ordinary answer lets one more
- * into flight. An episode is the time between two pauses: many requests that were in flight together meet one limit
+ * The pause of one account, and the slow start after it: one request at first, and one more in flight after each
+ * ordinary answer. An episode is the time between two pauses. Many requests that are in flight together meet one limit
  * together, and that is one strike.
  * @see https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
  */
 export function openPause({ account, resource = "account", clock, log, known, onPause }: PauseOptions) {
   const stored = storing(log, account, clock);
-  /** The latest one, by whichever process it was stored. Over when an ordinary answer has come after it. */
+  /** The latest pause that any process has stored. It is over when an ordinary answer has come after it. */
   let latest: Pause & { readonly isOver: boolean } = { until: 0, strikes: 0, ...known?.pause, isOver: !known?.pause };
   let silence = silenceUntil(latest.until);
-  /** The same without what the quota of REST alone asks for: GraphQL has another one. */
+  /** The same without pauses for the REST quota alone: GraphQL has a separate quota. */
   let shared = silenceUntil(isQuota(latest) ? 0 : latest.until);
   let episode = 0;
   let cap = Number.POSITIVE_INFINITY;
 
-  /** Also by the monotonic clock: the other one may be set back in the middle. */
+  /** Also uses the monotonic clock: the other clock may be set back in between. */
   function silenceUntil(until: number): { readonly until: number; readonly endsAt: number } {
     return { until, endsAt: clock.monotonic() + Math.min(until - clock.now(), LONGEST_MS) };
   }
@@ -68,7 +68,7 @@ export function openPause({ account, resource = "account", clock, log, known, on
     return Math.max(now, Math.min(end, now + Math.ceil(endsAt + graceMs - clock.monotonic())));
   }
 
-  /** @returns whether it is longer than what is in force. */
+  /** @returns whether it is longer than the present pause. */
   function extend(end: number, strikes: number, isShared: boolean): boolean {
     const now = clock.now();
     latest = { ...latest, strikes };
@@ -79,7 +79,7 @@ export function openPause({ account, resource = "account", clock, log, known, on
     return true;
   }
 
-  /** When GitHub wants the silence to end that follows a limit. */
+  /** When the pause after a limit should end. */
   function endAfter(strikes: number, named: number | undefined, now: number): number {
     const doubled = (first: number) => now + Math.min(LONGEST_DOUBLED_MS, first * 2 ** Math.max(0, strikes - 1));
     return named === undefined ? doubled(UNNAMED_MS) : Math.max(named, doubled(LEAST_MS));
@@ -87,7 +87,7 @@ export function openPause({ account, resource = "account", clock, log, known, on
 
   function passed(): void {
     cap++;
-    // GraphQL passes while the quota of REST is used up.
+    // GraphQL passes while the REST quota is used up.
     const now = clock.now();
     if (latest.isOver || until(now) > now) return;
     latest = { ...latest, strikes: 0, isOver: true };
@@ -95,17 +95,19 @@ export function openPause({ account, resource = "account", clock, log, known, on
   }
 
   return {
-    /** When requests may be sent again, epoch milliseconds; now when they may. With a grace, so long after the pause. */
+    /**
+     * When requests may be sent again, epoch milliseconds. Now if they may. With a grace, this long after the pause.
+     */
     until: (now: number, graceMs = 0): number => until(now, graceMs),
-    /** The same for requests that do not count against the quota of REST. */
+    /** The same for requests that do not count against the REST quota. */
     untilShared: (now: number): number => until(now, 0, shared),
-    /** Requests remember the episode in which they were sent. */
+    /** Each request remembers the episode in which it was sent. */
     episode: (): number => episode,
     /** How many requests may be in flight. */
     cap: (): number => cap,
-    /** Whether a pause, or the strikes of one that ended lately, must be remembered. */
+    /** Whether a pause, or the strikes of a recent one, must be remembered. */
     isKnown: (): boolean => !latest.isOver && clock.monotonic() < silence.endsAt + STRIKES_KEPT_MS,
-    /** Learns from an answer to a request. Returns when the pause ends if it was rejected for a limit. */
+    /** Learns from an answer. Returns the end of the pause if GitHub rejected the request because of a limit. */
     answered(answer: Answer, sentIn: number): number | undefined {
       const now = clock.now();
       const before = until(now);
@@ -126,12 +128,12 @@ export function openPause({ account, resource = "account", clock, log, known, on
       if (before === now || end > before + SAME_PAUSE_MS) onPause?.(end, answer);
       return word.rejected ? until(now, 0, word.of === "account" ? shared : silence) : undefined;
     },
-    /** Another process was told to be silent, or had an ordinary answer after that. */
+    /** GitHub asked another process to pause, or answered it normally after that. */
     heard(told: Pause, isOver = false): void {
       if (isOver && told.until >= latest.until) latest = { ...latest, strikes: 0, isOver };
       if (isOver || told.until === latest.until) return;
       if (!extend(told.until, Math.max(latest.strikes, told.strikes), !isQuota(told))) return;
-      // What is under way was sent before it, and says nothing about it.
+      // Requests in flight were sent before the pause. Their answers say nothing about it.
       episode++;
       cap = 1;
     },
@@ -139,10 +141,10 @@ export function openPause({ account, resource = "account", clock, log, known, on
   };
 }
 
-/** Whether a pause is foreseen because a quota is used up. A request that GitHub has rejected is a strike. */
+/** Whether a pause follows from a used-up quota. A request that GitHub has rejected is a strike instead. */
 const isQuota = ({ strikes }: Pause): boolean => strikes === 0;
 
-/** Stores pauses, the latest until it is stored: other processes have to know of it as soon as they can. */
+/** Stores the latest pause, and retries until it is stored: other processes need it as soon as possible. */
 function storing(log: Pick<LimitLog, "pause">, account: string, clock: Clock) {
   let latest: Pause | undefined;
   let cancelAlarm = () => {};
@@ -166,12 +168,12 @@ function storing(log: Pick<LimitLog, "pause">, account: string, clock: Clock) {
   return { begin, end, close };
 }
 
-/** Whether GitHub has rejected a request because of a limit, and until when it asks for silence, if it names a time. */
+/** Whether GitHub has rejected a request because of a limit, and until when to pause, if it names a time. */
 type LimitWord = { readonly of: "account" | Quota; readonly rejected: boolean; readonly until: number | undefined };
 
 /**
- * Reads what an answer says about limits, undefined when it says nothing. Order of decision: `retry-after`, then
- * `x-ratelimit-reset` when nothing remains. The local clock is corrected by the answer's `date`.
+ * Reads what an answer says about limits. Undefined if it says nothing. Uses `retry-after` first, then
+ * `x-ratelimit-reset` if nothing remains. The answer's `date` corrects the local clock.
  * @see https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#handle-rate-limit-errors-appropriately
  */
 export function limitWord(answer: Answer, now: number): LimitWord | undefined {
@@ -207,10 +209,13 @@ export function limitWord(answer: Answer, now: number): LimitWord | undefined {
   return secondary ? { of: "account", rejected: true, until: undefined } : undefined;
 }
 
-/** Requests in an hour: those of REST, or points of GraphQL. */
+/** Hourly quota: REST requests, or points of GraphQL. */
 type Quota = "core" | "graphql";
 
-/** Whose quota the headers show. Search and a few others have further ones: https://docs.github.com/en/rest/rate-limit/rate-limit */
+/**
+ * Which quota the headers show. Search and a few others have separate ones:
+ * https://docs.github.com/en/rest/rate-limit/rate-limit
+ */
 export function quotaOf({ headers, graphql }: Answer): Quota | undefined {
   const resource = headers["x-ratelimit-resource"] ?? (graphql ? "graphql" : "core");
   return resource === "core" || resource === "graphql" ? resource : undefined;

@@ -8,12 +8,12 @@ import { nameOf, type Resolved, type Table } from "./rest.ts";
 type Parameters = Readonly<Record<string, unknown>>;
 type Map = (page: Page<unknown>, done: () => void) => readonly unknown[];
 
-/** GitHub's most. */
+/** GitHub's maximum. */
 const PER_PAGE = 100;
 
 /**
- * Lists over `request`, page by page. A page that fails in passing is asked for again by `request`, and no other.
- * @param apiUrl a `link` to anywhere else is not followed: the token would go there.
+ * Lists over `request`, page by page. If a page fails for a passing reason, `request` retries only that page.
+ * @param apiUrl a `link` to any other address is not followed: the token would go there.
  * @param maxKept how many values one list may hold in memory.
  */
 export function paginating(
@@ -30,7 +30,7 @@ export function paginating(
     if (!/^GET /.test(first)) {
       throw new PermanentFailure({ tried, happened: "only a GET has pages", remedy: "Use github.request instead." });
     }
-    // Links name a repository by its number, as GitHub does, and the token is chosen by its name.
+    // GitHub's links name a repository by its number, but the token is chosen by the repository's name.
     const named = typeof owner === "string" && typeof repo === "string" ? `${owner}/${repo}` : undefined;
     const repository = options.repository ?? named;
     const all = repository === undefined ? {} : { repository };
@@ -42,7 +42,7 @@ export function paginating(
       if (next === route) {
         throw new PermanentFailure({
           tried,
-          happened: "the link to the next page leads to the same page",
+          happened: "the link to the next page points to the same page",
           remedy: PROXY,
         });
       }
@@ -61,7 +61,7 @@ export function paginating(
     if (typeof from === "string") return { route: from, parameters: given };
     throw new PermanentFailure({
       tried: "reading the pages of a list",
-      happened: `${typeof from} is neither a route nor a function of github.rest`,
+      happened: `${typeof from} is not a route and not a function of github.rest`,
       remedy: 'Write github.paginate("GET /repos/{owner}/{repo}/labels", { … }).',
     });
   };
@@ -97,27 +97,30 @@ export function paginating(
   return Object.assign(paginate, { iterator }) as Paginate;
 }
 
-/** The items of an answer: it is a list, or wraps one. */
+/** The items of an answer that is a list or wraps one. */
 function pageOf({ data, status, headers }: GitHubAnswer<unknown>, tried: string): Page<unknown> {
-  // Of an empty repository some lists are 204.
+  // For an empty repository, some lists are a 204.
   const lists = data === undefined ? [[]] : Array.isArray(data) ? [data] : wrappedIn(data);
   const [list] = lists;
   if (list !== undefined && lists.length === 1) return { data: list, status, headers };
   throw new PermanentFailure({
     tried,
-    happened: lists.length > 1 ? "the answer holds several lists" : "the answer is not a list",
-    remedy: "Use github.request, which returns the answer as it is.",
+    happened: lists.length > 1 ? "the answer has several lists" : "the answer is not a list",
+    remedy: "Use github.request, which returns the whole answer.",
   });
 }
 
-/** What has an address is a thing, and its lists are parts of it. A search also lists why it found less (`items` and others). */
+/**
+ * An object with a URL is one thing, and its lists are parts of it. A search also lists why it found less (`items` and
+ * others).
+ */
 function wrappedIn(data: unknown): unknown[][] {
   if (typeof data !== "object" || data === null || "url" in data) return [];
   if ("items" in data && Array.isArray(data.items)) return [data.items];
   return Object.values(data).filter(Array.isArray);
 }
 
-/** The route of the next page, below the address of the API. */
+/** The route of the next page, below the API's address. */
 function nextRoute({ headers }: GitHubAnswer<unknown>, apiUrl: string, tried: string): string | undefined {
   const next = nextLink(headers.link);
   if (next === undefined) return undefined;
@@ -125,26 +128,26 @@ function nextRoute({ headers }: GitHubAnswer<unknown>, apiUrl: string, tried: st
   const base = api.pathname.replace(/\/$/, "");
   const target = URL.parse(next, api);
   if (target?.origin !== api.origin || !target.pathname.startsWith(`${base}/`)) {
-    const happened = `the link to the next page leads to ${target?.origin ?? "no address"}, not to ${apiUrl}`;
+    const happened = `the link to the next page points to ${target?.origin ?? "no address"}, not to ${apiUrl}`;
     throw new PermanentFailure({ tried, happened, remedy: PROXY });
   }
-  // What routes are written with stands for itself here.
+  // In a path, the characters of a route template stand for themselves.
   const path = (target.pathname.slice(base.length) + target.search).replace(/[:{}]/g, encodeURIComponent);
   return `GET ${path}`;
 }
 
-const PROXY = "Set GITHUB_API_URL to the address that GitHub gives itself, and check any proxy in between.";
+const PROXY = "Set GITHUB_API_URL to the address that GitHub uses in its links, and check any proxy in between.";
 
 /**
- * How much of a list is kept. One answer may have half as much, see `MAX_VALUES`: of whole issues these are 1,900 with the
- * image's heap.
+ * How much of a list is kept. One answer may have half as much, see `MAX_VALUES`. With the image's heap this is 1,900
+ * whole issues.
  */
 const MAX_KEPT = 2 * MAX_VALUES;
 
-/** How many characters weigh as much as a value. */
+/** This many characters weigh as much as one value. */
 const CHARACTERS_OF_A_VALUE = 64;
 
-/** Takes off what a value weighs, until nothing is left. */
+/** Subtracts the weight of a value, until nothing is left. */
 function take(room: { left: number }, value: unknown): void {
   if (room.left < 0) return;
   room.left--;
@@ -155,7 +158,7 @@ function take(room: { left: number }, value: unknown): void {
 function tooMany(what: string, count: number): PermanentFailure {
   return new PermanentFailure({
     tried: `github.${what}`,
-    happened: `the items are more than the service has memory for: ${count} were read`,
+    happened: `the list is too large for the service's memory: ${count} items were read`,
     remedy:
       "Keep what you need of each page, with paginate's map function, or read page by page: for await (const { data } of github.paginate.iterator(…)).",
   });

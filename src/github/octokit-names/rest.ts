@@ -9,13 +9,13 @@ export type Resolved = { readonly route: string; readonly parameters: Parameters
 
 /** Octokit's table of names. */
 export type Table = {
-  /** @throws PermanentFailure for a name that is not in it. */
+  /** @throws PermanentFailure for an unknown name. */
   resolve(scope: string, name: string, parameters: Parameters): Promise<Resolved>;
 };
 
 type Methods = Readonly<Record<string, Readonly<Record<string, (given: Parameters) => Parameters>>>>;
 
-/** The table has 1,100 names: it is loaded when the first one is called. */
+/** The table has 1,100 names. It is loaded when the first one is called. */
 export function openTable(): Table {
   let loaded: Promise<Methods> | undefined;
   return {
@@ -31,7 +31,7 @@ export function openTable(): Table {
   };
 }
 
-/** By the public interface of the table: what it knows of renamed parameters, and of bodies that are lists, holds here, too. */
+/** Uses the table's public interface, so renamed parameters and bodies that are lists work here too. */
 async function load(): Promise<Methods> {
   const { restEndpointMethods } = await import("@octokit/plugin-rest-endpoint-methods");
   const merged = (defaults: Parameters) => (given?: Parameters) => ({ ...defaults, ...given });
@@ -43,12 +43,12 @@ async function load(): Promise<Methods> {
 /** Where a function of `rest` keeps its name. */
 const NAMED = Symbol("scope and name");
 
-/** The name of a function of `rest`; undefined for anything else. */
+/** The name of a function of `rest`. Undefined for anything else. */
 export function nameOf(method: unknown): readonly [scope: string, name: string] | undefined {
   return typeof method === "function" ? (method as { [NAMED]?: readonly [string, string] })[NAMED] : undefined;
 }
 
-/** Which names there are is known when one is called. */
+/** Unknown names are noticed only when called. */
 export function restOver(table: Table, request: AnyRequest, call: FollowCall): Rest {
   return everyName((scope) =>
     everyName((name) => {
@@ -62,7 +62,9 @@ export function restOver(table: Table, request: AnyRequest, call: FollowCall): R
   ) as Rest;
 }
 
-/** An object that has a value for every name. What languages and libraries look for in any object is none. */
+/**
+ * An object that has a value for every name, except the names that the language and libraries look for in any object.
+ */
 function everyName(make: (name: string) => unknown): object {
   const get = (_: object, name: string | symbol) =>
     typeof name === "symbol" || name === "then" || name === "toJSON" ? undefined : make(name);
@@ -91,7 +93,7 @@ function unknownName(scope: string, name: string, methods: Methods): PermanentFa
 function elsewhere(scope: string, name: string, host: unknown): PermanentFailure {
   return new PermanentFailure({
     tried: `calling github.rest.${scope}.${name}`,
-    happened: `it goes to ${host}, and GitHub's token is sent to GITHUB_API_URL alone`,
-    remedy: "Leave this to a workflow of GitHub Actions, which a workflow can start.",
+    happened: `it goes to ${host}, but gh-runner sends GitHub's token only to GITHUB_API_URL`,
+    remedy: "Do this in a workflow of GitHub Actions. Your workflow can start it.",
   });
 }

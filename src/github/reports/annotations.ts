@@ -8,13 +8,13 @@ import type { Ask } from "../ask.ts";
 import { type Attempted, listIn } from "../failures.ts";
 import { within } from "./reporting.ts";
 
-/** GitHub's most in one request. */
+/** GitHub's maximum per request. */
 export const PER_REQUEST = 50;
 
-/** GitHub documents no limit. These are 20 requests, and more than a person reads. */
+/** GitHub documents no limit. This is 20 requests, and more than a person reads. */
 export const MAX_ANNOTATIONS = 1000;
 
-/** GitHub takes 64 KB, and a character has up to 4 bytes. */
+/** GitHub accepts 64 KB, and a character has up to 4 bytes. */
 const MAX_MESSAGE = 16_000;
 const MAX_TITLE = 255;
 const MAX_PATH = 4096;
@@ -28,7 +28,10 @@ type Written = {
   readonly title?: string;
 };
 
-/** As GitHub takes them, without secrets. @throws PermanentFailure that names the first one that GitHub would reject all for. */
+/**
+ * The annotations as GitHub takes them, without secrets. @throws PermanentFailure that names the first one for which
+ * GitHub would reject them all.
+ */
 export function annotationsToWrite(
   { tried }: Attempted,
   annotations: readonly Annotation[],
@@ -38,7 +41,7 @@ export function annotationsToWrite(
     const problem = problemIn(annotation);
     if (problem !== undefined) {
       const happened = `annotation ${at + 1} of ${annotations.length} cannot be written: ${brief(problem, MAX_TITLE)}`;
-      throw new PermanentFailure({ tried, happened, remedy: "Correct it where the workflow makes it.", sent: false });
+      throw new PermanentFailure({ tried, happened, remedy: "Correct it in the workflow.", sent: false });
     }
     const { path, line, endLine = line, message, title, level } = annotation;
     return {
@@ -51,25 +54,25 @@ export function annotationsToWrite(
 
 const LEVELS: readonly unknown[] = ["notice", "warning", "failure"] satisfies Annotation["level"][];
 
-/** What a workflow in JavaScript gives may be anything. */
+/** A workflow in JavaScript may pass anything. */
 function problemIn({ path, line, endLine = line, message, level }: Annotation): string | undefined {
   if (typeof path !== "string" || !/^(?!\/)(?!(?:.*\/)?\.\.?(?:\/|$))\S/.test(path)) {
-    return `path is ${shown(path)}, and is a path from the top of the repository, such as "src/main.ts"`;
+    return `path is ${shown(path)}: it must be a path from the top of the repository, such as "src/main.ts"`;
   }
-  if (!isLine(line)) return `line is ${shown(line)} in ${path}, and is a whole number from 1`;
+  if (!isLine(line)) return `line is ${shown(line)} in ${path}: it must be a whole number from 1`;
   if (!isLine(endLine) || endLine < line) {
-    return `endLine is ${shown(endLine)} in ${path}, and is a whole number from ${line}, which is its line`;
+    return `endLine is ${shown(endLine)} in ${path}: it must be a whole number from ${line}, its line`;
   }
   if (typeof message !== "string" || message.trim() === "") return `message is ${shown(message)} in ${path}`;
-  if (!LEVELS.includes(level)) return `level is ${shown(level)} in ${path}, and is one of ${LEVELS.join(", ")}`;
+  if (!LEVELS.includes(level)) return `level is ${shown(level)} in ${path}: it must be one of ${LEVELS.join(", ")}`;
   return undefined;
 }
 
 const isLine = (line: unknown) => Number.isSafeInteger(line) && Number(line) >= 1;
 
 /**
- * Those that a check lacks; undefined where it has others than these, which cannot be taken away. An attempt may have ended
- * between two requests.
+ * The annotations that a check still lacks. Undefined if it has other annotations, which cannot be removed. An attempt
+ * may have ended between two requests.
  */
 export async function annotationsLeft(
   ask: Ask,

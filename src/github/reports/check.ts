@@ -8,7 +8,7 @@ import { createOnce, type Reporting, within } from "./reporting.ts";
 
 const MAX_TITLE = 255;
 
-/** GitHub's most characters. */
+/** GitHub's maximum, in characters. */
 const MAX_SUMMARY = 65_535;
 
 /** 50 with GitHub's longest texts have 3 MB. */
@@ -20,9 +20,9 @@ const MAX_PAGES = 20;
 type Run = { readonly id: number; readonly conclusion: string | undefined; readonly annotations: number };
 
 /**
- * Makes a check, or updates the newest one with this key. One that has ended stays as it ended, as GitHub has it: what begins
- * again, or ends otherwise than before, is another check of the name, and the newest counts. Annotations can be added and not
- * taken away, so one that has others is followed by another check, too.
+ * Creates a check, or updates the newest one with this key. GitHub does not change a check that has ended. If it starts
+ * again or ends differently, another check with the same name is created, and the newest counts. Annotations can be
+ * added but not removed. So if a check has other annotations, another check follows it too.
  * @see https://docs.github.com/en/rest/checks/runs
  */
 export async function setCheck(reporting: Reporting, check: CommitCheck): Promise<void> {
@@ -65,7 +65,7 @@ export async function setCheck(reporting: Reporting, check: CommitCheck): Promis
   };
   const update = async (id: number, annotations: readonly object[]) => {
     const given = { ...ownerAndName(repository), check_run_id: id, ...contentWith(annotations) };
-    // A second time it would add them again.
+    // A second try would add them again.
     const once = annotations.length > 0 ? ({ retry: false } as const) : {};
     await ask(attempted, "PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}", given, [200], once);
   };

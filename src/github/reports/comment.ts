@@ -7,24 +7,24 @@ import type { Ask } from "../ask.ts";
 import { type Attempted, type Listed, listIn } from "../failures.ts";
 import { createOnce, isSameText, type Reporting, within } from "./reporting.ts";
 
-/** GitHub's most characters. */
+/** GitHub's maximum, in characters. */
 const MAX_BODY = 65_536;
 
 const KEY = /^[\w./-]{1,100}$/;
 
-/** GitHub's wording; either of the two will do. */
+/** GitHub's wording. Either of the two is enough. */
 const PERMISSIONS = ["Pull requests: write", "Issues: write"] as const;
 
-/** 50 comments of GitHub's longest have 3 MB. */
+/** 50 comments of GitHub's maximum length have 3 MB. */
 const PAGE = 50;
 const MAX_PAGES = 60;
 
 type Comment = { readonly id: number; readonly body: string };
 
 /**
- * Writes the comment with this key, or updates it. It is known by a comment of HTML at its beginning, which a page does not
- * show, and by its author: what another has written is never touched. Of two, which a lost answer can leave, the older one
- * is updated and the other deleted.
+ * Writes the comment with this key, or updates it. It is found by an HTML comment at its beginning, which pages do not
+ * show, and by its author. A comment of another author is never touched. If a lost answer has left two, the older one
+ * is updated and the other is deleted.
  * @see https://docs.github.com/en/rest/issues/comments
  */
 export async function setComment(reporting: Reporting, comment: KeyedComment): Promise<void> {
@@ -69,7 +69,7 @@ export async function setComment(reporting: Reporting, comment: KeyedComment): P
   for (const { id } of others) await ask(attempted, `DELETE ${one}`, { ...repositoryOf, comment_id: id }, [204, 404]);
 }
 
-/** The comments of this client that begin with the marker, the oldest first. */
+/** The comments of this client that begin with the marker, oldest first. */
 async function commentsWith(
   { ask }: Reporting,
   attempted: Attempted,
@@ -89,11 +89,11 @@ async function commentsWith(
 }
 
 /**
- * Tells the comments of the token's user from others. GitHub tells no user to the token of an App: then those of bots, since
- * only such a token writes as one.
+ * Finds the comments of the token's user. GitHub does not tell an App's token its user. Then it takes the comments of
+ * bots, because such a token writes as a bot.
  */
 async function authorship(ask: Ask, { repository }: Attempted): Promise<(comment: Listed) => boolean> {
-  const attempted = { tried: "asking GitHub whose the token is", repository, permission: "" };
+  const attempted = { tried: "asking GitHub who owns the token", repository, permission: "" };
   const { login } = jsonOf(await ask(attempted, "GET /user", {}, [200, 403, 404])) as { login?: unknown };
   return ({ user }) => {
     const author = user as Listed | null | undefined;

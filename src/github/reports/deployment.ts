@@ -5,12 +5,13 @@ import { jsonOf } from "../answer.ts";
 import { type Listed, listIn, notUnderstood } from "../failures.ts";
 import { createOnce, type Reporting, within } from "./reporting.ts";
 
-/** GitHub's most characters. */
+/** GitHub's maximum, in characters. */
 const MAX_DESCRIPTION = 140;
 
 /**
- * Makes a deployment, or finds the one with this key, and gives it a status unless that is its newest one. GitHub makes
- * earlier deployments of the environment inactive when this one succeeds. What was never deployed is not made inactive.
+ * Creates a deployment, or finds the one with this key, and sets its status unless its newest status is already the
+ * same. When this one succeeds, GitHub makes earlier deployments of the environment inactive. A deployment that does
+ * not exist is not made inactive.
  * @see https://docs.github.com/en/rest/deployments/deployments
  */
 export async function setDeployment(reporting: Reporting, deployment: DeploymentState): Promise<void> {
@@ -68,10 +69,10 @@ export async function setDeployment(reporting: Reporting, deployment: Deployment
   await createOnce(reporting, write, isNewest);
 }
 
-/** The property of the payload that the key is in. */
+/** The property of the payload that holds the key. */
 const KEY = "gh_runner_key";
 
-/** The id of the deployment with this key, the oldest if there are two. */
+/** The id of the deployment with this key. The oldest if there are two. */
 function withKey(deployments: readonly Listed[], key: string): number | undefined {
   const known = deployments.flatMap(({ id, payload }) =>
     typeof id === "number" && keyIn(payload) === key ? [id] : [],
@@ -79,7 +80,7 @@ function withKey(deployments: readonly Listed[], key: string): number | undefine
   return known.sort((a, b) => a - b)[0];
 }
 
-/** GitHub gives a payload back as an object, or as text. */
+/** GitHub returns a payload as an object or as text. */
 function keyIn(payload: unknown): unknown {
   if (typeof payload !== "string") return (payload as Readonly<Record<string, unknown>> | null | undefined)?.[KEY];
   try {

@@ -3,12 +3,12 @@ import type { CommitStatus } from "../../model/github-reports.ts";
 import { oneLine } from "../../model/visible.ts";
 import { type Reporting, within } from "./reporting.ts";
 
-/** GitHub's most characters. */
+/** GitHub's maximum, in characters. */
 const MAX_DESCRIPTION = 140;
 
 /**
- * Sets the status of a commit. Nothing is looked up before: of a context the newest counts, so that the same one twice is
- * as good as once.
+ * Sets the status of a commit. It looks up nothing first: the newest status of a context counts, so writing the same
+ * one twice does no harm.
  * @see https://docs.github.com/en/rest/commits/statuses#create-a-commit-status
  */
 export async function setStatus({ ask, brief }: Reporting, status: CommitStatus): Promise<void> {

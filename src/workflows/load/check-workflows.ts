@@ -184,17 +184,17 @@ export function webhookNameWarnings({ events, actions = [] }: GitHubTrigger, fie
     const near = ACTIONS.has(event) ? event : nearestName(event, [...ACTIONS.keys()]);
     if (near !== undefined) meant.push(near);
     if (near === event) continue;
-    warnings.push(`${field}.events: no event ${shown(event)} of GitHub is known: ${instead(near, SEE)}`);
+    warnings.push(`${field}.events: unknown event ${shown(event)}: ${instead(near, SEE)}`);
   }
   // The sender of a repository_dispatch makes its action up.
   if (meant.length === 0 || meant.includes("repository_dispatch")) return warnings;
   const known = [...new Set(meant.flatMap((event) => ACTIONS.get(event)?.split(" ") ?? []))].filter(Boolean);
-  const all = known.length === 0 ? "it comes without one" : `known are ${known.join(", ")}`;
+  const all = known.length === 0 ? "this event has no actions" : `known are ${known.join(", ")}`;
   for (const action of actions as readonly string[]) {
     if (known.includes(action)) continue;
     const near = nearestName(action, known);
     const of = meant.join(" or ");
-    warnings.push(`${field}.actions: no action ${shown(action)} of ${of} is known: ${instead(near, all)}`);
+    warnings.push(`${field}.actions: unknown action ${shown(action)} of ${of}: ${instead(near, all)}`);
   }
   return warnings;
 }
@@ -202,5 +202,5 @@ export function webhookNameWarnings({ events, actions = [] }: GitHubTrigger, fie
 const SEE = "see https://docs.github.com/en/webhooks/webhook-events-and-payloads";
 
 function instead(near: string | undefined, otherwise: string): string {
-  return near === undefined ? otherwise : `is ${shown(near)} meant?`;
+  return near === undefined ? otherwise : `did you mean ${shown(near)}?`;
 }

@@ -20,12 +20,7 @@ export function contradictions(
   const lacking = permissions === undefined ? [] : lackingIn(permissions as Record<string, string>, neededFor(report));
   return [
     ...(githubApp !== undefined && githubToken !== undefined
-      ? [
-          [
-            "githubApp",
-            "githubToken is there, too: keep one of them, and make the other one of the identities",
-          ] as const,
-        ]
+      ? [["githubApp", "githubToken is also set: keep one of them, and move the other to identities"] as const]
       : []),
     ...lacking.map((each) => ["permissions", `\`report\` needs ${each}: add it`] as const),
   ];
@@ -96,7 +91,7 @@ function identities() {
     for (const name of Object.keys(all)) {
       const message =
         name === SERVICE
-          ? "is the name of the service's own credentials: choose another"
+          ? "is reserved for the service's credentials: choose another"
           : /^[a-z][\w-]{0,49}$/i.test(name)
             ? undefined
             : 'expected a name of letters, digits and dashes, such as "bot"';

@@ -47,7 +47,7 @@ function workflowSchema(scheduleProblem: ScheduleProblem) {
       '{ key: ({ body }) => body.url, within: "10m" }',
     ).optional(),
     timeout: duration().optional(),
-    retry: z.literal(false, expected("false or nothing at all")).optional(),
+    retry: z.literal(false, expected("false or undefined")).optional(),
     env: z.array(variable(), expected('names of environment variables, such as ["SLACK_URL"]')).optional(),
   };
   return fields(shape, "a workflow", { remedy: ': write "export default defineWorkflow({ ... })"' }).superRefine(
@@ -63,7 +63,7 @@ function workflowSchema(scheduleProblem: ScheduleProblem) {
       }
       if (debounce === undefined || (concurrency as Partial<Concurrency<unknown>> | undefined)?.queue !== "all") return;
       const message =
-        'cannot be used with the queue "all": the one lets a newer event replace an older one, the other runs all of them';
+        'cannot be used with the queue "all": debounce lets a newer event replace an older one, but the queue runs all of them';
       context.addIssue({ code: "custom", path: ["debounce"], message });
     },
   );
@@ -170,7 +170,7 @@ function concurrency() {
   ).superRefine(({ cancelRunning, queue }, context) => {
     if (!cancelRunning || queue !== "all") return;
     context.addIssue(
-      'cancelRunning and the queue "all" contradict each other: the one ends a run for a newer event, the other lets all of them run',
+      'cancelRunning and the queue "all" contradict each other: cancelRunning ends a run for a newer event, but the queue runs all of them',
     );
   });
   return either((value) => typeof value === "string" || typeof value === "function", group, long);
@@ -228,13 +228,13 @@ const RESERVED =
 
 const path = () =>
   text('a path such as "/previews"', /^\/[\w.~/-]*[\w~-]$/).refine((given) => !RESERVED.test(given), {
-    error: ({ input }) => `${input} is the service's own: choose another`,
+    error: ({ input }) => `${input} is reserved by the service: choose another`,
   });
 
 const duration = () =>
   z.unknown().superRefine((value, context) => {
     try {
-      if (millisecondsOf(value as string) <= 0) context.addIssue("expected more than nothing");
+      if (millisecondsOf(value as string) <= 0) context.addIssue("expected more than 0");
     } catch (error) {
       context.addIssue((error as Error).message);
     }

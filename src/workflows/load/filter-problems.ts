@@ -18,7 +18,7 @@ export function filterProblems(entry: Entry): readonly Problem[] {
   return [
     ...events.flatMap((event) =>
       event in NO_WEBHOOKS
-        ? [at("events", `${event} is no webhook: ${NO_WEBHOOKS[event as keyof typeof NO_WEBHOOKS]}`)]
+        ? [at("events", `${event} is not a webhook: ${NO_WEBHOOKS[event as keyof typeof NO_WEBHOOKS]}`)]
         : [],
     ),
     ...(Object.keys(FILTERS) as Filter[]).flatMap((filter) => problemsOf(filter, entry, events)),
@@ -35,7 +35,7 @@ function problemsOf(filter: Filter, entry: Entry, events: readonly string[]): re
   return [
     ...(without.length > 0 ? [at(first, `cannot be used with ${without.join(", ")}: ${words}`)] : []),
     ...(used.length > 1 && ignored
-      ? [at(ignored, `cannot be used beside ${filter}: write what is left out as "!…" in ${filter}`)]
+      ? [at(ignored, `cannot be used with ${filter}: write exclusions as "!…" in ${filter}`)]
       : []),
     ...(filter === "labels"
       ? []
@@ -49,9 +49,9 @@ function patternProblems(field: string, filter: Filter, patterns: readonly strin
     return problem === undefined ? [] : [at(field, `${shown(pattern)} ${problem}`)];
   });
   if (wrong.length > 0 || !patterns.every(isNegative)) return wrong;
-  const instead = field === filter ? `, or leave out names with ${filter}Ignore` : "";
+  const instead = field === filter ? `, or exclude names with ${filter}Ignore` : "";
   return [
-    at(field, `expected a pattern without "!" before ${shown(patterns[0])}: write what is chosen first${instead}`),
+    at(field, `expected a pattern without "!" before ${shown(patterns[0])}: write what to include first${instead}`),
   ];
 }
 
@@ -66,7 +66,7 @@ function neverMatches(filter: Filter, pattern: string): string | undefined {
   const bare = pattern.replace(/^!/, "");
   const begins = NEVER[filter]?.exec(bare)?.[0];
   if (begins === undefined) return undefined;
-  return `never matches, since no name begins with ${begins}: write ${shown(bare.slice(begins.length))}`;
+  return `never matches, because no name begins with ${begins}: write ${shown(bare.slice(begins.length))}`;
 }
 
 const at = (field: string, message: string): Problem => ({ path: [field], message });

@@ -113,7 +113,7 @@ function refuseExit(): () => void {
   const original = process.exit;
   const refuse = (code?: string | number | null) => {
     if (loading.getStore()?.isOver ?? true) return original(code);
-    const error = new Error("process.exit is called outside of `run`: take it out");
+    const error = new Error("process.exit is called outside of `run`: remove it");
     Error.captureStackTrace(error, refuse);
     throw error;
   };
@@ -144,7 +144,7 @@ async function load(folder: string, file: string, version: number | undefined): 
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(
-      () => reject(new Error(`not loaded after ${LOAD_MS / 1000} s: what does it wait for?`)),
+      () => reject(new Error(`not loaded after ${LOAD_MS / 1000} s: check what it waits for`)),
       LOAD_MS,
     );
   });
@@ -168,7 +168,7 @@ export function codeVersion(code: Uint8Array | string): string {
 
 /** The place is that in the file itself, where it is known: what the file calls may have thrown. */
 function explained(error: unknown, file: string): string {
-  if (!(error instanceof Error)) return `throws ${String(error)} when it is loaded`;
+  if (!(error instanceof Error)) return `throws ${String(error)} while loading`;
   const stack = withoutVersion(error.stack ?? "");
   const own = new RegExp(`\\n\\s+at .*?[/\\\\(](${RegExp.escape(file)}:\\d+:\\d+)\\)?`).exec(stack)?.[1];
   const place = own ?? /\n\s+at .*?([^/\\(\s]+:\d+:\d+)\)?/.exec(stack)?.[1];

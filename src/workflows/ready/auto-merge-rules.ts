@@ -34,7 +34,7 @@ export function unmet(metadata: DependabotMetadata | undefined, rules: AutoMerge
   );
   for (const { dependencyName: name, updateType, dependencyType } of all) {
     if (updateTypes && !updateTypes.includes(updateType as UpdateType)) {
-      return `${name}: ${updateType || "the kind of update is not known, which"} is not among updateTypes`;
+      return `${name}: ${updateType || "an unknown kind of update"} is not among updateTypes`;
     }
     if (dependencyTypes && !dependencyTypes.includes(dependencyType as DependencyType)) {
       return `${name}: ${dependencyType} is not among dependencyTypes`;

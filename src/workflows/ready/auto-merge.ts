@@ -130,7 +130,7 @@ async function verdictOf(
         : commits.map((commit) => foreignness(commit, author, options)).find((why) => why !== undefined);
     if (foreign !== undefined) return { no: foreign, nodeId, isForeign: true };
     if (!commits.some(({ sha }) => sha === pull.head.sha)) {
-      const happened = "a commit was added meanwhile";
+      const happened = "a commit was added in between";
       throw new TransientFailure({ tried: `looking at #${number}`, happened, remedy: "Nothing to do if it passes." });
     }
   }
@@ -141,11 +141,11 @@ async function verdictOf(
   const yaml = await import("js-yaml");
   const readYaml = (text: string) => yaml.load(text, { schema: yaml.FAILSAFE_SCHEMA });
   const read = await bounds().bounded("reading the metadata of Dependabot", () => metadataOf(found, readYaml));
-  if (read === undefined && author === DEPENDABOT) return no("Dependabot has left no metadata in its commit");
+  if (read === undefined && author === DEPENDABOT) return no("Dependabot's commit has no metadata");
   const why = unmet(read, options);
   if (why !== undefined) return no(why);
   const metadata = read && (await lookedUp(context, repo, read, options));
-  if (!(await when(metadata, payload))) return no("`when` has said no");
+  if (!(await when(metadata, payload))) return no("`when` returned false");
   return { head: pull.head.sha, nodeId, metadata: metadata ?? null };
 }
 

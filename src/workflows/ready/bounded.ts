@@ -95,8 +95,7 @@ function cpuOfThread(): number {
 }
 
 function tooLong(tried: string, ms: number, cause?: unknown): PermanentFailure {
-  const happened = `it was not through after ${ms / 1000} s`;
-  const remedy =
-    "Write simpler patterns, without one repetition in another such as (a+)+, and no aliases within aliases.";
+  const happened = `it took longer than ${ms / 1000} s`;
+  const remedy = "Write simpler patterns, without nested repetitions such as (a+)+ and without nested aliases.";
   return new PermanentFailure({ tried, happened, remedy, cause });
 }

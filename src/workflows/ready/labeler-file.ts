@@ -99,7 +99,7 @@ function matchesIn(entries: unknown, tell: Tell): readonly Match[] {
   for (const [key, value] of entries.flatMap((entry: Fields | null) => Object.entries(entry ?? {}))) {
     if (key === "any" || key === "all") {
       if (Array.isArray(value)) matches.push({ of: key, options: value.map((each) => optionIn(each, key, tell)) });
-      else tell.ignore(`${key} is no list, so that it never matches`);
+      else tell.ignore(`${key} is not a list, so it never matches`);
     } else if (OPTIONS.includes(key)) {
       const first = matches.find(({ of }) => of === "any");
       const option = optionIn({ [key]: value }, undefined, tell);
@@ -152,7 +152,7 @@ function branchesIn(option: Fields, key: keyof typeof BRANCHES, tell: Tell): Opt
 function filesIn(value: unknown, tell: Tell): Option {
   if (!value || (Array.isArray(value) && value.length === 0)) return {};
   if (isFields(value)) {
-    tell.ignore('changed-files is no list, so that it never matches: write "- " before what is below it');
+    tell.ignore('changed-files is not a list, so it never matches: write "- " before each entry below it');
     return {};
   }
   const rules = [value].flat().flatMap((entry): readonly FileRule[] => {

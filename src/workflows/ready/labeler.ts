@@ -149,8 +149,8 @@ async function planOf(context: RunContext, repo: Repo, number: number, options: 
     if (await bounded(tried, () => allMatch(rules, looked, glob))) matching.add(label);
   }
   const { excess, held, ...changes } = changesOf(file, looked, { syncLabels, matches: (label) => matching.has(label) });
-  if (held !== undefined) log.info(`labels by paths of #${number} stay as they are: ${held}`);
-  if (excess.length > 0) log.warn(`a pull request has 100 labels at most, left out: ${excess.join(", ")}`);
+  if (held !== undefined) log.info(`labels by paths of #${number} stay unchanged: ${held}`);
+  if (excess.length > 0) log.warn(`a pull request can have up to 100 labels, left out: ${excess.join(", ")}`);
   return { has, ...changes };
 }
 
@@ -177,7 +177,7 @@ async function globCompiler(dot: boolean): Promise<Glob> {
     // Counted before they are compiled, which may take longer than a pattern has.
     left -= braceExpand(pattern, { braceExpandMax: left + 1 }).length;
     if (left >= 0) return new Minimatch(pattern, { dot });
-    const happened = `the file stands for more than ${MAX_PATTERNS} patterns`;
+    const happened = `the file expands to more than ${MAX_PATTERNS} patterns`;
     throw new PermanentFailure({ tried: `compiling ${pattern}`, happened, remedy: "Use fewer braces." });
   };
 }

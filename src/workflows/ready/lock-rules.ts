@@ -14,8 +14,8 @@ export function whyNot(thread: Lockable, rules: LockRules, now: number): string 
   if (thread.isLocked) return "it is locked already";
   if (thread.updatedAt >= now - rules.inactiveDays * DAY_MS) return "it is still active";
   const { includeAll, includeAny, excludeAny, created, closed } = rules;
-  if (!isIn(thread.createdAt, created)) return "of the time when it was created";
-  if (thread.closedAt !== undefined && !isIn(thread.closedAt, closed)) return "of the time when it was closed";
+  if (!isIn(thread.createdAt, created)) return "its creation date is excluded";
+  if (thread.closedAt !== undefined && !isIn(thread.closedAt, closed)) return "its closing date is excluded";
   const { labels } = thread;
   const missing = includeAll.find((each) => !has(labels, each));
   if (missing !== undefined) return `it does not have the label ${missing}`;

@@ -57,7 +57,7 @@ export async function takeBack(
       await github.graphql(DISABLE, { id: nodeId }, { repository: `${repo.owner}/${repo.repo}` });
     } catch (error) {
       // Someone may have been faster.
-      if (refusalOf(error) === undefined || (await isOn())) throw error;
+      if (rejectionOf(error) === undefined || (await isOn())) throw error;
     }
     log.warn(`auto-merge of #${number} is switched off: ${why}`);
   });
@@ -73,7 +73,7 @@ export async function takeBack(
         },
       );
       if (status === 200) log.warn(`the approval of #${number} is dismissed: ${why}`);
-      else log.warn(`the approval of #${number} could not be dismissed (${status}): do it by hand, ${why}`);
+      else log.warn(`the approval of #${number} could not be dismissed (${status}): dismiss it by hand, ${why}`);
     });
   }
 }
@@ -105,7 +105,7 @@ export async function mergePull(context: RunContext, repo: Repo, merge: Merge): 
     if ("gone" in merged) return merged.gone;
     isReady = false;
   }
-  return `GitHub has not merged it ${MAX_MERGES} times`;
+  return `GitHub did not merge it in ${MAX_MERGES} attempts`;
 }
 
 /** GitHub may say that it can be merged, and then that it cannot: a check has begun in between. */
@@ -129,11 +129,13 @@ async function enable(
     const variables = { id: nodeId, head, method: method.toUpperCase() };
     await github.graphql(ENABLE, variables, { repository: `${repo.owner}/${repo.repo}`, retry: false });
   } catch (error) {
-    const refusal = refusalOf(error);
-    if (refusal === undefined) throw error;
-    if (/clean status|has_hooks status/i.test(refusal)) return { isReady: true };
-    if (WAITS.test(refusal)) {
-      log.info(`GitHub does not merge #${number} by itself (${refusal}): this run does when its checks have passed`);
+    const rejection = rejectionOf(error);
+    if (rejection === undefined) throw error;
+    if (/clean status|has_hooks status/i.test(rejection)) return { isReady: true };
+    if (WAITS.test(rejection)) {
+      log.info(
+        `GitHub does not merge #${number} automatically (${rejection}): this run merges it when its checks have passed`,
+      );
       return { isReady: false };
     }
     const later = goneOf((await github.request(PULL, { ...repo, pull_number: number })).data, head);
@@ -148,7 +150,7 @@ async function enable(
 const WAITS = /unstable status|auto[- ]?merge is not allowed|protected branch rules not configured/i;
 
 /** What GitHub says against a mutation that was well understood; undefined for any other failure. */
-function refusalOf(error: unknown): string | undefined {
+function rejectionOf(error: unknown): string | undefined {
   const { name, facts } = error as { name?: string; facts?: { errors?: readonly { message: string }[] } };
   return name === "PermanentFailure" ? facts?.errors?.[0]?.message : undefined;
 }
@@ -167,8 +169,8 @@ const MERGEABLE = ["clean", "has_hooks"];
 type SeenPull = { readonly state: string; readonly merged: boolean; readonly head: { readonly sha: string } };
 
 function goneOf({ state, merged, head }: SeenPull, expected: string): Gone | undefined {
-  if (state !== "open") return { gone: `the pull request was ${merged ? "merged" : "closed"} meanwhile` };
-  return head.sha === expected ? undefined : { gone: `another commit was pushed meanwhile, ${shortCommit(head.sha)}` };
+  if (state !== "open") return { gone: `the pull request has since been ${merged ? "merged" : "closed"}` };
+  return head.sha === expected ? undefined : { gone: `another commit has since been pushed, ${shortCommit(head.sha)}` };
 }
 
 /** Merges the commit and no later one. */
@@ -193,7 +195,7 @@ async function mergeNow(
     log.info(`#${number} is in the merge queue`);
     return { result: "in the merge queue" };
   }
-  if (answer.status === 409) return { gone: "another commit was pushed meanwhile" };
+  if (answer.status === 409) return { gone: "another commit has since been pushed" };
   log.info(`#${number} is merged (${method})`);
   return { result: "merged" };
 }

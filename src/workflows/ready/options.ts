@@ -74,13 +74,13 @@ function isQuoted(value: unknown): boolean {
 /** Names are also known as the action's file writes them: `sync-labels`. */
 function unknown(name: string, known: object, rejected: Reasons): string {
   const plain = name.replace(/[-_](\w)/g, (_, letter: string) => letter.toUpperCase());
-  if (Object.hasOwn(rejected, plain)) return `is not taken: ${rejected[plain]}`;
+  if (Object.hasOwn(rejected, plain)) return `is not supported: ${rejected[plain]}`;
   const names = [...Object.keys(known), ...Object.keys(rejected)];
   const near = nearestName(plain, names) ?? ofTheSameWords(plain, names);
   if (near === undefined) return NOT_KNOWN;
   return Object.hasOwn(rejected, near)
-    ? `is not known; ${near} is not taken: ${rejected[near]}`
-    : `is not known: is ${near} meant?`;
+    ? `is not known; ${near} is not supported:  ${rejected[near]}`
+    : `is not known: did you mean ${near}?`;
 }
 
 /** Earlier versions of an action had names of other words, or in another order: issueLockInactiveDays, issueExcludeCreatedBefore. */

@@ -73,7 +73,7 @@ export function pullRequestTitle(options: PullRequestTitleOptions = {}) {
     async run({ pull, ...context }) {
       const { github, repo, step } = context;
       if (pull === undefined) {
-        context.report({ title: "The titles were checked before" });
+        context.report({ title: "The titles have already been checked" });
         return { mergeGroup: true };
       }
       // A run that is made again looks at the title as it is then.
@@ -134,10 +134,13 @@ async function problemOfPull(
   const [message, ...others] = commits;
   if (message === undefined || others.length > 0) return undefined;
   const [line = ""] = message.split("\n");
-  const why = "GitHub takes the message of an only commit, not the title, for a squash merge";
+  const why = "for a squash merge, GitHub uses the message of the only commit, not the title";
   const what = "Amend the message, or add another commit.";
   if (await checked(message)) {
-    return { title: "The only commit's message is not as the title must be", summary: `"${line}": ${why}. ${what}` };
+    return {
+      title: "The only commit's message does not follow the rules for titles",
+      summary: `"${line}": ${why}. ${what}`,
+    };
   }
   if (!options.validateSingleCommitMatchesPrTitle || line === title) return undefined;
   return {

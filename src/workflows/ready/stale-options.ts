@@ -3,7 +3,7 @@ import { aDate, anyText, type Check, checkOptions, type NoneOf, oneOf, yesOrNo }
 import { SCHEDULED, type ScheduledOptions } from "./scheduled.ts";
 
 const REJECTED = {
-  repoToken: "githubToken names the variable with the token; without it the service's own is used",
+  repoToken: "githubToken names the variable with the token; without it the service uses its token",
 } as const;
 
 /** The options of actions/stale, in camelCase, with its defaults. Days may have a fraction; a negative number is never. */
@@ -91,7 +91,7 @@ const label: Check = (value) => (typeof value === "string" && value.trim() !== "
 const days: Check = (value) =>
   typeof value === "number" && Number.isFinite(value) ? undefined : "a number of days, such as 60; -1 is never";
 const count: Check = (value) =>
-  Number.isSafeInteger(value) && Number(value) > 0 ? undefined : "a whole number from 1 on";
+  Number.isSafeInteger(value) && Number(value) > 0 ? undefined : "a whole number, 1 or more";
 
 const KNOWN = {
   ...SCHEDULED,
@@ -185,7 +185,8 @@ export function checkStaleOptions(options: StaleOptions, more: readonly StalePol
   checkOptions<StaleOptions>("stale", options, KNOWN as never, REJECTED);
   for (const policy of more) {
     const [first] = Object.keys(policy).filter((name) => OF_THE_WORKFLOW.includes(name));
-    if (first !== undefined) throw new Error(`stale(): ${first} belongs to the first policy: it is for all of them`);
+    if (first !== undefined)
+      throw new Error(`stale(): ${first} is only for the first policy: it applies to all of them`);
     checkOptions<StaleOptions>("stale", policy as StaleOptions, KNOWN as never, REJECTED);
   }
 }

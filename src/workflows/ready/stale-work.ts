@@ -94,14 +94,14 @@ export function staleWork(
     await threads.change(number, {
       labels: changed(without, { add, remove: [...removeWhenUnstale, ...list(takeOff)] }),
     });
-    say("not stale any more:", thread, why);
+    say("no longer stale:", thread, why);
     return { number, what: "unstaled" };
   }
 
   async function unlabel(thread: Thread, label: string): Promise<Done> {
     const { number } = thread;
     await threads.change(number, { labels: changed(thread.labels, { remove: [label] }) });
-    say(`label ${label} taken off`, thread, "it is open again");
+    say(`label ${label} removed from`, thread, "it is open again");
     return { number, what: "unlabeled" };
   }
 

@@ -144,7 +144,7 @@ function requireLabels(repository: string, number: number, wanted: readonly stri
   if (wanted === undefined || !Array.isArray(labels) || labels.length === wanted.length) return;
   throw new PermanentFailure({
     tried: `setting the labels of ${repository}#${number}`,
-    happened: "GitHub has taken the request and left the labels as they were",
+    happened: "GitHub accepted the request but did not change the labels",
     remedy: "Give the token's user the role Triage or Write in the repository, or use a GitHub App.",
   });
 }
@@ -157,9 +157,9 @@ export function timeOf({ date = "" }: Readonly<Record<string, string>>): number 
   const time = Date.parse(date);
   if (Number.isFinite(time)) return time;
   throw new PermanentFailure({
-    tried: "reading what time it is at GitHub",
+    tried: "reading GitHub's time",
     happened: `the header date of its answer is ${date === "" ? "missing" : "not a time"}`,
-    remedy: "Make the proxy between the service and GitHub pass it on.",
+    remedy: "Configure the proxy between the service and GitHub to pass it on.",
   });
 }
 
@@ -220,7 +220,7 @@ const TOO_MANY = 5;
 
 /**
  * What stands in the way of one thread ends only that; what stands in the way of all of them ends the run.
- * @param isThere whether a thread still exists: one that was deleted or moved meanwhile is no failure.
+ * @param isThere whether a thread still exists: one that has since been deleted or moved is no failure.
  */
 export function guardOf(log: RunContext["log"], repository: string, isThere: (number: number) => Promise<boolean>) {
   let inARow = 0;
@@ -234,7 +234,7 @@ export function guardOf(log: RunContext["log"], repository: string, isThere: (nu
         if (!(error instanceof PermanentFailure) || ++inARow >= TOO_MANY) throw error;
         const number = numberOf(item);
         if (!(await isThere(number))) {
-          log.info(`${repository}#${number} was deleted or moved meanwhile`);
+          log.info(`${repository}#${number} has since been deleted or moved`);
           return undefined;
         }
         log.error(`${repository}#${number} could not be changed`, { err: error });
@@ -269,6 +269,6 @@ export function requireNone(failed: readonly Failed[], { tried, of }: { tried: s
   throw new PermanentFailure({
     tried,
     happened: `${failed.length} of ${of} failed, the first with: ${first.why.replace(/\.$/, "")}`,
-    remedy: "The run's log names each. The next run tries them again.",
+    remedy: "The run's log lists each one. The next run retries them.",
   });
 }

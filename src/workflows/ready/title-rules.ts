@@ -28,14 +28,14 @@ const TYPES: Readonly<Record<string, string>> = {
   feat: "a new feature",
   fix: "a bug fix",
   docs: "documentation only",
-  style: "white space, formatting and the like, without a change of meaning",
-  refactor: "neither a bug fix nor a feature",
+  style: "white space and formatting, without a change of meaning",
+  refactor: "not a bug fix and not a feature",
   perf: "better performance",
   test: "new or corrected tests",
   build: "the build, or dependencies",
   ci: "the configuration of continuous integration",
-  chore: "anything that changes neither sources nor tests",
-  revert: "takes an earlier commit back",
+  chore: "anything that does not change sources or tests",
+  revert: "reverts an earlier commit",
 };
 
 /** What conventional-changelog-conventionalcommits reads. The one with the exclamation mark is tried first, always. */
@@ -65,14 +65,14 @@ export function problemOf(text: string, rules: TitleRules): TitleProblem | undef
   const { type, scope, subject } = titleOf(text, rules);
   const quoted = `\`${text.replaceAll("`", "'")}\``;
   if (type === null) {
-    const how = "Begin it with one, as [Conventional Commits](https://www.conventionalcommits.org/) has it";
+    const how = "Start it with a type, as [Conventional Commits](https://www.conventionalcommits.org/) describes";
     return { title: "The title has no type", summary: `${quoted} has no type. ${how}.\n\n${allTypes(rules)}` };
   }
   if (subject === null) return { title: "The title has no subject", summary: `${quoted} has nothing after its type.` };
   if (!(rules.types ?? Object.keys(TYPES)).some(whole(type))) {
     return { title: `Unknown type "${type}"`, summary: `${quoted} has the type "${type}".\n\n${allTypes(rules)}` };
   }
-  const allowed = scopes ? ` Allowed are ${scopes.map(sourceOf).join(", ")}.` : "";
+  const allowed = scopes ? ` Allowed: ${scopes.map(sourceOf).join(", ")}.` : "";
   if (requireScope && scope === null) {
     return { title: "The title has no scope", summary: `${quoted} has no scope.${allowed}` };
   }
