@@ -119,6 +119,21 @@ describe("other documents", () => {
     await startsBy(t, ELSEWHERE.serve);
   });
 
+  it("tell each decision on one page, in three parts, and list them all", () => {
+    const files = globSync("docs/decisions/0*.md", { cwd: ROOT }).sort();
+    const list = readFileSync(`${ROOT}/docs/decisions/README.md`, "utf8");
+    assert.ok(files.length > 30);
+    for (const file of files) {
+      const text = readFileSync(`${ROOT}/${file}`, "utf8");
+      const [title = ""] = text.split("\n");
+      assert.match(title, new RegExp(`^# ${Number(file.split("/").at(-1)?.slice(0, 4))}\\. `), file);
+      const parts = [...text.matchAll(/^## (.*)$/gm)].map(([, part]) => part);
+      assert.deepEqual(parts.slice(0, 3), ["Context", "Decision", "Consequences"], file);
+      assert.ok(text.split("\n").length <= 60, file);
+      assert.ok(list.includes(`[${title.replace(/^# \d+\. /, "")}](${file.split("/").at(-1)})`), file);
+    }
+  });
+
   for (const theme of ["light", "dark"] as const) {
     it(`have the drawing of the chain that its script makes, for the ${theme} theme`, () => {
       assert.equal(readFileSync(`${ROOT}/${CHAIN_FILES[theme]}`, "utf8"), chainDrawing(theme), "npm run docs");
