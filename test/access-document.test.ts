@@ -7,14 +7,14 @@ const page = readFileSync(new URL("../docs/access.md", import.meta.url), "utf8")
 
 const entries = [...page.matchAll(/^```json\n([\s\S]*?)^```$/gm)].map(([, block = ""]) => block);
 
-/** Files in a pod are not there. */
+/** Replaces paths of files that exist only in a pod. */
 const here = (text: string) => text.replaceAll(/"\/var\/run\/[^"]+"/g, JSON.stringify(import.meta.filename));
 
 const trusts = (entry: object, more: readonly object[] = []) =>
   readConfig({ AUTH_OIDC: JSON.stringify([{ ...entry }, ...more]) }).auth.oidc;
 
 describe("AUTH_OIDC", () => {
-  it("takes each example of docs/access.md", () => {
+  it("accepts each example of docs/access.md", () => {
     assert.ok(entries.length >= 3);
     for (const entry of entries) assert.equal(readConfig({ AUTH_OIDC: here(entry) }).auth.oidc.length, 1, entry);
   });
@@ -26,7 +26,7 @@ describe("AUTH_OIDC", () => {
     role: "caller@environment-ready",
   };
 
-  it("makes of an entry what is checked", () => {
+  it("turns an entry into the checks of a token", () => {
     assert.deepEqual(trusts({ ...ACTIONS, claims: { repository: ["acme/*", "acme-labs/*"], run_attempt: 1 } }), [
       {
         issuer: ACTIONS.issuer,
@@ -41,8 +41,8 @@ describe("AUTH_OIDC", () => {
     ]);
   });
 
-  it("does not trust an issuer that everyone has tokens of without saying whose count", () => {
-    const refused = [
+  it("trusts an issuer that anyone can get tokens from only with claims that select the owner", () => {
+    const tooOpen = [
       { ref: "refs/heads/main" },
       { repository: "*" },
       { repository_owner: "acme*" },
@@ -51,7 +51,7 @@ describe("AUTH_OIDC", () => {
       { repository: ["acme/shop", "*"] },
       { actor: "alice" },
     ];
-    for (const claims of refused)
+    for (const claims of tooOpen)
       assert.throws(() => trusts({ ...ACTIONS, claims }), /entry 1: everyone has tokens of https:\/\/token\.actions/);
     const taken = [
       { repository: "acme/*" },
@@ -81,12 +81,12 @@ describe("AUTH_OIDC", () => {
     ],
   };
   for (const [what, [entry, says]] of Object.entries(WRONG))
-    it(`refuses ${what}`, () => {
+    it(`rejects ${what}`, () => {
       const text = typeof entry === "string" ? entry : JSON.stringify([{ ...ACTIONS, ...entry }]);
       assert.throws(() => readConfig({ AUTH_OIDC: text }), says);
     });
 
-  it("refuses two places for the keys of one issuer", () => {
+  it("rejects two key set addresses for one issuer", () => {
     const other = { ...ACTIONS, jwks: "https://mirror.acme.com/keys" };
     assert.throws(() => trusts(ACTIONS, [other]), /entry 2: expected the same jwks, caFile and tokenFile/);
     assert.equal(trusts(ACTIONS, [{ ...ACTIONS, role: "viewer" }]).length, 2);

@@ -32,7 +32,7 @@ describe("a role", () => {
     });
   }
 
-  it("that is limited to workflows has nothing that concerns the whole service", () => {
+  it("limited to workflows has no permission for the whole service", () => {
     for (const role of ROLES) {
       const grants = [grantOf(`${role}@environment-ready+Deploy`)];
       assert.deepEqual([may(grants, "read-all"), may(grants, "operate-all")], [false, false]);
@@ -47,7 +47,7 @@ describe("a role", () => {
     assert.equal(may([{ role: "caller" }], "call", "anything"), true);
   });
 
-  it("is named with who else would be let in", () => {
+  it("lists the roles that have a permission", () => {
     assert.deepEqual(rolesWith("read"), ["viewer", "operator"]);
     assert.deepEqual(rolesWith("operate-all"), ["operator"]);
   });
@@ -80,7 +80,7 @@ describe("a grant in a setting", () => {
 
 const who = (grants: readonly Grant[], actor = "token ci") => ({ grants, actor, via: "bearer", address: "" }) as const;
 
-it("whoever may not do something reads who they are, what it needs and who has it", () => {
+it("a rejected caller reads who they are, which permission is missing and who has it", () => {
   const why = (grant: string, permission: Permission, workflow?: string) =>
     whyForbidden(who([grantOf(grant)]), permission, workflow);
   assert.equal(why("caller", "read"), "token ci is a caller; this needs a viewer or an operator.");
@@ -105,7 +105,7 @@ it("whoever may not do something reads who they are, what it needs and who has i
   );
 });
 
-it("a caller may read the runs that it has started, and no other", () => {
+it("a caller may read the runs that it started, and no others", () => {
   const run = { workflow: "deploy", actor: "token ci" };
   assert.equal(mayRead(who([grantOf("caller")]), run), true);
   assert.equal(mayRead(who([grantOf("caller")], "token other"), run), false);
@@ -113,7 +113,7 @@ it("a caller may read the runs that it has started, and no other", () => {
   assert.equal(mayRead(who([grantOf("viewer@release")], "token other"), run), false);
 });
 
-describe("who sends a request", () => {
+describe("the caller of a request", () => {
   const token = { text: "s3cret", actor: "token ci", grants: [grantOf("caller")] };
   const presented = (given: Partial<Presented>): Presented => ({
     ...{ authorization: undefined, session: undefined, address: "192.0.2.1", peer: "", rawHeaders: [] },
@@ -121,7 +121,7 @@ describe("who sends a request", () => {
   });
   const known = (actor: string): Identified => ({ status: "known", principal: who([], actor) });
 
-  it("is anyone, who may do everything, where no way to be known is set up", async () => {
+  it("is anonymous and may do everything while no way to authenticate is set up", async () => {
     const { identify, isOpen } = openAccess([]);
     assert.equal(isOpen, true);
     const found = await identify(presented({}));
@@ -131,7 +131,7 @@ describe("who sends a request", () => {
     assert.equal((await openAccess([], [() => undefined]).identify(presented({}))).status, "unknown");
   });
 
-  it("is known by a token without a promise, and by the first way that knows", async () => {
+  it("is known by a token without waiting, otherwise by the first way that knows the caller", async () => {
     const asked: string[] = [];
     const way =
       (name: string, found: ReturnType<Way>): Way =>
@@ -153,7 +153,7 @@ describe("who sends a request", () => {
     assert.deepEqual(asked, ["first s", "second s", "third s"]);
   });
 
-  it("is told what says most of the ways that failed", async () => {
+  it("gets the most helpful reason of all failed ways", async () => {
     const busy = { status: "later", credential: "bearer", http: 503, reason: "down", retryAfterSeconds: 5 } as const;
     const wrong = { status: "unknown", credential: "oidc_token", reason: "it has expired" } as never as Identified;
     const tell = (...ways: readonly Way[]) =>
@@ -177,7 +177,7 @@ describe("who sends a request", () => {
     assert.deepEqual(await openAccess([token]).identify(presented({})), { status: "unknown", credential: "none" });
   });
 
-  it("is known by the tokens of a path alone, where it has some, and by none where it has lost them", async () => {
+  it("is known only by the tokens of a path that has some, and by none after they were lost", async () => {
     const its = { text: "path-s3cret", actor: "token of HOOK", grants: [grantOf("caller@a")] };
     const { identifyWith } = openAccess([token]);
     const status = async (tokens: readonly (typeof its)[], text: string) =>

@@ -48,7 +48,7 @@ describe("an event that is sent once", () => {
     );
   });
 
-  it("takes its own time where an answer has none", async (t) => {
+  it("uses the local time if the answer has no date", async (t) => {
     const { actions } = await scriptedGitHub(t, () => ({ status: 204, headers: { date: "" } }), at(3));
     assert.deepEqual(await actions.sendEvent(REPOSITORY, "ready", {}), { since: "2026-03-01T12:00:03.000Z" });
     assert.equal(actions.time(), "2026-03-01T12:00:03.000Z");
@@ -76,7 +76,7 @@ describe("an event that is sent once", () => {
   }
 
   for (const [what, url] of [
-    ["refuses the connection", "http://127.0.0.1:1"],
+    ["rejects the connection", "http://127.0.0.1:1"],
     ["has no address", "http://github.invalid"],
   ] as const) {
     it(`is certainly not taken by a host that ${what}`, async (t) => {
@@ -88,7 +88,7 @@ describe("an event that is sent once", () => {
     });
   }
 
-  it("is not certainly untaken where an earlier try may have been", async (t) => {
+  it("may be taken if an earlier try may have arrived", async (t) => {
     let tries = 0;
     const { github, requests } = await scriptedGitHub(t, () => (tries++ === 0 ? "reset" : { status: 404, json: {} }));
     const error = await github.dispatch(REPOSITORY, "ready", {}).catch((thrown) => thrown);
@@ -197,23 +197,23 @@ describe("finding a run", () => {
     });
   }
 
-  it("takes by time none from before or long after", async (t) => {
+  it("takes by time no run from before or long after", async (t) => {
     const early = listed("Tests", { created_at: "2026-03-01T11:59:49Z" });
     const late = listed("Tests", { created_at: "2026-03-01T12:02:01Z" });
     const { actions } = await scriptedGitHub(t, () => listOf(late, early), at(200));
     assert.equal(await actions.find(started), undefined);
   });
 
-  it("takes by time none of another workflow", async (t) => {
-    const own = listed("Tests", { path: ".github/workflows/tests.yml@main" });
+  it("takes by time no run of another workflow", async (t) => {
+    const expected = listed("Tests", { path: ".github/workflows/tests.yml@main" });
     const other = listed("Lint", { path: ".github/workflows/lint.yml" });
-    const { actions } = await scriptedGitHub(t, () => listOf(other, own), at(40));
+    const { actions } = await scriptedGitHub(t, () => listOf(other, expected), at(40));
     const found = await actions.find({ ...started, event: "workflow_dispatch", workflow: "tests.yml" });
-    assert.equal(found?.runId, own.id);
+    assert.equal(found?.runId, expected.id);
   });
 
   for (const json of [{}, { workflow_runs: null }, [], "text"]) {
-    it(`takes ${JSON.stringify(json)} for no list, and not for an empty one`, async (t) => {
+    it(`takes ${JSON.stringify(json)} for an error, not for an empty list`, async (t) => {
       const { actions } = await scriptedGitHub(t, () => ({ json }));
       await assert.rejects(actions.find(started), /GitHub's answer does not have the expected content/);
     });
@@ -252,17 +252,17 @@ describe("the key in a name", () => {
     it(`${key} is ${shown ? "" : "not "}in "${title}"`, () => assert.equal(keysIn(title).has(key), shown));
   }
 
-  it("is looked for in a bounded number of words of a bounded length", () => {
+  it("is searched in a limited number of words of limited length", () => {
     assert.equal(keysIn("word ".repeat(10_000)).size, 1);
     assert.ok(keysIn(Array.from({ length: 1000 }, (_, at) => `w${at}`).join(" ")).size <= 40);
     assert.equal(keysIn("x".repeat(101)).size, 0);
   });
 });
 
-describe("a run as it is now", () => {
+describe("the current state of a run", () => {
   const running = (more: object) => ({ ...listed("Tests", { id: 7, html_url: "https://github.com/r/7" }), ...more });
 
-  it("is asked for without its jobs until it has ended, and costs no quota while it is as it was", async (t) => {
+  it("is read without its jobs until it has ended, and costs no quota while it is unchanged", async (t) => {
     const { actions, requests } = await scriptedGitHub(t, ({ headers }) =>
       headers["if-none-match"] === '"1"'
         ? { status: 304 }
@@ -281,7 +281,7 @@ describe("a run as it is now", () => {
     );
   });
 
-  it("says how it ended, with the jobs of its latest attempt", async (t) => {
+  it("has its conclusion, with the jobs of its latest attempt", async (t) => {
     const { actions, requests } = await scriptedGitHub(t, ({ path }) =>
       path.endsWith("/jobs")
         ? {
@@ -335,7 +335,7 @@ describe("a run as it is now", () => {
     assert.equal(requests.at(-1)?.query.get("filter"), "latest");
   });
 
-  it("keeps 50 jobs, and those that failed among them", async (t) => {
+  it("keeps up to 50 jobs, failed ones first", async (t) => {
     const jobs = Array.from({ length: 80 }, (_, at) => job(`j${at}`, at >= 75 ? "timed_out" : "success"));
     const { actions } = await scriptedGitHub(t, ({ path }) =>
       path.endsWith("/jobs")
@@ -349,7 +349,7 @@ describe("a run as it is now", () => {
     );
   });
 
-  it("that was deleted says so", async (t) => {
+  it("fails with the reason when the run was deleted", async (t) => {
     const { actions } = await scriptedGitHub(t, () => ({ status: 404, json: { message: "Not Found" } }));
     await assert.rejects(actions.show(REPOSITORY, 7), /run 7 of acme\/shop failed: .*deleted.*"Actions: read"/);
   });
@@ -368,7 +368,7 @@ function job(name: string, conclusion: string, endedAt = "2026-03-01T12:02:00Z")
   };
 }
 
-/** GitHub as the service opens it, in front of a stand-in whose target has a workflow that shows the key. */
+/** GitHub as the service opens it, in front of a stand-in. The target repository has a workflow that shows the key. */
 async function opened(t: TestContext) {
   const standIn = await startGitHub();
   t.after(() => standIn.close());
@@ -381,8 +381,8 @@ async function opened(t: TestContext) {
   return { standIn, gitHub };
 }
 
-describe("what an event has started at the stand-in", () => {
-  it("is found by its key, listed for the watch without an attempt, and shown to its end", async (t) => {
+describe("a run that an event started at the stand-in", () => {
+  it("is found by its key, listed for watching without an attempt, and shown to its end", async (t) => {
     const { standIn, gitHub } = await opened(t);
     standIn.actions.script(() => ({ startsAfterMs: 0 }));
     const { actions } = gitHub.attempt({ name: "test" });
@@ -408,7 +408,7 @@ describe("what an event has started at the stand-in", () => {
     );
   });
 
-  it("costs no quota to list again while it is as it was", async (t) => {
+  it("costs no quota to list again while it is unchanged", async (t) => {
     const { standIn, gitHub } = await opened(t);
     const since = new Date(Date.now() - 60_000).toISOString();
     standIn.actions.start(standIn.repository(REPOSITORY), ".github/workflows/a.yml");
@@ -420,7 +420,7 @@ describe("what an event has started at the stand-in", () => {
     );
   });
 
-  it("is nothing in a dry run, where the rest is shown as if it had succeeded", async (t) => {
+  it("does not exist in a dry run, which shows the rest as if it had succeeded", async (t) => {
     const { standIn, gitHub } = await opened(t);
     const shown: string[] = [];
     const dryRun = ({ method, url }: UnsentWrite) => void shown.push(`${method} ${new URL(url).pathname}`);
@@ -444,7 +444,7 @@ describe("what an event has started at the stand-in", () => {
       "POST /repos/acme/shop/issues/7/comments",
     ]);
     assert.equal(standIn.dispatches.length, 0);
-    // A run that is really there is shown as it is.
+    // A run that really exists is shown unchanged.
     const id = standIn.actions.start(standIn.repository(REPOSITORY), ".github/workflows/a.yml");
     assert.equal((await actions.show(REPOSITORY, id)).status, "queued");
   });

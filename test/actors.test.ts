@@ -24,7 +24,7 @@ async function started(t: TestContext, settings: Record<string, string> = {}, fi
 }
 
 describe("A token", () => {
-  it("has a name, by which the run says who started it", async (t) => {
+  it("has a name, which the run shows as who started it", async (t) => {
     const { url, runOf } = await started(t);
     const actorWith = async (headers: Record<string, string>) =>
       (await runOf(await notify(url, { application: "pr-1" }, headers))).actor;
@@ -40,12 +40,12 @@ describe("A token", () => {
     assert.equal(actor, `token ${createHash("sha256").update(PLAIN).digest("hex").slice(0, 8)}`);
   });
 
-  it("with a colon in it stays valid as it is", async (t) => {
+  it("with a colon in it stays valid unchanged", async (t) => {
     const { url } = await started(t);
     assert.equal((await notify(url, { application: "pr-1" }, bearer(OLD))).status, 200);
   });
 
-  it("with a colon and little behind it has no name: that little lets no caller in", async (t) => {
+  it("with a colon and a short rest has no name: the rest alone authenticates no caller", async (t) => {
     const old = "an-old-token-0123456789:x";
     const { url, runOf } = await started(t, { AUTH_TOKENS: `${old},${PLAIN}` });
     const { actor } = await runOf(await notify(url, { application: "pr-1" }, bearer(old)));
@@ -53,7 +53,7 @@ describe("A token", () => {
     assert.equal((await notify(url, { application: "pr-1" }, bearer("x"))).status, 401);
   });
 
-  it("is valid neither without its beginning, nor with another name, nor with its role", async (t) => {
+  it("is invalid without its beginning, with another name, or with its role", async (t) => {
     const { url } = await started(t);
     const wrong = [
       "argocd",
@@ -68,24 +68,24 @@ describe("A token", () => {
     }
   });
 
-  it("of a workflow's own variable is named by the variable", async (t) => {
+  it("from the variable of a workflow is named by the variable", async (t) => {
     const files = {
-      "own.ts": httpWorkflow("own", "return {};").replace('path: "/own",', 'path: "/own", token: "DOOR_TOKEN",'),
+      "door.ts": httpWorkflow("door", "return {};").replace('path: "/door",', 'path: "/door", token: "DOOR_TOKEN",'),
     };
     const { url, runOf } = await started(t, { DOOR_TOKEN: "of-the-door-0123456789" }, files);
     const answer = await send(url, {
-      ...{ method: "POST", path: "/own", body: "{}" },
+      ...{ method: "POST", path: "/door", body: "{}" },
       headers: { "content-type": "application/json", ...bearer("of-the-door-0123456789") },
     });
     assert.equal((await runOf(answer)).actor, "token of DOOR_TOKEN");
   });
 
-  it("is not set: a caller is anonymous", async (t) => {
+  it("that is not set makes callers anonymous", async (t) => {
     const { url, runOf } = await started(t, { AUTH_TOKENS: "" });
     assert.equal((await runOf(await notify(url, { application: "pr-1" }))).actor, "anonymous");
   });
 
-  it("shows nowhere, named or not", async (t) => {
+  it("never appears anywhere, with or without a name", async (t) => {
     const { url, logLines, runOf } = await started(t, { LOG_LEVEL: "debug" });
     for (const token of [ARGOCD, ALICE, OLD, PLAIN]) {
       const run = await runOf(await notify(url, { application: "pr-1" }, bearer(token)));
@@ -98,7 +98,7 @@ describe("A token", () => {
 describe("AUTH_TOKENS", () => {
   const textsOf = (text: string) => readConfig({ AUTH_TOKENS: text }).auth.tokens.map((each) => each.text);
 
-  it("names the roles that are known, and repeats nothing of a token", () => {
+  it("names the known roles, and repeats no part of a token", () => {
     assert.throws(
       () => readConfig({ AUTH_TOKENS: `plain-0123456789,argocd:admin:${ARGOCD}` }),
       (error: Error) => {
@@ -112,7 +112,7 @@ describe("AUTH_TOKENS", () => {
     );
   });
 
-  it("limits a role to workflows, and takes no token twice with different roles", () => {
+  it("limits a role to workflows, and accepts no token twice with different roles", () => {
     const grantsOf = (text: string) => readConfig({ AUTH_TOKENS: text }).auth.tokens.map((each) => each.grants);
     assert.deepEqual(grantsOf(`ci:caller@deploy+Release-2:${ARGOCD},bob:viewer:${ALICE}`), [
       [{ role: "caller", workflows: ["deploy", "Release-2"] }],
@@ -132,11 +132,11 @@ describe("AUTH_TOKENS", () => {
         !error.message.includes(ARGOCD),
     );
     assert.equal(grantsOf(`${ARGOCD},${ARGOCD}`).length, 2);
-    // What only looks like a limit stays the token that it was.
+    // What only looks like a limit is still a part of the token.
     assert.deepEqual(textsOf(`abc:defg@hijk:${ARGOCD}`)[0], `defg@hijk:${ARGOCD}`);
   });
 
-  it("takes what begins like no name for a token, and digits in hex for no role", () => {
+  it("reads a beginning that cannot be a name as a part of the token, and hex digits not as a role", () => {
     for (const token of ["1abc:secret", ":secret", "a/b:secret", `${"n".repeat(41)}:secret`]) {
       assert.deepEqual(textsOf(token), [token]);
     }

@@ -29,19 +29,19 @@ describe("the alerts", () => {
     if (tested) assert.equal(tested.code, 0, tested.output);
     const cases = files.flatMap((file) => read(file).split("\n  - interval:").slice(1));
     for (const alert of alerts) {
-      const own = cases.filter((each) => each.includes(`name: ${alert}\n`));
+      const itsCases = cases.filter((each) => each.includes(`name: ${alert}\n`));
       assert.ok(
-        own.some((each) => /exp_labels/.test(each) && /exp_alerts: \[\]\s*$/.test(each)),
+        itsCases.some((each) => /exp_labels/.test(each) && /exp_alerts: \[\]\s*$/.test(each)),
         alert,
       );
     }
   });
 
-  it("wait before they fire, and lead to what to do", () => {
+  it("wait before they fire, and link to what to do", () => {
     const { groups } = load(rules) as { groups: { rules: Rule[] }[] };
     const each = groups.flatMap(({ rules }) => rules);
     const headings = namesIn(read("docs/operations.md"), /^#+ (.+)$/gm);
-    // As GitHub makes anchors of headings.
+    // GitHub's anchors of headings.
     const anchors = headings.map((text) =>
       text
         .toLowerCase()
@@ -59,7 +59,7 @@ describe("the alerts", () => {
     }
   });
 
-  it("have a heading each in docs/operations.md, and no heading is left over", () => {
+  it("have one heading each in docs/operations.md, which has no other headings", () => {
     assert.ok(alerts.length > 5);
     assert.deepEqual(namesIn(read("docs/operations.md"), /^### (GhRunner\w+)$/gm).sort(), [...alerts].sort());
   });

@@ -14,7 +14,7 @@ const shop = { owner: "acme", repo: "shop" };
 
 type Work = (context: { readonly github: GitHub }) => Promise<unknown>;
 
-/** A workflow that does this. */
+/** A workflow that does this work. */
 const asking = (work: Work) =>
   defineWorkflow({
     name: "asking",
@@ -29,7 +29,7 @@ async function asked<Routes extends string>(work: Work, options: TestOptions<Rou
 }
 
 describe("answers of a test", () => {
-  it("are asked for each request, with all that it says", async () => {
+  it("are asked for each request, with all its parts", async () => {
     const seen: AskedRequest[] = [];
     const outputs = await asked(
       async ({ github }) => {
@@ -62,7 +62,7 @@ describe("answers of a test", () => {
     assert.ok(!JSON.stringify(seen).includes("token-of-the-test-kit"), "no token");
   });
 
-  it("come before the stand-in's, which answers where a function gives none", async () => {
+  it("take precedence over the stand-in, which answers if a function returns nothing", async () => {
     const outputs = await asked(
       async ({ github }) => {
         const titles = [];
@@ -173,7 +173,7 @@ describe("answers of a test", () => {
     assert.deepEqual(outputs, { a: 7, is: "query" });
   });
 
-  it("fail the test when they throw, or are none", async () => {
+  it("fail the test when they throw or are not answers", async () => {
     const asks = asking(async ({ github }) => (await github.request(ISSUE, { ...shop, issue_number: 1 })).data.title);
     const wrong = () => {
       throw new Error("oh");
@@ -213,12 +213,12 @@ describe("answers of a test", () => {
     check({ [ISSUE]: { body: { title: "a", labels: [{ name: "bug" }] } } });
     // @ts-expect-error a title is a text
     check({ [ISSUE]: { body: { title: 7 } } });
-    // @ts-expect-error what GitHub answers goes into body
+    // @ts-expect-error the answer's content goes into body
     check({ [ISSUE]: { title: "a" } });
     const run = (github: Pick<StandInGitHub, "answers">) => {
       github.answers({ [RUNS]: { pages: [[{ id: 1 }]], list: "workflow_runs" } });
       github.answers({ [ISSUE]: ({ parameters }) => ({ body: { number: parameters.issue_number } }) });
-      // @ts-expect-error the list is not called so
+      // @ts-expect-error the list has another name
       github.answers({ [RUNS]: { pages: [[{ id: 1 }]], list: "runs" } });
       // @ts-expect-error the path has no such parameter
       github.answers({ [ISSUE]: ({ parameters }) => ({ body: { number: parameters.number } }) });

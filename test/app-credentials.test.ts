@@ -31,7 +31,7 @@ const pem = (key = keys.privateKey, type: "pkcs1" | "pkcs8" = "pkcs8") =>
 
 type Installation = { id: number; owner: string; suspended: boolean; permissions?: { contents: "read" | "write" } };
 
-/** An App with an installation on acme and one on globex. The service's clock is off by `skewMs` until it is told. */
+/** An App with an installation on acme and one on globex. The service's clock is off by `skewMs` until GitHub corrects it. */
 async function scene(
   t: TestContext,
   {
@@ -74,7 +74,7 @@ async function scene(
   const credentials = appCredentials({ id: "7", privateKey: () => privateKey, apiUrl: github.url, askAs, hide, now });
 
   const seen = (route: string) => github.requests.filter((request) => request.route === route);
-  /** Reads or dispatches with this credential; the status of the answer. */
+  /** Reads or dispatches with this credential. Returns the status of the answer. */
   const use = async ({ repository, permission }: Need, { token }: Credential): Promise<number> => {
     const [owner, repo] = repository.split("/");
     const answer =
@@ -83,7 +83,7 @@ async function scene(
         : await send("POST /repos/{owner}/{repo}/dispatches", { owner, repo, event_type: "x" }, token);
     return answer.status;
   };
-  /** The failure that a need ends in; it must not say any secret. */
+  /** The failure of a need. It must not contain a secret. */
   const failure = async (need: Need): Promise<Error & { kind: string }> => {
     const error = await credentials(need).then(
       () => assert.fail("there was a token"),
@@ -110,7 +110,7 @@ describe("a GitHub App's tokens", () => {
     assert.deepEqual([await use(READ, reading), await use(WRITE, writing)], [200, 204]);
   });
 
-  it("are asked for in the same way of GitHub Enterprise Server, with a PKCS#1 key", async (t) => {
+  it("are requested in the same way from GitHub Enterprise Server, with a PKCS#1 key", async (t) => {
     const { credentials, use } = await scene(t, { basePath: "/api/v3", privateKey: pem(keys.privateKey, "pkcs1") });
     assert.equal(await use(READ, await credentials(READ)), 200);
   });
@@ -128,13 +128,13 @@ describe("a GitHub App's tokens", () => {
     assert.equal(await use({ ...READ, repository: "acme/other" }, reading), 404);
   });
 
-  it("are asked for in the words of GitHub's API", async (t) => {
+  it("are requested as GitHub's API describes", async (t) => {
     const { credentials, seen } = await scene(t);
     await credentials({ ...READ, permission: "Pull requests: write" }).catch(() => {});
     assert.deepEqual(JSON.parse(seen(ISSUE)[0]!.body).permissions, { pull_requests: "write" });
   });
 
-  it("are kept, each for its repository and permission; the installation is looked up once per owner", async (t) => {
+  it("are cached per repository and permission; the installation is looked up once per owner", async (t) => {
     const { credentials, seen } = await scene(t);
     const first = await credentials(READ);
     assert.equal((await credentials({ ...READ, repository: "ACME/Deployment" })).token, first.token);
@@ -146,14 +146,14 @@ describe("a GitHub App's tokens", () => {
     assert.deepEqual([seen(FIND).length, seen(ISSUE).length], [1, 3]);
   });
 
-  it("are asked for once by 50 at the same time", async (t) => {
+  it("are requested once for 50 callers at the same time", async (t) => {
     const { credentials, seen } = await scene(t);
     const all = await at50(() => credentials(READ));
     assert.equal(new Set(all.map(({ token }) => token)).size, 1);
     assert.deepEqual([seen(FIND).length, seen(ISSUE).length], [1, 1]);
   });
 
-  it("are renewed five minutes before their end, once for all", async (t) => {
+  it("are renewed five minutes before they expire, once for all callers", async (t) => {
     const { clock, credentials, seen, use } = await scene(t);
     const first = await credentials(READ);
     clock.move(55 * MINUTE - 1000);
@@ -167,26 +167,26 @@ describe("a GitHub App's tokens", () => {
     assert.deepEqual([await use(READ, first), await use(READ, second!)], [401, 200]);
   });
 
-  it("that were revoked are renewed once, for everybody who was refused", async (t) => {
+  it("that were revoked are renewed once, for all callers that were rejected", async (t) => {
     const { github, credentials, seen, use } = await scene(t);
-    const refused = await at50(() => credentials(READ));
-    github.revoke(refused[0]!.token);
-    assert.equal(await use(READ, refused[0]!), 401);
-    const renewed = await Promise.all(refused.map(async (each) => (await each.renew!())!));
+    const revoked = await at50(() => credentials(READ));
+    github.revoke(revoked[0]!.token);
+    assert.equal(await use(READ, revoked[0]!), 401);
+    const renewed = await Promise.all(revoked.map(async (each) => (await each.renew!())!));
     assert.equal(new Set(renewed.map(({ token }) => token)).size, 1);
     assert.equal(await use(READ, renewed[0]!), 200);
-    assert.equal((await refused[7]!.renew!())!.token, renewed[0]!.token, "who comes late gets the same");
+    assert.equal((await revoked[7]!.renew!())!.token, renewed[0]!.token, "a late caller gets the same");
     assert.equal((await credentials(READ)).token, renewed[0]!.token);
     assert.equal(seen(ISSUE).length, 2);
   });
 
-  it("that are refused a second time are not renewed again", async (t) => {
+  it("that are rejected a second time are not renewed again", async (t) => {
     const { credentials } = await scene(t);
     const renewed = (await (await credentials(READ)).renew!())!;
     assert.equal(renewed.renew, undefined);
   });
 
-  it("are not given while the installation is suspended, and are afterwards", async (t) => {
+  it("are not issued while the installation is suspended, and are issued after it", async (t) => {
     const { clock, acme, credentials, use, failure } = await scene(t);
     const before = await credentials(READ);
     acme.suspended = true;
@@ -198,12 +198,12 @@ describe("a GitHub App's tokens", () => {
       message,
       /403 "This installation has been suspended" \(request id .*An owner of acme has suspended the App: unsuspend it/,
     );
-    assert.equal(await use(WRITE, await credentials(WRITE)), 204, "the other organisation goes on");
+    assert.equal(await use(WRITE, await credentials(WRITE)), 204, "the other organisation still works");
     acme.suspended = false;
     assert.equal(await use(READ, await credentials(READ)), 200);
   });
 
-  it("are those of the new installation once the App was installed anew", async (t) => {
+  it("come from the new installation once the App was installed again", async (t) => {
     const { github, installations, credentials, seen, use } = await scene(t);
     const before = await credentials(READ);
     github.revoke(before.token);
@@ -261,7 +261,7 @@ describe("a GitHub App's JWT", () => {
   });
 
   for (const skewMs of [-HOUR, HOUR]) {
-    it(`is signed anew by GitHub's clock when ours is off by ${skewMs / HOUR} h`, async (t) => {
+    it(`is signed again by GitHub's clock when the local clock is off by ${skewMs / HOUR} h`, async (t) => {
       const { credentials, seen, use } = await scene(t, { skewMs });
       assert.equal(await use(READ, await credentials(READ)), 200);
       assert.deepEqual(
@@ -274,7 +274,7 @@ describe("a GitHub App's JWT", () => {
     });
   }
 
-  it("is signed anew once only", async (t) => {
+  it("is signed again only once", async (t) => {
     const { failure, seen } = await scene(t, { skewMs: HOUR, corrected: false });
     assert.equal((await failure(READ)).kind, "permanent");
     assert.equal(seen(FIND).length, 2);
@@ -309,7 +309,7 @@ describe("a GitHub App without a token says what to do", () => {
     assert.match((await failure(READ)).message, /422 .* If the repository was renamed, use its current name\.$/);
   });
 
-  it("when the repository belongs to somebody else now", async (t) => {
+  it("when the repository has a new owner", async (t) => {
     const { github, failure, credentials, seen } = await scene(t);
     github.repository("acme/other").rename("globex/other");
     const { message } = await failure({ ...READ, repository: "acme/other" });
@@ -363,7 +363,7 @@ describe("a GitHub App without a token says what to do", () => {
     assert.match((await failure(READ)).message, /does not know the installation .* Install the GitHub App on acme/);
   });
 
-  it("when something in between answers in GitHub's place", async (t) => {
+  it("when something in between answers instead of GitHub", async (t) => {
     const { github, failure, credentials } = await scene(t);
     github.fault({ route: FIND, times: 1 }, { kind: "status", status: 200, body: "<html>" });
     assert.match(
@@ -375,7 +375,7 @@ describe("a GitHub App without a token says what to do", () => {
     await credentials(READ);
   });
 
-  it("and waits for a limit, or tries again, as every request does", async (t) => {
+  it("and waits for a limit, or retries, as every request does", async (t) => {
     const { clock, github, failure, credentials } = await scene(t);
     github.fault({ route: FIND, times: 1 }, { kind: "limit", secondary: true, retryAfterSeconds: 30 });
     const limit = await failure(READ);

@@ -34,7 +34,7 @@ async function serviceWithApp(t: TestContext) {
 }
 
 describe("a service that is a GitHub App on two organisations", () => {
-  it("dispatches, with a token of its own for each of them", async (t) => {
+  it("dispatches, with a separate token for each of them", async (t) => {
     const { github, url, usedBy, log } = await serviceWithApp(t);
     assert.equal((await notify(url, { application: "pr-1" })).status, 200);
     assert.deepEqual(
@@ -46,34 +46,34 @@ describe("a service that is a GitHub App on two organisations", () => {
     assert.ok(!log().some(({ msg }) => String(msg).includes("is set: only requests")));
   });
 
-  it("is limited in one of them without being silent in the other", async (t) => {
+  it("can be limited in one of them and still send to the other", async (t) => {
     const { github, url, clock } = await serviceWithApp(t);
     assert.equal((await notify(url, { application: "pr-1" })).status, 200);
     const dispatches = "POST /repos/{owner}/{repo}/dispatches";
     github.fault({ route: dispatches, times: 1 }, { kind: "limit", secondary: true, retryAfterSeconds: 600 });
     assert.equal((await notify(url, { application: "pr-1" })).status, 202);
     const before = github.requests.length;
-    github.token("own-token-0123456789", { login: "somebody" });
+    github.token("callers-token-0123456789", { login: "caller" });
     deploy(github, "pr-2", "def");
-    const own = await notify(url, { application: "pr-2", github_token: "own-token-0123456789" });
-    assert.equal(own.status, 200, "a request's own token has a gate of its own");
+    const withToken = await notify(url, { application: "pr-2", github_token: "callers-token-0123456789" });
+    assert.equal(withToken.status, 200, "the token of a request has a separate gate");
     assert.ok(github.requests.length > before);
     clock.move(600_000);
     await until("the limit has ended", () => github.dispatches.length === 3);
   });
 
-  it("goes on when the installation is unsuspended again and the run is sent again", async (t) => {
+  it("works again when the installation is unsuspended and the event is sent again", async (t) => {
     const { url, writing } = await serviceWithApp(t);
     assert.equal((await notify(url, { application: "pr-1" })).status, 200);
     writing.suspended = true;
-    const refused = await notify(url, { application: "pr-1" });
-    assert.equal(refused.status, 500);
-    assert.match(refused.json.detail, /An owner of globex has suspended the App: unsuspend it/);
+    const suspended = await notify(url, { application: "pr-1" });
+    assert.equal(suspended.status, 500);
+    assert.match(suspended.json.detail, /An owner of globex has suspended the App: unsuspend it/);
     writing.suspended = false;
     assert.equal((await notify(url, { application: "pr-1" })).status, 200);
   });
 
-  it("takes another token when the one it keeps was revoked, and renews it before its end", async (t) => {
+  it("gets another token when its cached token was revoked, and renews it before it expires", async (t) => {
     const { github, url, clock, log } = await serviceWithApp(t);
     assert.equal((await notify(url, { application: "pr-1" })).status, 200);
     const first = github.dispatches.at(-1)!.token;
@@ -88,7 +88,7 @@ describe("a service that is a GitHub App on two organisations", () => {
     assert.ok(![first, second].some((token) => logged.includes(token)));
   });
 
-  it("waits for a passing fault when even a new token is refused", async (t) => {
+  it("waits for a passing fault when even a new token is rejected", async (t) => {
     const { github, url } = await serviceWithApp(t);
     github.fault({ route: "POST /repos/{owner}/{repo}/dispatches" }, { kind: "status", status: 401 });
     const answer = await notify(url, { application: "pr-1" });

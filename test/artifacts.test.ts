@@ -20,7 +20,7 @@ async function scene(t: TestContext, options: Parameters<typeof startGitHub>[0] 
 }
 
 describe("an artifact", () => {
-  it("is its files, of several with its name the newest", async (t) => {
+  it("has its files; of several with the same name the newest is read", async (t) => {
     const { shop, github } = await scene(t);
     shop.addArtifact(9, "results", { "a.txt": "old" });
     shop.addArtifact(9, "results", { "results/a.txt": "new", "grüße.txt": "ü", empty: "" });
@@ -32,7 +32,7 @@ describe("an artifact", () => {
     assert.deepEqual([...(files.get("grüße.txt") ?? [])], [0xc3, 0xbc]);
   });
 
-  it("is downloaded from another host, where no token goes", async (t) => {
+  it("is downloaded from another host, which gets no token", async (t) => {
     for (const options of [{}, { enterprise: "3.19.0", basePath: "/api/v3" }]) {
       const { stand, shop, github } = await scene(t, options);
       shop.addArtifact(9, "results", { "a.txt": "a" });
@@ -45,7 +45,7 @@ describe("an artifact", () => {
     }
   });
 
-  it("is downloaded again from a new address when that failed in passing", async (t) => {
+  it("is downloaded again from a new address after a temporary failure", async (t) => {
     const { stand, shop, github } = await scene(t);
     shop.addArtifact(9, "results", { "a.txt": "a" });
     stand.fault({ route: DOWNLOAD, times: 1 }, { kind: "cut" });
@@ -61,7 +61,7 @@ describe("an artifact", () => {
     });
   });
 
-  it("fails with what to do where there is none, and where it has expired", async (t) => {
+  it("that is missing or expired fails with what to do", async (t) => {
     const { stand, shop, github } = await scene(t);
     await assert.rejects(github.artifact("acme/shop", 9, "results"), /the run has no artifacts\. Check the name/);
     shop.addArtifact(9, "coverage", { "a.txt": "a" });
@@ -72,7 +72,7 @@ describe("an artifact", () => {
     await assert.rejects(github.artifact("acme/shop", 9, "coverage"), /it has expired/);
   });
 
-  it("is not unpacked beyond a bound", async (t) => {
+  it("is not unpacked beyond a limit", async (t) => {
     const { shop, github } = await scene(t);
     shop.addArtifact(9, "bomb", { a: Buffer.alloc(30_000_000), b: Buffer.alloc(30_000_000) });
     await assert.rejects(github.artifact("acme/shop", 9, "bomb"), /its files are too large.*50 MB/);
@@ -112,10 +112,10 @@ describe("a zip", () => {
   const texts = (files: Map<string, Uint8Array>) =>
     [...files].map(([path, bytes]) => [path, Buffer.from(bytes).toString()]);
 
-  it("is read as other programs write it", async () => {
+  it("is read in the form that other programs write", async () => {
     assert.deepEqual(texts(await unzip(zip(), 1000)), [
       ["results/junit.xml", "<testsuites/>".repeat(20)],
-      ["stored.txt", "as it is"],
+      ["stored.txt", "unchanged"],
     ]);
     assert.deepEqual(texts(await unzip(zipOf({}), 0)), []);
   });
@@ -149,7 +149,7 @@ describe("a zip", () => {
     assert.deepEqual(texts(await unzip(large, 100)), [["a.txt", "hello"]]);
   });
 
-  it("ends at the bound whatever sizes it states, to the byte", async () => {
+  it("ends at the limit to the byte, for any declared sizes", async () => {
     assert.equal((await unzip(zipOf({ a: "12345", b: "12345" }), 10)).size, 2);
     await assert.rejects(unzip(zipOf({ a: "12345", b: "123456" }), 10), /too large/);
     const lying = zipOf({ a: Buffer.alloc(1_000_000) });
@@ -158,7 +158,7 @@ describe("a zip", () => {
     await assert.rejects(unzip(lying, 1000), /too large/);
   });
 
-  it("is damaged where it is changed or cut off anywhere, and never read as something else", async () => {
+  it("is reported as damaged when it is changed or cut off anywhere, and never read as something else", async () => {
     const files = { "a.txt": "hello ".repeat(50), "b.txt": "bye" };
     const whole = zipOf(files);
     const sums = new Set(Object.values(files).map((text) => crc32(text)));

@@ -28,15 +28,15 @@ describe("an attempt", () => {
     assert.deepEqual((await store.get("r1"))?.run.outputs, { attempt: 2 });
   });
 
-  it("that is over is told so by its signal, and nothing that it still does has an effect", async (t) => {
-    const refused: string[] = [];
+  it("that is over has its signal aborted, and nothing that it still does has an effect", async (t) => {
+    const rejections: string[] = [];
     let given: Context | undefined;
     const { clock, store, accept } = workerWith(
       t,
       async (context) => {
         given = context;
         await new Promise((resolve) => context.signal.addEventListener("abort", resolve));
-        const note = (error: Error) => void refused.push(error.message);
+        const note = (error: Error) => void rejections.push(error.message);
         await context.step("late", () => "done").catch(note);
         await context.github.dispatch("acme/shop", "late", {}).catch(note);
         return { late: true };
@@ -46,9 +46,9 @@ describe("an attempt", () => {
     const { outcome } = await accept();
     clock.move(10_000);
     assert.equal((await outcome)?.status, "failure");
-    await until("both were refused", () => refused.length === 2);
+    await until("both were rejected", () => rejections.length === 2);
     assert.match(
-      refused.join(),
+      rejections.join(),
       /the step late of steps failed: the attempt is over.*github\.dispatch of steps failed/,
     );
     assert.equal(given?.signal.aborted, true);
@@ -63,7 +63,7 @@ describe("an attempt", () => {
     assert.match(run?.reason ?? "", /it blinked\. Wait\. It is not tried again: the workflow says `retry: false`\.$/);
   });
 
-  it("does not depend on labels that cannot be had", async (t) => {
+  it("does not depend on labels that cannot be read", async (t) => {
     const labels = () => {
       throw new Error("no labels");
     };
@@ -73,7 +73,7 @@ describe("an attempt", () => {
 });
 
 describe("waitFor", () => {
-  /** A server that answers with these statuses, one after the other, and then with the last of them. */
+  /** A server that answers with these statuses, one after the other, and then always with the last one. */
   async function answering(t: TestContext, statuses: readonly number[]) {
     let asked = 0;
     const server = createServer((_request, response) => {
@@ -86,7 +86,7 @@ describe("waitFor", () => {
     return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/health?secret`, asked: () => asked };
   }
 
-  it("goes on until the answer is as wanted", async (t) => {
+  it("continues until the answer is as wanted", async (t) => {
     const server = await answering(t, [503, 404, 200]);
     const { clock, accept } = workerWith(t, async ({ waitFor }) => {
       await waitFor(server.url);
@@ -98,7 +98,7 @@ describe("waitFor", () => {
       run = ended;
     });
     await until("it has ended", () => {
-      // The pause between two tries is the only thing that ends so soon.
+      // Only the pause between two tries ends this early.
       const next = clock.next() ?? Number.POSITIVE_INFINITY;
       if (next - clock.now() <= 1500) clock.move(next - clock.now());
       return run !== "open";
@@ -106,7 +106,7 @@ describe("waitFor", () => {
     assert.deepEqual((run as unknown as { outputs: unknown }).outputs, { asked: 3 });
   });
 
-  it("takes the answer for wanted that `until` says", async (t) => {
+  it("accepts the answer that `until` accepts", async (t) => {
     const server = await answering(t, [401]);
     const { accept } = workerWith(t, async ({ waitFor }) => {
       await waitFor(server.url, { until: ({ status, text }) => status === 401 && text.startsWith("ready") });
@@ -115,14 +115,14 @@ describe("waitFor", () => {
     assert.equal((await (await accept()).outcome)?.status, "success");
   });
 
-  it("does not ask again for what can never answer, and names no secret of its address", async (t) => {
-    const refused: [string, string][] = [
+  it("does not retry an address that can never answer, and names no secret in it", async (t) => {
+    const rejections: [string, string][] = [
       ["http://", "a URL"],
       ["ftp://user:secret-word@h.example/secret-0123456789abcdef/x?secret-word", "ftp://h.example/…/x"],
       ["http://user:secret-word@h.example/", "http://h.example/"],
       ["https://hooks.example/services/T01/B02/secretXYZ0123456789abcd:0", "https://hooks.example/services/T01/B02/…"],
     ];
-    for (const [at, [url, shown]] of refused.entries()) {
+    for (const [at, [url, shown]] of rejections.entries()) {
       const fetch = at === 3 ? async () => assert.fail(`a bug with ${url}`) : globalThis.fetch;
       const { accept } = workerWith(t, async ({ waitFor }) => waitFor(url), { needs: { fetch } });
       const run = await (await accept()).outcome;
@@ -132,7 +132,7 @@ describe("waitFor", () => {
     }
   });
 
-  it("leaves an attempt that has a short timeout in time", async (t) => {
+  it("ends in time in an attempt with a short timeout", async (t) => {
     const server = await answering(t, [503]);
     const run = async ({ waitFor }: Context<{ readonly body: Json }>) => waitFor(server.url);
     const { accept } = workerWith(t, run, { options: { timeout: "1500ms" } });
@@ -140,7 +140,7 @@ describe("waitFor", () => {
     assert.equal((await outcome)?.status, "waiting");
   });
 
-  it("gives up with a failure that passes, and names the place without its query", async (t) => {
+  it("gives up with a transient failure, and names the address without its query", async (t) => {
     const server = await answering(t, [503]);
     const { accept } = workerWith(t, async ({ waitFor }) => {
       await waitFor(server.url, { timeout: "500ms" });
@@ -156,7 +156,7 @@ describe("waitFor", () => {
 });
 
 describe("a call that the workflow does not await", () => {
-  /** A workflow whose calls of GitHub settle when the test says so, and what the log says. */
+  /** A workflow whose GitHub calls settle when the test decides, and the log's warnings. */
   function scene(t: TestContext, run: Parameters<typeof workerWith>[1], options = {}) {
     const calls: { event: string; resolve(): void; reject(error: unknown): void }[] = [];
     const warned: { facts: Record<string, unknown>; message: string }[] = [];
@@ -184,7 +184,8 @@ describe("a call that the workflow does not await", () => {
       warned.filter(({ message }) => /did not await these calls/.test(message)).map(({ facts }) => facts.calls);
     return { ...worker, calls, named, warned };
   }
-  const refused = () => new PermanentFailure({ tried: "sending", happened: "GitHub answered 422", remedy: "Mend it." });
+  const rejections = () =>
+    new PermanentFailure({ tried: "sending", happened: "GitHub answered 422", remedy: "Fix it." });
 
   it("is awaited before the attempt ends, and named in the log", async (t) => {
     const { accept, calls, named, store } = scene(t, async ({ github: { dispatch } }) => {
@@ -201,19 +202,19 @@ describe("a call that the workflow does not await", () => {
     assert.deepEqual([run?.status, run?.outputs], ["success", { done: true }]);
   });
 
-  it("makes the run fail as it does, once", async (t) => {
+  it("makes the run fail with its reason, once", async (t) => {
     const { accept, calls } = scene(t, async ({ github: { dispatch } }) => {
       void dispatch("acme/shop", "forgotten", {});
       return { done: true };
     });
     const { outcome } = await accept();
     await until("it has begun", () => calls.length === 1);
-    calls[0]?.reject(refused());
+    calls[0]?.reject(rejections());
     const run = await outcome;
     assert.deepEqual([run?.status, run?.kind, run?.outputs], ["failure", "permanent", undefined]);
     assert.equal(
       run?.reason,
-      "Sending failed: GitHub answered 422. Mend it. (github.dispatch acme/shop, which was not awaited)",
+      "Sending failed: GitHub answered 422. Fix it. (github.dispatch acme/shop, which was not awaited)",
     );
   });
 
@@ -224,7 +225,7 @@ describe("a call that the workflow does not await", () => {
     });
     const { outcome } = await accept();
     await until("all have begun", () => calls.length === 3);
-    for (const { reject } of calls) reject(refused());
+    for (const { reject } of calls) reject(rejections());
     assert.match((await outcome)?.reason ?? "", /\(github\.dispatch acme\/first, which was not awaited\)$/);
     assert.deepEqual(
       warned.filter(({ message }) => /has failed, too/.test(message)).map(({ facts }) => facts.call),
@@ -232,7 +233,7 @@ describe("a call that the workflow does not await", () => {
     );
   });
 
-  it("that fails for a passing reason is done again with the next attempt", async (t) => {
+  it("that fails for a passing reason is repeated in the next attempt", async (t) => {
     const { accept, calls, clock, store } = scene(t, async ({ github: { dispatch } }) => void dispatch("a/b", "x", {}));
     await accept();
     await until("it has begun", () => calls.length === 1);
@@ -263,14 +264,14 @@ describe("a call that the workflow does not await", () => {
 
   it("is awaited also when the workflow throws, whose reason stays the run's", async (t) => {
     const { accept, calls, named, store } = scene(t, async ({ github: { dispatch } }) => {
-      await Promise.all([dispatch("acme/shop", "slow", {}), Promise.reject(refused())]);
+      await Promise.all([dispatch("acme/shop", "slow", {}), Promise.reject(rejections())]);
     });
     const { outcome } = await accept();
     await until("the log names it", () => named().length === 1);
     assert.equal((await store.get("r1"))?.run.status, "running");
     calls[0]?.reject(blink());
     const run = await outcome;
-    assert.deepEqual([run?.status, run?.reason], ["failure", "Sending failed: GitHub answered 422. Mend it."]);
+    assert.deepEqual([run?.status, run?.reason], ["failure", "Sending failed: GitHub answered 422. Fix it."]);
   });
 
   it("may be a step, whose result is kept", async (t) => {
@@ -300,7 +301,7 @@ describe("a call that the workflow does not await", () => {
     const { outcome } = await accept();
     await until("it has begun", () => calls.length === 1);
     assert.deepEqual((await store.get("r1"))?.steps, []);
-    calls[0]?.reject(refused());
+    calls[0]?.reject(rejections());
     assert.equal((await outcome)?.status, "success", "the workflow has caught it");
     assert.deepEqual(named(), [["github.dispatch acme/shop"]]);
     assert.match((await store.get("r1"))?.steps[0]?.error ?? "", /422/);

@@ -42,13 +42,13 @@ function problemsOf(records: readonly Sealed[], { head = headOf(records), anchor
   return check.end(head).problems;
 }
 
-/** A chain, and places in it. */
+/** A chain, and positions in it. */
 const places = chain.chain((records) =>
   fc.tuple(fc.constant(records), fc.nat(records.length - 1), fc.nat(records.length - 1)),
 );
 
 describe("the chain of the audit log", () => {
-  it("is whole as it was written, at once or one by one, and after its oldest were deleted", () => {
+  it("is intact as it was written, at once or one by one, and after its oldest were deleted", () => {
     fc.assert(
       fc.property(fc.array(entry, { maxLength: 12 }), fc.nat(12), (entries, at) => {
         const records = sealed(NO_LINK, entries);
@@ -62,7 +62,7 @@ describe("the chain of the audit log", () => {
     );
   });
 
-  it("shows which records were removed, also at both ends", () => {
+  it("shows which records were removed, at both ends too", () => {
     fc.assert(
       fc.property(places, fc.nat(3), ([records, at], more) => {
         const left = records.toSpliced(at, more + 1);
@@ -104,7 +104,7 @@ describe("the chain of the audit log", () => {
     assert.deepEqual(problemsOf([{ ...without, details: "deploy" }]), [{ kind: "changed", from: 1, to: 1 }]);
   });
 
-  it("shows records in another order, and ones that were added, copied or written anew from somewhere on", () => {
+  it("shows records in another order, and records that were added, copied or rewritten from some point on", () => {
     fc.assert(
       fc.property(places, entry, ([records, one, other], extra) => {
         fc.pre(one !== other);
@@ -115,12 +115,12 @@ describe("the chain of the audit log", () => {
         assert.notDeepEqual(problemsOf(records.toSpliced(one, 0, ...forged)), [], "added");
         const behind = [...records, ...sealed(headOf(records), [extra])];
         assert.notDeepEqual(problemsOf(behind, { head: headOf(records) }), [], "added at the end");
-        const anew = sealed(records[one - 1]?.link ?? NO_LINK, [
+        const rewritten = sealed(records[one - 1]?.link ?? NO_LINK, [
           { ...a, actor: `${a.actor}!` },
           ...records.slice(one + 1),
         ]);
         assert.deepEqual(
-          problemsOf([...records.slice(0, one), ...anew], { head: headOf(records) }).map(({ kind }) => kind),
+          problemsOf([...records.slice(0, one), ...rewritten], { head: headOf(records) }).map(({ kind }) => kind),
           ["changed"],
           "the newest is not the one that the store remembers",
         );

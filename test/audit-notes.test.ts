@@ -6,8 +6,14 @@ import { knownSecrets } from "../src/observe/secrets.ts";
 import { movedClock } from "./support/clock.ts";
 
 const TOKEN = "ghp_0123456789abcdefABCDEF0123456789abcd";
-const NOBODY: AuditNote = { actor: "unknown", via: "none", address: "::1", action: "request", details: "GET /: 401" };
-const VIEWER: AuditNote = { ...NOBODY, actor: "token prometheus", role: "viewer", details: "POST /api/pause: 403" };
+const ANONYMOUS: AuditNote = {
+  actor: "unknown",
+  via: "none",
+  address: "::1",
+  action: "request",
+  details: "GET /: 401",
+};
+const VIEWER: AuditNote = { ...ANONYMOUS, actor: "token prometheus", role: "viewer", details: "POST /api/pause: 403" };
 
 function started() {
   const clock = movedClock();
@@ -20,7 +26,7 @@ function started() {
   const turn = async () => {
     for (let turns = 0; turns < 5; turns++) await new Promise(setImmediate);
   };
-  /** Lets seconds pass, one by one, as the alarms of batches need them. */
+  /** Lets seconds pass one by one, because the batches need their alarms. */
   const pass = async (seconds: number) => {
     for (let second = 0; second < seconds; second++) {
       clock.move(1000);
@@ -34,13 +40,13 @@ function started() {
 const counted = (entries: readonly AuditEntry[]) => entries.reduce((sum, { times = 1 }) => sum + times, 0);
 
 describe("requests that are rejected", () => {
-  it("are recorded a second apart, equal ones of a second once with their number", async () => {
+  it("are recorded once per second, equal ones as one record with their number", async () => {
     const { store, notes, pass, turn } = started();
-    for (let times = 0; times < 5; times++) notes.rejected(NOBODY);
+    for (let times = 0; times < 5; times++) notes.rejected(ANONYMOUS);
     await turn();
     assert.equal(store.batches, 1);
     for (let times = 0; times < 3; times++) notes.rejected(VIEWER);
-    notes.rejected(NOBODY);
+    notes.rejected(ANONYMOUS);
     await turn();
     assert.equal(store.batches, 1, "not before the second is over");
     await pass(1);
@@ -54,11 +60,11 @@ describe("requests that are rejected", () => {
     );
   });
 
-  it("in a flood from everywhere make few records, and each request counts", async () => {
+  it("in a flood from many addresses make few records that count each request", async () => {
     const { store, notes, pass } = started();
     const flood = 60;
     for (let second = 0; second < flood; second++) {
-      for (let each = 0; each < 1000; each++) notes.rejected({ ...NOBODY, address: `10.0.${second}.${each}` });
+      for (let each = 0; each < 1000; each++) notes.rejected({ ...ANONYMOUS, address: `10.0.${second}.${each}` });
       await pass(1);
     }
     await pass(10);
@@ -66,10 +72,10 @@ describe("requests that are rejected", () => {
     assert.ok(store.written.length <= 100 + 2 * 10 + 1, `${store.written.length} records`);
   });
 
-  it("of a caller who is known have room also while others flood", async () => {
+  it("of a known caller are recorded even while others flood", async () => {
     const { store, notes, pass } = started();
     for (let second = 0; second < 20; second++) {
-      for (let each = 0; each < 1000; each++) notes.rejected({ ...NOBODY, address: `10.0.${second}.${each}` });
+      for (let each = 0; each < 1000; each++) notes.rejected({ ...ANONYMOUS, address: `10.0.${second}.${each}` });
       await pass(1);
     }
     notes.rejected(VIEWER);
@@ -77,7 +83,7 @@ describe("requests that are rejected", () => {
     assert.ok(store.written.some(({ actor, details }) => actor === VIEWER.actor && details === VIEWER.details));
   });
 
-  it("of a caller who is known have room also while another one who is known floods", async () => {
+  it("of a known caller are recorded even while another known caller floods", async () => {
     const { store, notes, pass } = started();
     for (let second = 0; second < 20; second++) {
       for (let each = 0; each < 300; each++)
@@ -94,7 +100,7 @@ describe("requests that are rejected", () => {
     );
   });
 
-  it("of very many callers who are known make few records, too", async () => {
+  it("of very many known callers make few records", async () => {
     const { store, notes, pass } = started();
     for (let second = 0; second < 60; second++) {
       for (let each = 0; each < 300; each++) notes.rejected({ ...VIEWER, actor: `oidc ${second}-${each}` });
@@ -105,10 +111,10 @@ describe("requests that are rejected", () => {
     assert.ok(store.written.length < 300, `${store.written.length} records`);
   });
 
-  it("in a flood make few records also where someone reads them all the while", async () => {
+  it("in a flood make few records even if someone reads them all the time", async () => {
     const { store, notes, pass } = started();
     for (let second = 0; second < 60; second++) {
-      for (let each = 0; each < 300; each++) notes.rejected({ ...NOBODY, address: `10.0.${second}.${each}` });
+      for (let each = 0; each < 300; each++) notes.rejected({ ...ANONYMOUS, address: `10.0.${second}.${each}` });
       await pass(1);
       await notes.flush();
       assert.equal(counted(store.written), 300 * (second + 1), "each read has all");
@@ -116,17 +122,17 @@ describe("requests that are rejected", () => {
     assert.ok(store.written.length <= 100 + 60 * 2, `${store.written.length} records`);
   });
 
-  it("are written when the service stops, and when the database is there again", async () => {
+  it("are written when the service stops, and when the database is available again", async () => {
     const { store, notes, pass, turn } = started();
     store.isAway = true;
-    notes.rejected(NOBODY);
+    notes.rejected(ANONYMOUS);
     await notes.note({ actor: "token alice", action: "sign-in" });
     await pass(3);
     assert.deepEqual(store.written, []);
     store.isAway = false;
     await pass(1);
     assert.deepEqual(store.written.map(({ action }) => action).toSorted(), ["request", "sign-in"]);
-    for (let each = 0; each < 300; each++) notes.rejected({ ...NOBODY, address: `10.0.0.${each}` });
+    for (let each = 0; each < 300; each++) notes.rejected({ ...ANONYMOUS, address: `10.0.0.${each}` });
     await turn();
     await notes.close();
     assert.equal(counted(store.written), 302);
@@ -134,14 +140,14 @@ describe("requests that are rejected", () => {
 });
 
 describe("what people do", () => {
-  it("is stored when it is said to be, each time", async () => {
+  it("is stored before the caller gets an answer, each time", async () => {
     const { store, notes } = started();
     const entry = { actor: "token alice", action: "sign-in" } as const;
     await Promise.all(Array.from({ length: 300 }, () => notes.note(entry)));
     assert.equal(store.written.length, 300);
   });
 
-  it("is recorded without tokens, and in few words", async () => {
+  it("is recorded without tokens, and shortened", async () => {
     const { store, notes } = started();
     const long = `x ${TOKEN} ${"y".repeat(5000)}`;
     await notes.note({ ...VIEWER, actor: long, details: long, address: long });

@@ -19,7 +19,7 @@ export default defineWorkflow({
 
 type Did = { readonly action: string; readonly actor: string; readonly run?: string; readonly workflow: string };
 
-/** Numbers that look random, the same in each run of the test. */
+/** Numbers that look random and are the same in each run of the test. */
 function numbers(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
@@ -28,7 +28,7 @@ function numbers(seed: number): (below: number) => number {
   };
 }
 
-/** Does so many random actions at these replicas, three at once. */
+/** Does this many random actions at these replicas, three at once. */
 async function act(urls: readonly string[], count: number): Promise<readonly Did[]> {
   const did: Did[] = [];
   const random = numbers(7);
@@ -96,7 +96,7 @@ const start = (t: TestContext, settings: Record<string, string>) =>
   });
 
 describe("the audit log", () => {
-  it("of two replicas has each of 200 random actions, and shows one that is removed", async (t) => {
+  it("of two replicas has each of 200 random actions, and shows that one was removed", async (t) => {
     const schema = postgres.schema();
     const settings = { DATABASE_URL: postgres.url, DATABASE_SCHEMA: schema };
     const replicas = [await start(t, settings), await start(t, settings)];
@@ -134,10 +134,10 @@ describe("the audit log", () => {
         ["cut_end", 191, did.length],
       ],
     );
-    assert.equal(again.notSealed.count, 1, "what an earlier version writes meanwhile is told apart");
+    assert.equal(again.notSealed.count, 1, "records that an earlier version writes at the same time are counted apart");
   });
 
-  it("on SQLite has each of 200 random actions, also after a restart", async (t) => {
+  it("on SQLite has each of 200 random actions, after a restart too", async (t) => {
     const settings = { DATA_DIR: temporaryFolder(t) };
     const before = await start(t, settings);
     const did = await act([before.url], 200);

@@ -32,7 +32,7 @@ describe("the audit log of a service", () => {
     assert.deepEqual(listed.sort(), [...AUDIT_ACTIONS].sort());
   });
 
-  it("has what was rejected: who, as what, from where, which route; and no token", async (t) => {
+  it("has rejected requests: who, in which role, from where, which route; and no token", async (t) => {
     const { url, logLines } = await startService(t, { settings: { AUTH_TOKENS } });
     await send(url, { method: "POST", path: "/api/pause", body: "", headers: bearer(VIEWER) });
     for (let times = 0; times < 3; times++) await send(url, { path: "/api/runs", headers: bearer(WRONG) });
@@ -90,7 +90,7 @@ describe("the audit log of a service", () => {
     );
   });
 
-  it("says on its page why a page was rejected, and filters by what its form shows alone", async (t) => {
+  it("says on its page why a page was rejected, and has only the filters of its form", async (t) => {
     const { url } = await startService(t, { settings: { AUTH_TOKENS } });
     const page = async (query: string) => (await send(url, { path: `/audit${query}`, headers: bearer(ALICE) })).text;
     assert.match(await page(""), /Nothing is recorded yet\./);
@@ -100,7 +100,7 @@ describe("the audit log of a service", () => {
     assert.match(await page("?outcome=done"), /No record matches\. <a href="\/audit">Show all records<\/a>/);
   });
 
-  it("is for operators of all workflows alone", async (t) => {
+  it("is only for operators of all workflows", async (t) => {
     const limited = "of-bob-0123456789abcdef0123";
     const { url } = await startService(t, {
       settings: { AUTH_TOKENS: `${AUTH_TOKENS},bob:operator@environment-ready:${limited}` },
@@ -133,7 +133,7 @@ describe("a request that is rejected with another answer than 401, 403 or 429", 
   const rejected = async (url: string) =>
     (await logOf(url, "?outcome=rejected")).map(({ actor, run, details }) => [actor, run, `${details}`.slice(0, 40)]);
 
-  it("is recorded where it is for a run of another workflow", async (t) => {
+  it("is recorded if it is for a run of another workflow", async (t) => {
     const { url } = await startService(t, { settings });
     const body = JSON.stringify({ application: "pr-1", revision: "a".repeat(40) });
     const headers = { ...bearer(ALICE), "content-type": "application/json", prefer: "respond-async" };
@@ -155,7 +155,7 @@ describe("a request that is rejected with another answer than 401, 403 or 429", 
     );
   });
 
-  it("is recorded where a page sends one to sign in who did something, and not where one looks", async (t) => {
+  it("is recorded if an action leads to the sign-in page, not if a look at a page does", async (t) => {
     const { url } = await startService(t, { settings });
     await send(url, { path: "/" });
     const pause = { method: "POST", path: "/workflows/environment-ready/pause", body: "" };
@@ -165,7 +165,7 @@ describe("a request that is rejected with another answer than 401, 403 or 429", 
     ]);
   });
 
-  it("is recorded where the secret of a callback is none, without it", async (t) => {
+  it("is recorded without the secret if the secret of a callback is wrong", async (t) => {
     const { url } = await startService(t, { settings });
     for (const path of ["/callbacks/guessed-secret-1", "/callbacks/guessed-secret-2/form"])
       assert.equal((await send(url, { method: "POST", path, body: "" })).status, 404);

@@ -36,7 +36,7 @@ const postgres = postgresForTests();
 
 type Place = Record<string, string>;
 
-/** An empty place for a store: its settings as the environment has them. */
+/** An empty place for a store: its settings as environment variables. */
 function placeOf(t: TestContext, kind: "SQLite" | "PostgreSQL"): Place {
   const folder = { DATA_DIR: temporaryFolder(t) };
   return kind === "SQLite" ? folder : { ...folder, DATABASE_URL: postgres.url, DATABASE_SCHEMA: postgres.schema() };
@@ -74,7 +74,7 @@ async function backedUp(t: TestContext, kind: "SQLite" | "PostgreSQL") {
   return { place, file: join(folder, name), text: await exported(place) };
 }
 
-/** The command as docs/operations.md shows it, which calls the release. */
+/** The command as docs/operations.md shows it, with the release. */
 function documented(t: TestContext, start: string, folder: string, environment: Record<string, string> = {}) {
   const line = operations.split("\n").find((each) => each.startsWith(start)) ?? assert.fail(start);
   const bin = temporaryFolder(t);
@@ -86,7 +86,7 @@ function documented(t: TestContext, start: string, folder: string, environment: 
   assert.equal(status, 0, stderr);
 }
 
-/** The service as a process with four callers that send events as fast as they are answered. */
+/** The service as a process, and four callers that send the next event after each answer. */
 async function loaded(t: TestContext) {
   const folder = temporaryFolder(t);
   const dataDir = join(folder, "data");
@@ -124,7 +124,7 @@ function lacks(restored: string, runs: readonly string[]): readonly string[] {
 }
 
 describe("a backup of SQLite", () => {
-  it("as docs/operations.md makes and restores it, while the service runs under load, has all that was answered before", async (t) => {
+  it("as docs/operations.md makes and restores it, while the service runs under load, has every event that was answered before", async (t) => {
     const { folder, port, start, service, answered, stop } = await loaded(t);
     mkdirSync(join(folder, "backups"));
     const before = [...answered];
@@ -147,7 +147,7 @@ describe("a backup of SQLite", () => {
     assert.equal(await again.ended, 0);
   });
 
-  it("after a kill -9 has all that was answered, and leaves the folder to the service", async (t) => {
+  it("after a kill -9 has every answered event, and leaves the folder to the service", async (t) => {
     const { folder, dataDir, port, start, service, answered, stop } = await loaded(t);
     await service.kill();
     const knocking = stop();
@@ -163,11 +163,11 @@ describe("a backup of SQLite", () => {
     await succeeds(["restore", file], { DATA_DIR: restored });
     assert.equal(integrity(restored), "ok");
     const missing = lacks(restored, answered);
-    // Those were answered by the process that was started after the backup.
+    // The process that started after the backup answered those.
     assert.ok(missing.every((run) => known.has(run)) && missing.length <= 4, String(missing.length));
   });
 
-  it("goes through the standard output and input, as it does where there is no shell", async (t) => {
+  it("works through standard output and input, for containers without a shell", async (t) => {
     const { place, text } = await backedUp(t, "SQLite");
     const backup = startCommand(t, ["backup"], place);
     const parts: Buffer[] = [];
@@ -178,7 +178,7 @@ describe("a backup of SQLite", () => {
     );
     const target = placeOf(t, "SQLite");
     const restore = startCommand(t, ["restore"], target);
-    // However little arrives at once.
+    // The input may arrive in small pieces.
     const [first = Buffer.alloc(0)] = parts;
     restore.child.stdin.write(first.subarray(0, 3));
     setTimeout(() => restore.child.stdin.end(Buffer.concat([first.subarray(3), ...parts.slice(1)])), 50);
@@ -200,7 +200,7 @@ describe("a backup of SQLite", () => {
     for (const token of [TOKEN, "ghp_callersOwnTokenOfThisTest00000000"]) assert.ok(!bytes.includes(token));
   });
 
-  it("restored into a folder keeps whose it is and who may read it, and ends all sessions", async (t) => {
+  it("restored into a folder keeps the folder's owner and permissions, and ends all sessions", async (t) => {
     const { place, file } = await backedUp(t, "SQLite");
     assert.equal(statSync(file).mode & 0o777, 0o600);
     const db = new DatabaseSync(file);
@@ -230,7 +230,7 @@ describe("a backup of SQLite", () => {
     }
   });
 
-  it("is restored into no folder that a service uses", async (t) => {
+  it("is not restored into a folder that a service uses", async (t) => {
     const { file } = await backedUp(t, "SQLite");
     const place = placeOf(t, "SQLite");
     await startService(t, { settings: place });
@@ -264,7 +264,7 @@ describe("a backup of SQLite", () => {
 
 for (const kind of ["SQLite", "PostgreSQL"] as const) {
   describe(`a backup of ${kind}`, () => {
-    it("restored into an empty store tells the same, and waits for a word where there are runs", async (t) => {
+    it("restored into an empty store reports the same, and needs a confirmation if there are runs", async (t) => {
       const { file, text } = await backedUp(t, kind);
       const target = placeOf(t, kind);
       assert.equal(await succeeds(["restore", file], target), "21 runs restored.\n");
@@ -300,7 +300,7 @@ for (const kind of ["SQLite", "PostgreSQL"] as const) {
       assert.deepEqual(left, []);
     });
 
-    it("says that the disk is full, and leaves no half file", async (t) => {
+    it("reports that the disk is full, and leaves no incomplete file", async (t) => {
       const folder = mounted(t, "size=64k");
       if (folder === undefined) return;
       const place = await filled(t, kind);
@@ -310,7 +310,7 @@ for (const kind of ["SQLite", "PostgreSQL"] as const) {
       assert.deepEqual(readdirSync(folder), ["other"]);
     });
 
-    it("in a folder has the time as its name, and of older ones as many as are kept", async (t) => {
+    it("in a folder is named by the time, and only the newest ones are kept", async (t) => {
       const place = await filled(t, kind);
       const folder = temporaryFolder(t);
       const extension = kind === "SQLite" ? "sqlite" : "jsonl.gz";
@@ -332,7 +332,7 @@ for (const kind of ["SQLite", "PostgreSQL"] as const) {
       await eventually("it has begun", 60_000, () => readdirSync(folder).length > 0 || child.exitCode !== null);
       child.kill("SIGTERM");
       const { code, stderr } = await ended();
-      // It may have been faster.
+      // The command may end before the signal.
       if (code === 0) assert.equal(readdirSync(folder).filter((name) => name.includes("unfinished")).length, 0);
       else assert.deepEqual([readdirSync(folder), /stopped by SIGTERM/.test(stderr)], [[], true]);
     });

@@ -11,11 +11,11 @@ import { release } from "./support/release.ts";
 import { deploy, TARGET, TOKEN } from "./support/service.ts";
 import { workflowsFolder } from "./support/workflows.ts";
 
-/** What the container may use, all of it together; how Node is told of it is in the Dockerfile. */
+/** What the container may use in total. The Dockerfile has Node's memory flags. */
 const CONTAINER_MIB = 128;
 const FLAGS = ["--max-old-space-size=44", "--max-semi-space-size=1"];
 
-/** A request may take 20 s, in which a busy machine does not read a million chunks: here it may take longer. */
+/** A request may take 20 s. A busy machine does not read a million chunks in that time, so this test allows more. */
 const PATIENT = `
   import http from "node:http";
   import { syncBuiltinESMExports } from "node:module";
@@ -53,15 +53,15 @@ async function startOpen(t: TestContext) {
   const service = spawnService(t, { port, dataDir: temporaryFolder(t), githubUrl: github.url, command, settings });
   await listening(service, port);
   const lives = () => assert.equal(service.child.exitCode ?? service.child.signalCode, null, service.output());
-  /** What the process alone has, MiB: the pages of Node's binary can be had again. */
-  const ownMiB = () => {
+  /** What only the process uses, MiB, without the pages of Node's binary. */
+  const usedMiB = () => {
     const status = readFileSync(`/proc/${service.child.pid}/status`, "utf8");
     return Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
   };
-  return { port, lives, ownMiB, github };
+  return { port, lives, usedMiB, github };
 }
 
-/** A request that is begun, with these headers. */
+/** Begins a request with these headers. */
 async function begin(t: TestContext, port: number, path: string, headers: string): Promise<Socket> {
   const socket = connect({ port, host: "127.0.0.1" });
   t.after(() => void socket.destroy());
@@ -75,7 +75,7 @@ async function written(socket: Socket, text: string): Promise<void> {
   if (!socket.destroyed && !socket.write(text)) await Promise.race([once(socket, "drain"), once(socket, "close")]);
 }
 
-describe("bodies of which nobody knows yet who sends them", {
+describe("bodies of senders that are not authenticated yet", {
   skip: process.platform !== "linux" && "memory is read from Linux's /proc",
 }, () => {
   for (const [path, bytes, count] of [
@@ -83,8 +83,8 @@ describe("bodies of which nobody knows yet who sends them", {
     ["/flux", 65_000, 20],
     ["/webhooks/github", 500_000, 3],
   ] as const) {
-    it(`cost their size when they come byte by byte: ${path}`, async (t) => {
-      const { port, lives, ownMiB } = await startOpen(t);
+    it(`cost no more than their size when they come byte by byte: ${path}`, async (t) => {
+      const { port, lives, usedMiB } = await startOpen(t);
       const sockets = await Promise.all(
         Array.from({ length: count }, async () => {
           const socket = await begin(t, port, path, "Transfer-Encoding: chunked");
@@ -98,9 +98,9 @@ describe("bodies of which nobody knows yet who sends them", {
         socket.write("0\r\n\r\n");
         return String((await answered)[0]).slice(0, 12);
       });
-      const refused = path === "/dispatch" ? "HTTP/1.1 400" : "HTTP/1.1 401";
-      assert.deepEqual(new Set(await Promise.all(answers)), new Set([refused]));
-      assert.ok(ownMiB() < CONTAINER_MIB, `${ownMiB()} MiB`);
+      const rejected = path === "/dispatch" ? "HTTP/1.1 400" : "HTTP/1.1 401";
+      assert.deepEqual(new Set(await Promise.all(answers)), new Set([rejected]));
+      assert.ok(usedMiB() < CONTAINER_MIB, `${usedMiB()} MiB`);
     });
   }
 
@@ -108,8 +108,8 @@ describe("bodies of which nobody knows yet who sends them", {
     ["/webhooks/github", 2_000_000, 100],
     ["/dispatch", 65_000, 590],
   ] as const) {
-    it(`are held within bounds, all together, and small ones are taken meanwhile: ${path}`, async (t) => {
-      const { port, lives, ownMiB, github } = await startOpen(t);
+    it(`stay within one limit together, while small ones are accepted: ${path}`, async (t) => {
+      const { port, lives, usedMiB, github } = await startOpen(t);
       const body = "x".repeat(bytes - 10);
       const sockets: Socket[] = [];
       for (let n = 0; n < count; n++) {
@@ -118,23 +118,23 @@ describe("bodies of which nobody knows yet who sends them", {
         await Promise.race([written(socket, body), wait(2000, undefined, { ref: false })]);
       }
       lives();
-      assert.ok(ownMiB() < CONTAINER_MIB, `${ownMiB()} MiB`);
+      assert.ok(usedMiB() < CONTAINER_MIB, `${usedMiB()} MiB`);
       assert.equal((await dispatchTo(port, { application: "pr-1" }))?.status, 200);
       assert.equal(github.dispatches.length, 1);
-      // Whoever came too late is told so, and may send it again.
+      // A late caller gets this answer and may send again.
       const last = sockets.at(-1)!;
       last.write("x".repeat(10));
       const [answer] = await once(last, "data");
       assert.match(String(answer), /^HTTP\/1\.1 503 .*retry-after: 1\r\n.*Too many large bodies arrive at once/is);
       for (const socket of sockets) socket.destroy();
-      // Their ends are news of the next turns; then there is room again.
-      let refused = "";
-      for (let tries = 0; tries < 50 && !/^HTTP\/1\.1 40[01] /.test(refused); tries++) {
+      // The server sees the closed connections in the next turns. Then there is room again.
+      let rejected = "";
+      for (let tries = 0; tries < 50 && !/^HTTP\/1\.1 40[01] /.test(rejected); tries++) {
         const again = await begin(t, port, path, `Content-Length: ${bytes}`);
         await written(again, "x".repeat(bytes));
-        refused = String(await once(again, "data"));
+        rejected = String(await once(again, "data"));
       }
-      assert.match(refused, /^HTTP\/1\.1 40[01] /);
+      assert.match(rejected, /^HTTP\/1\.1 40[01] /);
     });
   }
 });

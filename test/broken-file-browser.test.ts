@@ -20,7 +20,7 @@ describe("a broken workflow file, on an open page", { skip: withoutChromium }, (
     ["light", { width: 1280, height: 800 }],
     ["dark", { width: 390, height: 844 }],
   ] as const) {
-    it(`appears with what is wrong, and goes when it is fixed: ${colorScheme}`, async (t) => {
+    it(`appears with its error, and disappears when it is fixed: ${colorScheme}`, async (t) => {
       const folder = workflowsFolder(t, { "first.ts": httpWorkflow("first", "return {};") });
       const { app, url } = await startService(t, {
         settings: { WORKFLOWS_DIR: folder, WORKFLOWS_STRICT: "false" },

@@ -47,7 +47,7 @@ async function service(t: TestContext, settings: Record<string, string> = {}, op
 }
 
 describe("POST /callbacks/{token}", () => {
-  it("gives the run its answer once, with no other token", async (t) => {
+  it("gives the run its answer once, without any other token", async (t) => {
     const { asked, answer, get, logLines } = await service(t, { AUTH_TOKENS: "of-the-service" });
     const { run, path, secret } = await asked();
     const first = await answer(path, { approved: true, by: "alice" });
@@ -69,7 +69,7 @@ describe("POST /callbacks/{token}", () => {
     assert.ok(!logLines.some((line) => line.includes(secret)), "the secret is in no log");
   });
 
-  it("names every problem of the body, and waits on", async (t) => {
+  it("names every problem of the body, and keeps waiting", async (t) => {
     const { asked, answer, get, logLines } = await service(t);
     const { run, path, secret } = await asked();
     const wrong = await answer(path, { approved: "yes", by: "x" });
@@ -79,7 +79,7 @@ describe("POST /callbacks/{token}", () => {
     const withToken = await answer(path, { approved: true, by: TOKEN });
     assert.deepEqual([withToken.status, withToken.json.problems.length], [400, 1]);
     assert.match(withToken.json.detail, /^by holds a token/);
-    const mail = await answer(path, { approved: true, by: "al", mail: "nobody" });
+    const mail = await answer(path, { approved: true, by: "al", mail: "none" });
     assert.deepEqual(mail.json.problems, ["mail Invalid email address"]);
     assert.equal((await answer(path, "{")).status, 400);
     assert.equal((await answer(path, "x".repeat(70_000))).status, 413);
@@ -93,7 +93,7 @@ describe("POST /callbacks/{token}", () => {
     assert.equal((await answer(path, { approved: false, by: "al" })).status, 202);
   });
 
-  it("is not used up by looking at the link", async (t) => {
+  it("is not used up by opening the link", async (t) => {
     const { url, asked, answer } = await service(t);
     const { path } = await asked();
     for (const method of ["GET", "HEAD", "GET"]) {
@@ -102,7 +102,7 @@ describe("POST /callbacks/{token}", () => {
     assert.equal((await answer(path, { approved: true, by: "alice" })).status, 202);
   });
 
-  it("takes one of several answers that come at once", async (t) => {
+  it("accepts one of several answers that come at once", async (t) => {
     const { asked, answer, get } = await service(t);
     const { run, path } = await asked();
     const names = ["alice", "bob", "carol", "dave", "eve"];
@@ -121,7 +121,7 @@ describe("POST /callbacks/{token}", () => {
     assert.deepEqual([late.status, late.json.detail], [410, "The run no longer waits for this callback."]);
   });
 
-  it("is 410 when the time for it is over, and the run says that no answer came", async (t) => {
+  it("is 410 after its timeout, and the run reports that no answer came", async (t) => {
     const clock = movedClock();
     const { asked, answer, get } = await service(t, {}, { clock });
     const { run, path } = await asked();
@@ -131,7 +131,7 @@ describe("POST /callbacks/{token}", () => {
     assert.equal((await answer(path, { approved: true, by: "alice" })).status, 410);
   });
 
-  it("is 404 for a URL that no run has handed out", async (t) => {
+  it("is 404 for a URL that no run has created", async (t) => {
     const { asked, answer } = await service(t);
     const { path } = await asked();
     const wrong = await answer(`${path.slice(0, -1)}${path.endsWith("A") ? "B" : "A"}`, {

@@ -7,7 +7,7 @@ import { movedClock } from "./support/clock.ts";
 const ended = (id: string) => ({ id, status: "success" }) as Run;
 
 describe("callers who wait", () => {
-  it("are 550 at most: the one who has waited longest is let go for one more", async () => {
+  it("are 550 at most: for one more, the caller that waited longest gets its answer", async () => {
     const callers = waitingCallers(movedClock());
     const waiting = Array.from({ length: 551 }, (_, at) => callers.wait(`run-${at}`, 10_000));
     assert.equal(await waiting[0], undefined);
@@ -15,7 +15,7 @@ describe("callers who wait", () => {
     assert.equal((await waiting[1])?.id, "run-1");
   });
 
-  it("are all let go: when their time is over, when the service stops, and with the run that took the place of theirs", async () => {
+  it("all get an answer: after their waiting time, when the service stops, and with the run that replaced theirs", async () => {
     const clock = movedClock();
     const callers = waitingCallers(clock);
     const fill = () => Array.from({ length: 3 }, (_, at) => callers.wait(`run-${at}`, 10_000));

@@ -43,7 +43,7 @@ for (const [kind, open] of bothStores(postgres)) {
       return { ...parts, pass, runsOf };
     };
 
-    it("starts a run once, also when the caller is attempted again and started others in between", async (t) => {
+    it("starts a run once, even if the caller is retried and started others in between", async (t) => {
       const given: string[] = [];
       const { accept, store, pass, runsOf } = await calling(t, async ({ runs, attempt }) => {
         given.push(await runs.start("called", { application: "pr-1" }, { name: "one" }));
@@ -59,7 +59,7 @@ for (const [kind, open] of bothStores(postgres)) {
       assert.equal((await runsOf("called")).length, 2);
     });
 
-    it("gives it the inputs of its schema, its group, who started it, and its turn at once", async (t) => {
+    it("gives it the inputs of its schema, its group, who started it, and starts it at once", async (t) => {
       const { accept, store, pass } = await calling(t, async ({ runs }) => {
         await runs.start("called", { application: "pr-1" }, { id: ID });
         return (await runs.open("called", "pr-1")) ?? null;
@@ -93,7 +93,7 @@ for (const [kind, open] of bothStores(postgres)) {
       assert.deepEqual(seen, [undefined, run?.id, undefined, undefined, run?.id, undefined]);
     });
 
-    it("fails with what can be started, and with what does not fit", async (t) => {
+    it("lists what can be started, or names what does not fit", async (t) => {
       const { accept, runsOf } = await calling(t, async ({ runs, body }) => {
         const [name, inputs, options] = body as [string, Json, { id?: string }];
         return runs.start(name, inputs, options);

@@ -13,7 +13,7 @@ import { workflowsFolder } from "./support/workflows.ts";
 const KILLS = 10;
 const RUNS_A_KILL = 8;
 
-/** Give `CANCEL_SEED` to repeat a test run's moments. */
+/** Set `CANCEL_SEED` to repeat the moments of a test run. */
 const SEED = Number(process.env.CANCEL_SEED ?? Math.floor(Math.random() * 2 ** 32));
 
 const BUSY = `import { defineWorkflow } from "gh-runner";
@@ -34,7 +34,7 @@ export default defineWorkflow({
 });
 `;
 
-/** Asks until the service takes the connection; undefined when it broke. */
+/** Retries until the service accepts the connection. Undefined when the connection broke. */
 async function post(port: number, path: string, body = "") {
   for (;;) {
     try {
@@ -49,7 +49,7 @@ async function post(port: number, path: string, body = "") {
 }
 
 describe("a service that is killed while runs are cancelled", () => {
-  it(`${KILLS} kills: what was answered as cancelled stays so, sends nothing more, and is cleaned up once at most`, {
+  it(`${KILLS} kills: a run that was answered as cancelled stays cancelled, sends nothing more, and is cleaned up at most once`, {
     timeout: 600_000,
   }, async (t) => {
     const chance = chanceOf(SEED);
@@ -116,7 +116,7 @@ describe("a service that is killed while runs are cancelled", () => {
       const about = `run ${n}, cancel answered ${status}: ${JSON.stringify(run)}`;
       if (status === 200) {
         assert.equal(run.status, "cancelled", about);
-        // One that was killed right after its answer has recorded none.
+        // A run that was killed right after its answer has recorded none.
         const answeredAt = recorded.find(({ what, path }) => what === "answer" && path.includes(id))?.at ?? at;
         const late = left.flatMap((each) => (each.n === n && each.at > answeredAt ? [each.at - answeredAt] : []));
         assert.ok(left.filter((each) => each.n === n).length >= sent("busy", n).length, `not recorded: ${about}`);

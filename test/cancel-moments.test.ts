@@ -15,12 +15,12 @@ const AT_ONCE = 25;
 /** A little longer than most runs take. */
 const LONGEST_MS = 900;
 
-/** Give `CANCEL_SEED` to repeat a test run's moments. */
+/** Set `CANCEL_SEED` to repeat the moments of a test run. */
 const SEED = Number(process.env.CANCEL_SEED ?? Math.floor(Math.random() * 2 ** 32));
 
 const postgres = postgresForTests();
 
-/** Reads and writes in and outside of steps, one after the other and side by side, and a short sleep. */
+/** Reads and writes inside and outside steps, in sequence and in parallel, and a short sleep. */
 const BUSY = `import { defineWorkflow } from "gh-runner";
 import * as z from "zod";
 
@@ -54,7 +54,7 @@ async function gitHub(t: TestContext): Promise<StandInGitHub> {
   return github;
 }
 
-/** A process with the workflow; its URL. */
+/** Starts a process with the workflow. Returns its URL. */
 async function replica(t: TestContext, github: StandInGitHub, settings: Record<string, string> = {}): Promise<string> {
   const port = await fixedPort();
   const service = spawnService(t, {
@@ -69,11 +69,11 @@ type Cancelled = {
   readonly n: number;
   readonly id: string;
   readonly status: number;
-  /** When the answer was read here, by the machine's clock. */
+  /** When this test read the answer, by the machine's clock. */
   readonly answeredAt: number;
 };
 
-/** Starts a run at one replica, and cancels it at one after some time. */
+/** Starts a run at one replica, and cancels it at any replica after this time. */
 async function cancelAfter(urls: readonly string[], n: number, milliseconds: number): Promise<Cancelled> {
   const [from, to] = [urls[n % urls.length]!, urls[(n >> 1) % urls.length]!];
   const headers = { prefer: "respond-async" };
@@ -140,7 +140,7 @@ async function cancelAll(
 }
 
 describe(`a run with steps and requests that is cancelled at ${MOMENTS} random moments`, () => {
-  it("sends nothing after the cancel was answered, and keeps its end when that came first", {
+  it("sends nothing after the cancel was answered, and keeps its result when the run ended first", {
     timeout: 600_000,
   }, async (t) => {
     const github = await gitHub(t);

@@ -8,7 +8,7 @@ import { postgresForTests } from "./support/postgres.ts";
 
 const postgres = postgresForTests();
 
-describe("a newer event that cancels what runs in its group", () => {
+describe("a newer event that cancels the run of its group", () => {
   it("cancels a run that another replica begins at the same moment", async (t) => {
     const schema = postgres.schema();
     const { url } = postgres;
@@ -35,7 +35,7 @@ describe("a newer event that cancels what runs in its group", () => {
     assert.equal((await store.get(older.run))?.run.cancelledBy, `run ${newer.run}`);
   });
 
-  it("tells the other replicas of hundreds that it cancels at once", async (t) => {
+  it("notifies the other replicas about hundreds of runs that it cancels at once", async (t) => {
     const schema = postgres.schema();
     const { url } = postgres;
     const open = () => openPostgresStore({ url, schema, clock: movedClock(Date.now()), onError: () => {} });

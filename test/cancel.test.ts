@@ -26,7 +26,7 @@ type Given = Context<{ readonly body: Json }>;
 const idOf = (number: number) => `00000000-0000-4000-8000-00000000000${number}`;
 const FIRST = idOf(1);
 
-/** A worker with one workflow on a store, its runs by number, and what was told of them. */
+/** A worker with one workflow on a store, its runs by number, and the settled runs that it reported. */
 function scene(
   t: TestContext,
   run: (context: Given) => Promise<unknown>,
@@ -96,7 +96,7 @@ for (const [database, open] of bothStores(postgres)) {
         actions.map(({ action, actor }) => [action, actor]),
         [["cancelled", "token kim"]],
       );
-      await until("the workflow has gone on", () => after.length === 2);
+      await until("the workflow has continued", () => after.length === 2);
       for (const each of after) assert.match(each, /^Beginning .* failed: the attempt is over/);
       assert.equal((await outcome)?.status, "cancelled");
       assert.deepEqual(
@@ -129,7 +129,7 @@ for (const [database, open] of bothStores(postgres)) {
       await is("success", 2);
     });
 
-    it("of a run that has ended, or of none, changes nothing", async (t) => {
+    it("of an ended or unknown run changes nothing", async (t) => {
       const { accept, worker, detail } = scene(t, async () => "done", await opened(t));
       await (await accept(1)).outcome;
       const { run } = await detail();
@@ -137,7 +137,7 @@ for (const [database, open] of bothStores(postgres)) {
       assert.equal((await worker.cancel(idOf(9), BY)).status, "unknown");
     });
 
-    it("that comes as the attempt ends well is too late, and says so", async (t) => {
+    it("that comes while the attempt succeeds is too late, and reports it", async (t) => {
       const { promise: goOn, resolve } = Promise.withResolvers<void>();
       const { accept, worker, is, store } = scene(t, () => goOn.then(() => "done"), await opened(t));
       const settle = store.settle.bind(store);
@@ -199,7 +199,7 @@ for (const [database, open] of bothStores(postgres)) {
       return { ...parts, pass };
     };
 
-    it("is called once for a run that had started, with its own record and steps", async (t) => {
+    it("is called once for a run that had started, with a separate record and separate steps", async (t) => {
       const called: string[] = [];
       const run = await begin(t, async ({ step, runId, attempt }) => {
         called.push(`${runId} ${attempt}`);
@@ -232,7 +232,7 @@ for (const [database, open] of bothStores(postgres)) {
       );
     });
 
-    it("is called as soon as the attempt of a running run has ended, though nothing else is due", async (t) => {
+    it("is called as soon as the attempt of a running run has ended, even if nothing else is due", async (t) => {
       const clock = movedClock();
       const { store } = await open(t, clock);
       let called = 0;
@@ -271,7 +271,7 @@ for (const [database, open] of bothStores(postgres)) {
       assert.match(attempts[1]?.reason ?? "", /The workflow threw Error: no such thing/);
     });
 
-    it("has two minutes, whatever the workflow's own time-out, and cannot wait", async (t) => {
+    it("has two minutes, independent of the workflow's timeout, and cannot wait", async (t) => {
       let thrown = "";
       const run = await begin(
         t,
@@ -299,7 +299,7 @@ describe("a cancel", () => {
     const clock = movedClock();
     const store = openSqliteStore(temporaryFolder(t), clock);
     const sent: string[] = [];
-    /** Each request asks the lease, then is on the wire until it is aborted. */
+    /** Each request checks the lease, then stays on the wire until it is aborted. */
     const github = ({ lease }: { lease: Lease }) => ({
       github: {
         async dispatch(_repo: string, name: string) {
@@ -330,7 +330,7 @@ describe("a cancel", () => {
     assert.match(ends[0] ?? "", /the attempt is over/);
   });
 
-  it("aborts what was let through before it and leaves after it", async (t) => {
+  it("aborts a request that was permitted before it and leaves after it", async (t) => {
     const clock = movedClock();
     const store = openSqliteStore(temporaryFolder(t), clock);
     const gate = Promise.withResolvers<void>();
@@ -415,7 +415,7 @@ describe("a cancel", () => {
     );
   });
 
-  it("of a run whose process is gone is answered when another one has ended it", async (t) => {
+  it("of a run whose process is gone is answered when another process has ended the run", async (t) => {
     const clock = movedClock();
     const schema = postgres.schema();
     const { databaseNow, setTime } = await databaseClock(postgres.url, schema, clock.now());
@@ -440,7 +440,7 @@ describe("a cancel", () => {
     assert.ok(clock.monotonic() - asked < 30_000, "not only after the longest time that it may take");
   });
 
-  it("that comes before the process knows that it has the run ends the attempt as it begins", async (t) => {
+  it("that comes before the process knows about its claim ends the attempt as it begins", async (t) => {
     const clock = movedClock();
     const store = openSqliteStore(temporaryFolder(t), clock);
     const accept = store.accept.bind(store);
@@ -465,7 +465,7 @@ describe("a cancel", () => {
     assert.equal((await run.detail()).run.status, "running");
   });
 
-  it("that no process confirms is answered after 30 s as under way", async (t) => {
+  it("that no process confirms is answered after 30 s as in progress", async (t) => {
     const clock = movedClock();
     const store = openSqliteStore(temporaryFolder(t), clock);
     const settle = store.settle.bind(store);

@@ -9,10 +9,10 @@ const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 const START = Date.parse("2026-11-24T12:00:00Z");
 
-/** One sending of an event, with when GitHub's log shows it. */
+/** One delivery of an event, with the time when GitHub's log shows it. */
 type Sending = Omit<Delivery, "id" | "event" | "action"> & { readonly shownAt: number };
 
-/** GitHub's log in pages of 100, a store of one mark, and what was taken in. */
+/** GitHub's log in pages of 100, a store with one mark, and the accepted deliveries. */
 function scene(sendings: readonly Sending[], dateAheadMs = 0) {
   let now = START;
   let mark: Json | undefined;
@@ -59,7 +59,7 @@ function scene(sendings: readonly Sending[], dateAheadMs = 0) {
   };
 }
 
-describe("the log of what a webhook was sent", () => {
+describe("GitHub's log of webhook deliveries", () => {
   const minutes = fc.integer({ min: 1, max: 600 });
   const status = fc.constantFrom(200, 202, 302, 401, 500, 502, 0);
   const event = fc.record({
@@ -72,10 +72,10 @@ describe("the log of what a webhook was sent", () => {
     fc.array(fc.record({ minute: minutes, failsAfter }), { maxLength: 12 });
   const rounds = fc.oneof(roundsThat(fc.constant(null)), roundsThat(fc.option(fc.integer({ min: 0, max: 30 }))));
 
-  /** A proxy may say another time than GitHub's. When that is ahead, a log that is late as well is too much. */
+  /** A proxy may report another time than GitHub. If that is ahead and the log is also late, deliveries can be lost. */
   const dateAhead = fc.constantFrom(0, 0, DAY_MS, -DAY_MS);
 
-  it("loses nothing and repeats nothing, whatever is late, sent again, or fails", async () => {
+  it("loses nothing and repeats nothing when deliveries are late, sent again, or fail", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(event, { maxLength: 40 }), rounds, dateAhead, async (events, rounds, ahead) => {
         const sendings = events
@@ -102,7 +102,7 @@ describe("the log of what a webhook was sent", () => {
           const times = taken.filter((each) => each.guid === guid).length;
           if (!its.some(isAnswered)) assert.ok(times > 0, `${guid} is lost`);
           if (its.every(isAnswered)) assert.equal(times, 0, `${guid} was answered`);
-          // What is sent again much later is known to the store, by its GUID.
+          // The store knows a delivery that is sent again much later by its GUID.
           const isSound = rounds.every(({ failsAfter }) => failsAfter === null);
           if (isSound) assert.ok(times <= its.length, `${guid} is repeated`);
         }
@@ -111,7 +111,7 @@ describe("the log of what a webhook was sent", () => {
     );
   });
 
-  it("is listed again to tell whether what has come meanwhile is newer", async () => {
+  it("is listed again to find deliveries that came during the first listing", async () => {
     const at = START + MINUTE_MS;
     const shown: Delivery[] = [
       { id: "1", guid: "missed", event: "push", action: undefined, at, isRedelivery: false, status: 502 },
@@ -140,7 +140,7 @@ describe("the log of what a webhook was sent", () => {
     assert.deepEqual(told, [false, true, false, false]);
   });
 
-  it("is taken in piece by piece when more was missed than is held at once", async () => {
+  it("is accepted in pieces when more was missed than fits into memory", async () => {
     const sendings = Array.from({ length: 25_000 }, (_, n): Sending => {
       const at = START + MINUTE_MS + n * 1000;
       return { guid: String(n), at, shownAt: at, isRedelivery: false, status: 502 };

@@ -14,7 +14,7 @@ import { NO_RUN, SHA, type Story, writePreview } from "./support/previews.ts";
 const READY = { name: "environment-ready", prefix: "pr-" };
 const MINUTE = 60_000;
 
-/** A store in memory with these notifications, a minute apart, the first one first. */
+/** A store in memory with these notifications, a minute apart, oldest first. */
 async function storeWith(...stories: readonly Omit<Story, "at">[]) {
   const store = openSqliteStore(undefined, movedClock(NOW));
   const ids: Awaited<ReturnType<typeof writePreview>>[] = [];
@@ -62,7 +62,7 @@ describe("the chain of a preview", () => {
     );
   });
 
-  it("says what became of the tests, and why, for every way in which it can end", async () => {
+  it("shows the result of the tests and the reason, for every possible end", async () => {
     const ends = {
       passed: ["passed", undefined],
       failed: ["failed", /ended with failure/],
@@ -80,7 +80,7 @@ describe("the chain of a preview", () => {
     }
   });
 
-  it("says why nothing was dispatched, and that a dispatch that is not followed was made", async () => {
+  it("shows why nothing was dispatched, and that a dispatch without following was sent", async () => {
     const limit = `GitHub's limit until ${new Date(NOW + MINUTE).toISOString()}`;
     const facts = { http: 500, kind: "limit" } as const;
     const environments: [Story["environment"], string, string | undefined][] = [
@@ -103,7 +103,7 @@ describe("the chain of a preview", () => {
     assert.deepEqual([chain?.result, chain?.reason], ["passed", "Setting the status failed"]);
   });
 
-  it("leads nowhere but to web pages", () => {
+  it("links only to web pages", () => {
     const tests = member(
       { input: { application: "pr-1", repository: "../..", values: { repository: "a/b/c", path: "x" } } },
       [
@@ -126,7 +126,7 @@ describe("the chain of a preview", () => {
     assert.deepEqual(urls, [undefined, undefined, undefined, undefined, undefined]);
   });
 
-  it("names a newer event as the reason of a run that it has replaced, or cancelled", () => {
+  it("names the newer event that replaced or cancelled a run", () => {
     for (const status of ["superseded", "cancelled"] as const) {
       const run = { status, supersededBy: "a-newer-run", reason: "cancelled by run 7", input: { application: "pr-1" } };
       const chain = chainOf(undefined, member(run, []));
@@ -135,7 +135,7 @@ describe("the chain of a preview", () => {
     }
   });
 
-  it("is made of whatever is in the two runs", () => {
+  it("can be built from any content of the two runs", () => {
     const json = fc.jsonValue({ maxDepth: 3 }) as fc.Arbitrary<Json>;
     const odd = fc.oneof(json, fc.record({ key: json, since: json, event: json, runId: json, number: json }));
     const input = fc.record(
@@ -231,7 +231,7 @@ describe("the list of previews", () => {
     assert.equal((await previews.list({}, { limit: 130 })).next, undefined);
   });
 
-  it("says that what waits is paused, and who paused it", async () => {
+  it("shows that a waiting workflow is paused, and who paused it", async () => {
     const facts = { reason: undefined, http: undefined, kind: undefined };
     const environment = { status: "queued", dueAt: NOW + MINUTE, counts: false, ...facts } as const;
     const { store, previews } = await storeWith(
@@ -252,7 +252,7 @@ describe("the list of previews", () => {
     ]);
   });
 
-  it("does not say to one who may not read the tests' runs that these are paused, by whom, and which replaced them", async () => {
+  it("hides from callers who may not read the tests' runs that these are paused, by whom, and what replaced them", async () => {
     const { store, previews } = await storeWith({ application: "pr-1", tests: "running" });
     await store.pause("preview-tests", { actor: "token bob", at: NOW });
     const shown = async (workflows?: readonly string[]) => {
@@ -273,7 +273,7 @@ describe("the list of previews", () => {
     assert.deepEqual([await newerOf(), await newerOf(["environment-ready"])], ["a-newer-run", undefined]);
   });
 
-  it("shows a repeat as what it repeats, and says that nothing new was started", async () => {
+  it("shows a repeat with the result that it repeats, and that nothing new was started", async () => {
     const { store, previews, ids } = await storeWith({ application: "pr-1", tests: "running" });
     const reason = `the tests of ${SHA} for pr-1 are under way: run ${ids[0]?.tests} follows them`;
     const environment = { status: "skipped", reason } as const;
@@ -293,7 +293,7 @@ describe("the list of previews", () => {
     );
   });
 
-  it("shows a repeat that names the run which dispatched, too", async () => {
+  it("also shows a repeat that names the dispatching run", async () => {
     const { store, previews, ids } = await storeWith({ application: "pr-1", tests: "failed" });
     const reason = `${SHA} was dispatched for pr-1 by run ${ids[0]?.environment} within 600 s`;
     await writePreview(store, { application: "pr-1", at: NOW + MINUTE, environment: { status: "skipped", reason } });
@@ -301,7 +301,7 @@ describe("the list of previews", () => {
     assert.deepEqual([chain?.result, chain?.tests?.id], ["failed", ids[0]?.tests]);
   });
 
-  it("has the chain of either run, and none for a run that nothing follows", async () => {
+  it("is found from either run, and does not exist for a run without a follower", async () => {
     const { store, previews, ids } = await storeWith({ application: "pr-1", tests: "no run" }, { application: "pr-2" });
     const chain = async (id = "") => previews.of((await store.get(id))!);
     for (const id of [ids[0]?.environment, ids[0]?.tests]) {

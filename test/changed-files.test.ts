@@ -18,7 +18,7 @@ const commit = (id: string, modified: readonly string[] = ["src/a.ts"], more = {
   ...more,
 });
 
-/** A push of these commits, the last one at the branch's new end. */
+/** A push of these commits. The last one is the new end of the branch. */
 const push = (commits: readonly unknown[], more = {}) => ({
   ...{ ref: "refs/heads/main", before: BEFORE, after: AFTER, created: false, deleted: false, forced: false },
   ...{ commits, head_commit: commits.at(-1) ?? null, repository },
@@ -75,7 +75,7 @@ describe("where the changed files of a push are read", () => {
     assert.deepEqual(of(push([], { deleted: true, after: ZEROS, forced: true })), { known: [] });
   });
 
-  it("is the numbered pull request, the merge group, and nowhere else", () => {
+  it("is the numbered pull request or the merge group, and nothing else", () => {
     const pull = { number: 7 };
     assert.deepEqual(changeIn({ name: "pull_request_review", payload: { pull_request: pull } }), { pull: 7 });
     assert.deepEqual(changeIn({ name: "issue_comment", payload: { issue: { ...pull, pull_request: {} } } }), {
@@ -87,7 +87,7 @@ describe("where the changed files of a push are read", () => {
     for (const payload of [null, {}, "push", { commits: {} }]) assert.equal(of(payload), undefined);
   });
 
-  it("is not needed to know what it cannot have changed", () => {
+  it("is not needed for filters that it cannot match", () => {
     const touched = (payload: unknown) => touchedByPush({ name: "push", payload });
     assert.deepEqual(touched(push([commit("c", ["x", "y"]), commit("a", ["y", "z"])])), ["x", "y", "z"]);
     assert.equal(touched(push(Array(1000).fill(commit("a")))), undefined);
@@ -114,7 +114,7 @@ describe("what differs after a push that replaces commits", () => {
 
 type Tree = Readonly<Record<string, string>>;
 
-/** As GitHub lists the files: one that is gone elsewhere and came here with the same content is renamed. */
+/** GitHub's list of the files: a deleted file and a new one with the same content make a rename. */
 function comparedTrees(from: Tree, to: Tree): ComparedFile[] {
   const removed = Object.keys(from).filter((path) => !(path in to));
   const files: ComparedFile[] = [];
@@ -141,7 +141,7 @@ const workflow = defineWorkflow({
   },
 });
 
-/** Run twice, as after a passing fault. */
+/** Runs it twice, as after a passing fault. */
 async function ran(given: WebhookEvent, options: TestOptions = {}) {
   const first = await testRun(workflow, { event: given } as never, options);
   const tested = first.run.status === "queued" ? await first.advance("1m") : first;

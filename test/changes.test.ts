@@ -10,7 +10,7 @@ const PUT = "PUT /repos/{owner}/{repo}/contents/{path}";
 const OPEN = "POST /repos/{owner}/{repo}/pulls";
 const REFS = "POST /repos/{owner}/{repo}/git/refs";
 
-/** A repository with one file, and GitHub as a workflow is given it. */
+/** A repository with one file, and the `github` of a workflow. */
 async function scene(t: TestContext) {
   const stand = await startGitHub();
   t.after(() => stand.close());
@@ -29,7 +29,7 @@ const write = { message: "Update it", branch: "bot/version" };
 const pull = { repository: "acme/shop", head: "bot/version", title: "Version 2", body: "Read **this**." };
 
 describe("writeFile", () => {
-  it("makes one commit where the text differs, and none where it does not", async (t) => {
+  it("makes one commit if the text differs, otherwise none", async (t) => {
     const { github, text, sent } = await scene(t);
     const written = await github.writeFile("acme/shop", "VERSION", "2\n", { message: "Version 2" });
     assert.equal(written.changed, true);
@@ -46,7 +46,7 @@ describe("writeFile", () => {
     );
   });
 
-  it("makes the branch when it is missing and the text differs", async (t) => {
+  it("creates a missing branch if the text differs", async (t) => {
     const { github, shop, text, sent } = await scene(t);
     assert.deepEqual(await github.writeFile("acme/shop", "VERSION", "1\n", write), { changed: false });
     assert.deepEqual([shop.branches(), sent()], [["main"], []]);
@@ -59,7 +59,7 @@ describe("writeFile", () => {
     );
   });
 
-  it("reads again what another has written meanwhile", async (t) => {
+  it("reads again after another writer changed the file", async (t) => {
     const { stand, github, shop, text } = await scene(t);
     let overtaken = 0;
     stand.fault({ route: PUT, times: 1 }, () => {
@@ -87,7 +87,7 @@ describe("writeFile", () => {
     assert.deepEqual([changed, commit, sent().length], [true, shop.commitOf("main"), 1]);
   });
 
-  it("leaves to the next attempt what was lost before GitHub had it", async (t) => {
+  it("leaves a write that GitHub never received to the next attempt", async (t) => {
     const { stand, github, sent, text } = await scene(t);
     stand.fault({ route: PUT, times: 1 }, { kind: "reset" });
     const options = { message: "Version 2" };
@@ -96,14 +96,14 @@ describe("writeFile", () => {
     assert.deepEqual([sent().length, text("VERSION")], [2, "2\n"]);
   });
 
-  it("continues where the branch was made and its answer lost", async (t) => {
+  it("continues if the branch was created and its answer lost", async (t) => {
     const { stand, github, text } = await scene(t);
     stand.fault({ route: REFS, times: 1 }, { kind: "reset", afterHandling: true });
     assert.equal((await github.writeFile("acme/shop", "VERSION", "2\n", write)).changed, true);
     assert.equal(text("VERSION", "bot/version"), "2\n");
   });
 
-  it("says what GitHub rejects, and does not try it again", async (t) => {
+  it("reports what GitHub rejects, and does not retry it", async (t) => {
     const { stand, github, shop, sent } = await scene(t);
     const body = JSON.stringify({
       message: "Repository rule violations found: changes must be made through a pull request.",
@@ -140,7 +140,7 @@ describe("openPull", () => {
     assert.equal(shop.pulls.size, 1);
   });
 
-  it("opens none where there is nothing to merge", async (t) => {
+  it("opens none if there is nothing to merge", async (t) => {
     const { github, shop } = await scene(t);
     assert.equal(await github.openPull(pull), undefined);
     shop.addBranch("bot/version", "main");
@@ -158,7 +158,7 @@ describe("openPull", () => {
     assert.equal((await github.openPull(pull))?.number, 3);
   });
 
-  it("finds the one whose answer was lost, and the one that another has opened meanwhile", async (t) => {
+  it("finds the one whose answer was lost, and one that another client just opened", async (t) => {
     const { stand, github, shop } = await scene(t);
     await github.writeFile("acme/shop", "VERSION", "2\n", write);
     stand.fault({ route: OPEN, times: 1 }, { kind: "reset", afterHandling: true });
@@ -176,7 +176,7 @@ describe("openPull", () => {
     assert.equal(shop.pulls.get(2)?.title, pull.title);
   });
 
-  it("finds it by the owner's present name", async (t) => {
+  it("finds it by the owner's current name", async (t) => {
     const { github, shop } = await scene(t);
     await github.writeFile("acme/shop", "VERSION", "2\n", write);
     await github.openPull(pull);

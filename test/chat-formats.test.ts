@@ -8,7 +8,7 @@ const NASTY = "<!channel> @everyone [click](https://evil.test) **b** `c` &amp; <
 const LINKS = [{ title: "Open the run", url: "https://ci.example/runs/1?a=1&b=2" }];
 
 describe("a message in parts", () => {
-  it("is known by the host of its receiver", () => {
+  it("is used for receivers with the host of a chat", () => {
     const hosts = {
       "https://hooks.slack.com/services/T/B/X": "slack",
       "https://hooks.slack-gov.com/services/T/B/X": "slack",
@@ -23,7 +23,7 @@ describe("a message in parts", () => {
     for (const [url, chat] of Object.entries(hosts)) assert.equal(chatOf(new URL(url)), chat, url);
   });
 
-  it("shows in Slack what others wrote as it is, and its own link", () => {
+  it("shows in Slack the text of others unchanged, and the link to the run", () => {
     const { text, blocks } = chatCard("slack", { title: NASTY, lines: [NASTY], links: LINKS }, brief) as {
       text: string;
       blocks: { text: { text: string } }[];
@@ -38,13 +38,13 @@ describe("a message in parts", () => {
     assert.ok(shown.every((each) => !each.includes("<!channel>")));
   });
 
-  it("shows in Discord what others wrote as it is, and notifies no one", () => {
+  it("shows in Discord the text of others unchanged, without mentions", () => {
     const card = chatCard("discord", { title: NASTY, lines: [NASTY], links: LINKS }, brief) as {
       content: string;
       allowed_mentions: object;
     };
     assert.deepEqual(card.allowed_mentions, { parse: [] });
-    // Nothing of Markdown is left without a backslash, but for what is ours.
+    // Markdown characters of others all have a backslash.
     const theirs = card.content
       .split("\n")
       .slice(0, 2)
@@ -53,7 +53,7 @@ describe("a message in parts", () => {
     assert.ok(card.content.endsWith("[Open the run](<https://ci.example/runs/1?a=1&b=2>)"));
   });
 
-  it("is within what each chat takes, whatever is in it", () => {
+  it("stays within the limits of each chat, for any content", () => {
     for (const unit of ["&", "*", "x", "語", "🚢"]) {
       const long = unit.repeat(20_000);
       const card = { title: long, lines: [long, long, long, long], links: LINKS };

@@ -21,7 +21,7 @@ type Job = {
 };
 type Workflow = { readonly permissions: unknown; readonly jobs: Readonly<Record<string, Job>> };
 
-/** All that a job may write; what is not here, none may. */
+/** Everything that a job may write. Other jobs may write nothing. */
 const MAY_WRITE: Readonly<Record<string, readonly string[]>> = {
   build: ["attestations", "id-token"],
   image: ["attestations", "id-token", "packages"],
@@ -40,7 +40,7 @@ it("there are workflows of GitHub Actions that check and release the project", (
   );
 });
 
-it("the job of .ci/run may run containers with limits within its own, and write nothing", () => {
+it("the job of .ci/run may run containers with limits within its limits, and write nothing", () => {
   const { jobs } = load(readFileSync(`${ROOT}.github/workflows/ci.yml`, "utf8")) as Workflow;
   const privileged = Object.values(jobs).filter(({ container }) => container?.options?.includes("--privileged"));
   const running = Object.values(jobs).filter(({ steps }) => steps?.some(({ run }) => run === ".ci/run"));
@@ -68,7 +68,7 @@ it("the released image is the one that docs/container.md builds again: base by d
   const dockerfile = readFileSync(`${ROOT}Dockerfile`, "utf8");
   for (const name of Object.keys(args)) assert.match(dockerfile, new RegExp(`^ARG ${name}=`, "m"));
   assert.ok(String(build.with?.outputs).split(",").includes("rewrite-timestamp=true"));
-  // Labels of the day of the build would make another image.
+  // Labels with the day of the build would make another image.
   assert.equal(build.with?.labels, undefined);
 
   const fixed = steps.find((step) => step.run?.includes("imagetools"))?.run ?? assert.fail();
@@ -96,7 +96,7 @@ describe("what is released", () => {
     assert.match(sign.run ?? "", /^cosign sign --yes --recursive "\$IMAGE@\$DIGEST"$/);
     const push = image.find(({ uses }) => uses?.startsWith("docker/build-push-action@"));
     assert.equal(push?.with?.provenance, "mode=max");
-    // npm's own provenance.
+    // npm's provenance.
     assert.ok(release.npm?.steps?.some(({ run }) => / --provenance /.test(run ?? "")));
   });
 
@@ -155,14 +155,14 @@ for (const file of files) {
       }
     });
 
-    it("puts nothing into a command that somebody else could write, and leaves no token in the checkout", () => {
+    it("puts no text of others into a command, and leaves no token in the checkout", () => {
       for (const { run = "" } of steps) assert.ok(!run.includes("${{"), run);
       for (const step of steps.filter(({ uses }) => uses?.startsWith("actions/checkout@"))) {
         assert.equal(step.with?.["persist-credentials"], false);
       }
     });
 
-    it("lets no script of a dependency run in a job that may write or sign", () => {
+    it("runs no script of a dependency in a job that may write or sign", () => {
       for (const { permissions = {}, steps = [] } of Object.values(jobs)) {
         if (Object.values(permissions).every((access) => access === "read")) continue;
         for (const { run = "" } of steps) {

@@ -18,7 +18,7 @@ describe("a colour", () => {
     }
   });
 
-  it("has the contrast that WCAG's examples have", () => {
+  it("has the contrast of WCAG's examples", () => {
     const rounded = (one: Color, other: Color) => contrast(one, other).toFixed(2);
     assert.equal(rounded("#000000", "#ffffff"), "21.00");
     assert.equal(rounded("#ffffff", "#000000"), "21.00");
@@ -27,7 +27,7 @@ describe("a colour", () => {
     assert.equal(rounded("#0969da", "#ffffff"), "5.19");
   });
 
-  it("has text on it that can be read, whichever it is", () => {
+  it("has readable text on it, for every colour", () => {
     const part = fc.integer({ min: 0, max: 255 });
     fc.assert(
       fc.property(part, part, part, (...parts) => {

@@ -45,7 +45,7 @@ async function scene(t: TestContext, enterprise: string | undefined): Promise<St
 
 describe("the methods that small workflows use most", () => {
   for (const edition of EDITIONS) {
-    it(`send and get what ${edition} has in GitHub's description, all of them in turn`, async (t) => {
+    it(`send and get what ${edition} has in GitHub's description, all of them one after the other`, async (t) => {
       const enterprise = edition === "api.github.com" ? undefined : `${edition.slice("ghes-".length)}.0`;
       const github = await scene(t, enterprise);
       const client = clientOf(t, github.url);
@@ -80,7 +80,7 @@ describe("the methods that small workflows use most", () => {
     assert.equal(new Set(COMMON_METHODS.map(({ method }) => method)).size, COMMON_METHODS.length);
   });
 
-  it("hang together: what one writes, another reads", async (t) => {
+  it("work together: one reads what another writes", async (t) => {
     const github = await scene(t, undefined);
     const client = clientOf(t, github.url);
     const { rest } = client.octokitNames(client.github.request as AnyRequest, (_what, work) => work());

@@ -40,19 +40,19 @@ describe("a comparison", () => {
   };
   const rowOf = (tables: string, what: string) => tables.split("\n").filter((line) => line.startsWith(`| ${what} |`));
 
-  it("shows those who choose the medians of ours and of others, and a dash for what was not measured", () => {
+  it("shows users the medians of gh-runner and of others, and a dash if there is no measurement", () => {
     assert.deepEqual(rowOf(shortTable(small), "CPU per dispatch, 1 at once"), [
       "| CPU per dispatch, 1 at once | 1.20 ms | – |",
     ]);
     assert.match(shortTable(small), /\n\n`npm run bench`, medians of 5, 2026-11-29, 2 cores\.$/);
   });
 
-  it("shows those who work on it the spread of the rounds, and the ratio to each other column", () => {
+  it("shows developers the spread of the rounds, and the ratio to each other column", () => {
     assert.deepEqual(rowOf(fullTables(small), "CPU per dispatch, 1 at once"), [
       "| CPU per dispatch, 1 at once | 1.20 ms (1.10–1.30) | 2.40 ms | – |",
       "| CPU per dispatch, 1 at once | 0.50 × | – |",
     ]);
-    // Nothing is a ratio of losses.
+    // Losses have no ratio.
     assert.equal(rowOf(fullTables(small), "lost of 500 at once against GitHub's limits").length, 1);
   });
 });

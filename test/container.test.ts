@@ -19,7 +19,7 @@ import { DEPLOYMENT, deploy, send, TARGET, TOKEN } from "./support/service.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** As Kubernetes runs it under the policy "restricted": a user that nobody has named, and nothing to write to. */
+/** As Kubernetes runs it under the policy "restricted": with an arbitrary user id, and without a writable file system. */
 const RESTRICTED = [
   "--user=12345:0",
   "--read-only",
@@ -57,7 +57,7 @@ async function startContainer(
   return { github, container, port, url };
 }
 
-/** With the heap that Node chooses by itself so many end the container. */
+/** With Node's default heap size, this many requests end the container. */
 const FLOOD = 6000;
 
 async function healthy(container: Container, url: string): Promise<void> {
@@ -96,7 +96,7 @@ describe("the image", { skip: withoutContainers }, () => {
     { timeout: 600_000 },
   );
 
-  it("runs as a user that nobody has named on a read-only root, and dispatches", async (t) => {
+  it("runs with an arbitrary user id on a read-only root, and dispatches", async (t) => {
     const { github, container, port } = await startContainer(t);
     assert.equal((await dispatchTo(port, { application: "pr-1" }))?.status, 200);
     assert.deepEqual(
@@ -113,7 +113,7 @@ describe("the image", { skip: withoutContainers }, () => {
     await assert.rejects(podman("exec", container.id, "node", "-e", 'fs.writeFileSync("/app/file", "")'), /EROFS/);
   });
 
-  it("holds the very files that npm run build makes in another folder", async (t) => {
+  it("has exactly the files that npm run build makes in another folder", async (t) => {
     const { container } = await startContainer(t);
     const { files } = JSON.parse(await podman("exec", container.id, "node", "-e", FROM_INSIDE));
     assert.ok(Object.keys(files).length >= 3);
@@ -123,7 +123,7 @@ describe("the image", { skip: withoutContainers }, () => {
     }
   });
 
-  it("listens on 9555 with no setting at all, and its health check finds it there", async (t) => {
+  it("listens on 9555 without any setting, and its health check finds it there", async (t) => {
     const container = await runImage(t, ["--network=none"]);
     const said = () => container.logs().includes("gh-runner is ready");
     await eventually("it is ready", 60_000, said);
@@ -144,7 +144,7 @@ describe("the image", { skip: withoutContainers }, () => {
     const file = join(temporaryFolder(t), "image.tar");
     await podman("save", "-o", file, "gh-runner");
     let bytes = 0;
-    // As a registry keeps it: gzip, at its usual level.
+    // As a registry stores it: gzip at its default level.
     await pipeline(createReadStream(file), createGzip(), async (parts: AsyncIterable<Buffer>) => {
       for await (const part of parts) bytes += part.byteLength;
     });
@@ -176,7 +176,7 @@ describe("the image", { skip: withoutContainers }, () => {
     const line = "docker run --name gh-runner --stop-timeout 30 -p 9555:9555 gh-runner";
     const { text } = documentOf("docs/container.md");
     assert.ok(text.includes(`\n${line}\n`) && text.includes("\ndocker build -t gh-runner .\n"));
-    // In a network of its own: elsewhere on this machine the port may be taken.
+    // In a separate network, because the port may be taken on this machine.
     const asWritten = line.split(" ").slice(2, -1);
     await podman("rm", "-f", "-i", "-t", "0", "gh-runner");
     const container = await runImage(t, ["--network=none", ...asWritten]);
@@ -213,17 +213,17 @@ describe("the image", { skip: withoutContainers }, () => {
       .then((answer) => answer.text()).then(console.log)`;
     const answer = await podman("exec", container.id, "node", "-e", notification);
     assert.match(answer, /"status":"success".*"sourceName":"pr-1234"/);
-    await eventually("the stand-in says so", 60_000, () => standIn.logs().includes("GitHub got environment_ready"));
+    await eventually("the stand-in logs it", 60_000, () => standIn.logs().includes("GitHub got environment_ready"));
   });
 
-  it("says that the health check fails while nobody listens", async (t) => {
+  it("has a failing health check while nothing listens", async (t) => {
     const container = await runImage(t, ["--network=none", "--env=PORT=9556"]);
     await eventually("it is ready", 60_000, () => container.logs().includes("gh-runner is ready"));
     const asked = podman("exec", "--env=PORT=9557", container.id, "node", "/app/health.js");
     await assert.rejects(asked, /not healthy at 127\.0\.0\.1:9557: connect ECONNREFUSED/);
   });
 
-  it("ends a run that it had accepted before it was killed, on the same volume", async (t) => {
+  it("finishes a run that it accepted before it was killed, on the same volume", async (t) => {
     const { github, container, port, url } = await startContainer(t);
     const hanging = github.fault({ route: "POST /repos/{owner}/{repo}/dispatches" }, { kind: "hang" });
     const answer = await dispatchTo(port, { application: "pr-1" }, { prefer: "respond-async" });
@@ -249,7 +249,9 @@ describe("the image", { skip: withoutContainers }, () => {
     assert.equal(await container.ended(), 0);
   });
 
-  it("takes 500 deployments at once within 128 MiB, its health check beside it", { timeout: 240_000 }, async (t) => {
+  it("accepts 500 deployments at once within 128 MiB, while its health check passes", {
+    timeout: 240_000,
+  }, async (t) => {
     const { github, container, port, url } = await startContainer(t, { github: { latencyMs: 40 } });
     const applications = Array.from({ length: 500 }, (_, at) => `pr-${at}`);
     for (const application of applications) deploy(github, application, `commit-of-${application}`);
@@ -276,17 +278,17 @@ describe("the image", { skip: withoutContainers }, () => {
     );
   });
 
-  it("outlives a flood within 128 MiB with the permissions of docs/security.md too", {
+  it("survives a flood within 128 MiB, with the permissions of docs/security.md too", {
     timeout: 240_000,
   }, async (t) => {
     const [, options = ""] = /^NODE_OPTIONS="(.*--permission .*)"$/m.exec(documentOf("docs/security.md").text) ?? [];
     const { github, container, port, url } = await startContainer(t, { more: [`--env=NODE_OPTIONS=${options}`] });
     const flood = Array.from({ length: FLOOD }, () => dispatchTo(port, { application: "pr-1" }));
     const answers = await Promise.all(flood);
-    // 503: there was no room. Undefined: closed unread.
+    // 503: there was no room. Undefined: closed before it was read.
     for (const answer of answers)
       assert.ok([200, 202, 503, undefined].includes(answer?.status), `${answer?.status} ${answer?.text}`);
-    t.diagnostic(`${answers.filter((answer) => answer && answer.status !== 503).length} of ${FLOOD} were let in`);
+    t.diagnostic(`${answers.filter((answer) => answer && answer.status !== 503).length} of ${FLOOD} were accepted`);
     await healthy(container, url);
     const state = JSON.parse(await podman("inspect", container.id, "--format", "{{json .State}}"));
     assert.deepEqual([state.Running, state.OOMKilled], [true, false]);
@@ -307,17 +309,17 @@ describe("the image", { skip: withoutContainers }, () => {
   });
 });
 
-/** Of its process 1, as this machine counts. */
+/** The pid of its process 1 on this machine. */
 function pidOf({ id }: Container): Promise<string> {
   return podman("inspect", id, "--format", "{{.State.Pid}}");
 }
 
-/** The kernel's account of a container's memory, bytes: https://docs.kernel.org/admin-guide/cgroup-v2.html#memory */
+/** The kernel's memory accounting of a container, bytes: https://docs.kernel.org/admin-guide/cgroup-v2.html#memory */
 function memoryGroupOf(pid: string) {
   const groups = readFileSync(`/proc/${pid}/cgroup`, "utf8");
   const old = /^\d+:memory:(.*)$/m.exec(groups)?.[1];
   const path = old ?? /^0::(.*)$/m.exec(groups)?.[1] ?? "";
-  // Where this test is in a container itself, what is mounted may be a part of the tree alone, and paths begin above it.
+  // If this test runs in a container, only a part of the tree may be mounted, and paths begin above it.
   const mount =
     old !== undefined
       ? /^\S+ \S+ \S+ (\S+) (\S+) .* - cgroup \S+ \S*\bmemory\b/m
@@ -329,7 +331,7 @@ function memoryGroupOf(pid: string) {
   const isOld = existsSync(join(folder, "memory.limit_in_bytes"));
   return {
     limit: () => Number(read(isOld ? "memory.limit_in_bytes" : "memory.max")),
-    /** Without the pages of files, which the kernel takes back when it needs room. */
+    /** Without cached file pages, which the kernel frees when it needs memory. */
     anonymous: () => entry("memory.stat", isOld ? "rss" : "anon"),
     killed: () => (isOld ? entry("memory.oom_control", "oom_kill") : entry("memory.events", "oom_kill")),
   };

@@ -73,12 +73,12 @@ describe("the contract of POST /dispatch", () => {
     });
   }
 
-  it("answers 400 when there is no token anywhere, and works with the request's own", async (t) => {
+  it("answers 400 when there is no token anywhere, and works with the token of the request", async (t) => {
     const { github, url } = await startService(t, { settings: { GITHUB_TOKEN: "" } });
     deploy(github, "pr-1", COMMIT);
-    const refused = await notify(url, { application: "pr-1" });
-    assert.equal(refused.status, 400);
-    assert.match(refused.json.detail, /GITHUB_TOKEN.*github_token/);
+    const rejected = await notify(url, { application: "pr-1" });
+    assert.equal(rejected.status, 400);
+    assert.match(rejected.json.detail, /GITHUB_TOKEN.*github_token/);
     for (const github_token of ["", null]) {
       assert.equal((await notify(url, { application: "pr-1", github_token })).status, 400);
     }
@@ -86,7 +86,7 @@ describe("the contract of POST /dispatch", () => {
     assert.equal((await notify(url, { application: "pr-1", github_token: "own-token-of-the-caller" })).status, 200);
   });
 
-  it("prefers the request's own token over GITHUB_TOKEN", async (t) => {
+  it("prefers the token of the request over GITHUB_TOKEN", async (t) => {
     const { github, url } = await startService(t);
     deploy(github, "pr-1", COMMIT);
     github.token("own-token-of-the-caller");
@@ -137,15 +137,15 @@ describe("the contract of POST /dispatch", () => {
     });
   }
 
-  it("answers 500 when GitHub refuses, cannot be reached, or the dispatch fails", async (t) => {
+  it("answers 500 when GitHub rejects the request, cannot be reached, or the dispatch fails", async (t) => {
     const { github, url } = await startService(t);
     deploy(github, "pr-1", COMMIT);
     github.fault({ route: "POST /repos/{owner}/{repo}/dispatches", times: 1 }, { kind: "status", status: 422 });
     assert.equal((await notify(url, { application: "pr-1" })).status, 500);
     github.revoke("ghp_serviceToken0123456789abcdefABCDEF");
-    const refused = await notify(url, { application: "pr-1" });
-    assert.equal(refused.status, 500);
-    assert.match(refused.json.detail, /401 "Bad credentials" \(request id .*\).*GITHUB_TOKEN/);
+    const rejected = await notify(url, { application: "pr-1" });
+    assert.equal(rejected.status, 500);
+    assert.match(rejected.json.detail, /401 "Bad credentials" \(request id .*\).*GITHUB_TOKEN/);
     await github.close();
     const unreachable = await notify(url, { application: "pr-1" });
     assert.equal(unreachable.status, 500);
@@ -162,7 +162,7 @@ describe("the contract of POST /dispatch", () => {
     }
   });
 
-  it("answers GET /health with exactly its status, open to everybody", async (t) => {
+  it("answers GET /health with exactly its status, open to everyone", async (t) => {
     const { url } = await startService(t, { settings: { AUTH_TOKENS: "secret-caller" } });
     const answer = await send(url, { path: "/health" });
     assert.equal(answer.status, 200);
@@ -212,7 +212,7 @@ describe("beyond the contract", () => {
     ["pr-<no value>", /template names a field/],
     ["$application-name", /unresolved secret/],
   ] as const) {
-    it(`refuses the name ${JSON.stringify(name).slice(0, 40)} with a 400 that names the cause`, async (t) => {
+    it(`rejects the name ${JSON.stringify(name).slice(0, 40)} with a 400 that names the cause`, async (t) => {
       const { github, url } = await startService(t);
       const answer = await notify(url, { application: name });
       assert.equal(answer.status, 400);
@@ -221,7 +221,7 @@ describe("beyond the contract", () => {
     });
   }
 
-  it("refuses an unresolved secret or value as token and as revision", async (t) => {
+  it("rejects an unresolved secret or value as token and as revision", async (t) => {
     const { url } = await startService(t);
     for (const extra of [
       { github_token: "$github-token" },
@@ -235,7 +235,7 @@ describe("beyond the contract", () => {
     }
   });
 
-  it("takes every token that GitHub issues, and rejects with a 400 what is longer", async (t) => {
+  it("accepts every token that GitHub issues, and rejects with a 400 what is longer", async (t) => {
     const { github, url } = await startService(t);
     const longest = `ghs_123456_${"aB3-".repeat(247)}x`;
     assert.equal(longest.length, 1000);

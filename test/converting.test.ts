@@ -21,7 +21,7 @@ const files = (language: string) =>
   );
 const workflows = files("ts");
 
-/** The service with one workflow of the document, and a Slack that listens. */
+/** The service with one workflow of the document, and a stand-in for Slack. */
 async function scene(t: TestContext, name: string) {
   const heard: string[] = [];
   const slack = createServer(async (request, answer) => {
@@ -56,7 +56,7 @@ describe("docs/converting.md", () => {
     );
   });
 
-  it("has workflows without a mistake of type", { timeout: 240_000 }, async (t) => {
+  it("has workflows without type errors", { timeout: 240_000 }, async (t) => {
     const folder = mkdtempSync(join(ROOT, "test", ".converting-"));
     t.after(() => rmSync(folder, { recursive: true, force: true }));
     for (const [name, workflow] of Object.entries(workflows)) writeFileSync(join(folder, name), workflow);
@@ -72,11 +72,11 @@ describe("docs/converting.md", () => {
 
   it("shows nothing in its table that is not in these workflows", () => {
     const table = /\n(\| Actions [\s\S]*?)\n\n/.exec(text)?.[1] ?? "";
-    const ours = table
+    const rows = table
       .split("\n")
       .slice(2)
       .flatMap((row) => [...(row.split("|").at(-2) ?? "").matchAll(/`(.+?)`/g)]);
-    assert.ok(ours.length > 15);
+    assert.ok(rows.length > 15);
     const squeezed = (code: string) => code.replaceAll(/\s/g, "").replaceAll(/,(?=[}\])])/g, "");
     const all = squeezed(Object.values(workflows).join("\n"));
     const shown = (code: string) =>
@@ -86,12 +86,12 @@ describe("docs/converting.md", () => {
           .map((part) => RegExp.escape(squeezed(part)))
           .join(".*?"),
       );
-    const absent = ours.map(([, code = ""]) => code).filter((code) => !shown(code).test(all));
-    for (const [, code = ""] of ours) {
+    const absent = rows.map(([, code = ""]) => code).filter((code) => !shown(code).test(all));
+    for (const [, code = ""] of rows) {
       const count = (brackets: RegExp) => code.match(brackets)?.length ?? 0;
       assert.equal(count(/[({[]/g), count(/[)}\]]/g), `${code} breaks off`);
     }
-    // Words of the reference, each held by its own tests.
+    // Terms of the reference, which other tests check.
     const identities = ['permissions: { issues: "write" }', 'githubApp: "BOT"', 'github.as("bot")'];
     assert.deepEqual(absent, [
       ...["try", "catch", "finally", "waitUntil"],
@@ -100,7 +100,7 @@ describe("docs/converting.md", () => {
     ]);
   });
 
-  it("has a smoke that does what its original did", async (t) => {
+  it("has a smoke workflow that does what its original did", async (t) => {
     const { argocd, heard, github } = await scene(t, "smoke.ts");
     const { json } = await argocd("/smoke", { application: "pr-7" });
     assert.match(json.tests, /^https:\/\/github\.com\/acme\/shop\/actions\/runs\/\d+$/);
@@ -111,7 +111,7 @@ describe("docs/converting.md", () => {
     assert.equal((await argocd("/smoke", { application: "pr-7", suite: "half" })).status, 400);
   });
 
-  it("has a smoke that is started by hand, too", async (t) => {
+  it("has a smoke workflow that can be started by hand", async (t) => {
     const { url, lastRun, github } = await scene(t, "smoke.ts");
     const headers = { authorization: "Bearer argocd-token", "content-type": "application/json" };
     const body = JSON.stringify({ inputs: { application: "pr-7", suite: "full" } });
@@ -122,7 +122,7 @@ describe("docs/converting.md", () => {
     assert.equal(JSON.parse(smoke?.body ?? "").inputs.suite, "full");
   });
 
-  it("has a title that is checked for a change of the pull request and for a comment", async (t) => {
+  it("has a title check for changes of the pull request and for comments", async (t) => {
     const { webhook, lastRun, github } = await scene(t, "title.ts");
     const edited = payloadOf("pull_request", ({ action }) => action === "opened");
     const hello = github.repository("Codertocat/Hello-World");
@@ -227,7 +227,7 @@ describe("docs/converting.md", () => {
     );
   });
 
-  it("has a nightly that starts both, then tells", async (t) => {
+  it("has a nightly that starts both, then reports", async (t) => {
     const { clock, lastRun, runs, github } = await scene(t, "nightly.ts");
     await until("the schedule is set", () => clock.next() !== undefined);
     clock.move(24 * 3_600_000);

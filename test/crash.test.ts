@@ -20,7 +20,7 @@ import { DEPLOYMENT, send, TARGET, TOKEN } from "./support/service.ts";
 const DEPLOYMENTS = 70;
 const KILLS = 7;
 
-/** Give `CRASH_SEED` to repeat a test run's waves and kills. */
+/** Set `CRASH_SEED` to repeat the waves and kills of a test run. */
 const SEED = Number(process.env.CRASH_SEED ?? Math.floor(Math.random() * 2 ** 32));
 
 async function gitHub(t: TestContext, options: GitHubOptions = {}): Promise<StandInGitHub> {
@@ -31,16 +31,16 @@ async function gitHub(t: TestContext, options: GitHubOptions = {}): Promise<Stan
   return github;
 }
 
-/** The values file of an application at one revision, which is also the tag that it holds. */
+/** The values file of an application at one revision. The tag in it is the revision. */
 function deployAt(github: StandInGitHub, { application, revision }: { application: string; revision: string }): void {
   const values = `global:\n  config:\n    DEPLOYMENT_TAG: ${revision}\n`;
   github.repository(DEPLOYMENT).put(`configs/pr/light/${application}/values.yaml`, values, revision);
 }
 
-/** `delay`: share of its wave's length, from 0 to 1, after which it is sent. */
+/** `delay`: when it is sent, as a share of its wave's length, from 0 to 1. */
 type Event = Sent & { asynchronous: boolean; delay: number };
 
-/** Every event has a revision of its own, so that the commit that arrives tells which event it was. */
+/** Every event has a unique revision, so the commit that arrives shows which event it was. */
 function eventsOf(chance: Chance): Event[] {
   return Array.from({ length: DEPLOYMENTS }, (_, at) => ({
     application: chance.next() < 0.5 ? `pr-shared-${chance.between(1, 3)}` : `pr-${at}`,
@@ -115,7 +115,7 @@ describe("a service that is killed", () => {
 
     const runs = readHistory(dataDir);
     const dispatches = github.dispatches.map(({ payload, at }) => ({ tag: String(payload.commitHash), at }));
-    // A process that is killed before it has opened the database leaves what the one before it left.
+    // A process that is killed before it opens the database leaves the state of the one before it.
     const interrupted = [...new Set(leftRunning.flatMap((read) => read()))];
     const answered = heard.filter((each) => each.heard !== undefined);
     t.diagnostic(
@@ -130,7 +130,7 @@ describe("a service that is killed", () => {
     latestWins(runs, dispatches);
   });
 
-  it("a run with a token of its own fails, says to send it again, and leaves no token behind", {
+  it("a run with the caller's token fails, asks to send it again, and leaves no token behind", {
     timeout: 600_000,
   }, async (t) => {
     const ownToken = "ghp_ownToken9876543210zyxwvutsrqponmlkji";
@@ -172,7 +172,7 @@ describe("a service that is killed", () => {
     for (const { output } of [killed, restarted]) assert.equal(output().includes(ownToken), false);
   });
 
-  it("SIGTERM while GitHub hangs: callers are told that their runs wait, exit 0 in time, dispatched after a restart", {
+  it("SIGTERM while GitHub hangs: callers get the answer that their runs wait, exit 0 in time, dispatched after a restart", {
     timeout: 600_000,
   }, async (t) => {
     const github = await gitHub(t);
@@ -192,7 +192,7 @@ describe("a service that is killed", () => {
     const told = await waiting;
     assert.equal(told?.status, 202, `${told?.text}`);
     assert.equal(await stopped.ended, 0);
-    // After 10 s the runs are given back; the rest is for a busy machine. GitHub would be given up after 45 s.
+    // After 10 s the runs are given back. The rest is for a busy machine. The client would give up on GitHub after 45 s.
     assert.ok(performance.now() - signalled < 25_000, `took ${performance.now() - signalled} ms`);
     assert.doesNotMatch(stopped.output(), /"level":"(error|fatal)"/);
     for (const run of readHistory(dataDir)) {
@@ -224,7 +224,7 @@ describe("a service that is killed", () => {
   });
 });
 
-/** `interrupted`: the attempts that the database called running at the kills. */
+/** `interrupted`: the attempts that were running in the database at the kills. */
 function historyTellsTheTruth(runs: readonly StoredRun[], interrupted: readonly string[]): void {
   const told: string[] = [];
   for (const run of runs) {

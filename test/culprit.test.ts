@@ -11,12 +11,12 @@ import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
 const postgres = postgresForTests();
 
-/** Really killed: no handler and no guard of the process sees it. */
+/** A real kill, which no handler of the process sees. */
 const KILLED = `const { execFileSync } = await import("node:child_process");
   execFileSync("kill", ["-9", String(process.pid)]);
   return {};`;
 
-/** What a file does that is small as text and large once it is read. */
+/** A file that is small as text and large in memory. */
 const OUT_OF_MEMORY = "const all = []; for (;;) all.push(Array.from({ length: 100_000 }, (_, at) => [at]));";
 
 async function scene(t: TestContext, body: string, settings: Record<string, string> = {}) {
@@ -38,7 +38,7 @@ async function scene(t: TestContext, body: string, settings: Record<string, stri
 
 type Scene = Awaited<ReturnType<typeof scene>>;
 
-/** Lets a run end the process twice, and sees that a third process lives and says why it does not try again. */
+/** Lets a run end the process twice, and checks that a third process lives and reports why it does not retry. */
 async function endsTwice({ start, port, post, runOf }: Scene, died: () => Promise<void>): Promise<void> {
   const first = start();
   await listening(first, port);
@@ -48,13 +48,13 @@ async function endsTwice({ start, port, post, runOf }: Scene, died: () => Promis
   await died();
 
   const second = start();
-  assert.notEqual(await second.ended, 0, "nobody knows yet: it is attempted again");
+  assert.notEqual(await second.ended, 0, "after one crash the cause is unknown: the run is retried");
   await died();
 
   const third = start();
   await listening(third, port);
   const ended = () => until("the run has ended", async () => (await runOf("bomb")).status === "failure");
-  // A process that has just started takes no lease over for 5 s, and looks every 7 s.
+  // A new process takes over no lease for 5 s, and looks every 7 s.
   await ended().catch(ended);
   const run = await runOf("bomb");
   assert.equal(run.attemptCount, 2);
@@ -66,15 +66,15 @@ async function endsTwice({ start, port, post, runOf }: Scene, died: () => Promis
 }
 
 describe("a run that ends the process", () => {
-  it("by a kill is not attempted again after the second time", async (t) => {
+  it("by a kill is not retried after the second time", async (t) => {
     await endsTwice(await scene(t, KILLED), async () => {});
   });
 
-  it("by all memory of a small heap is not attempted again after the second time", async (t) => {
+  it("by using all memory of a small heap is not retried after the second time", async (t) => {
     await endsTwice(await scene(t, OUT_OF_MEMORY, { NODE_OPTIONS: "--max-old-space-size=44" }), async () => {});
   });
 
-  it("is not attempted again by any replica after the second time", async (t) => {
+  it("is not retried by any replica after the second time", async (t) => {
     const schema = postgres.schema();
     const settings = { DATABASE_URL: postgres.url, DATABASE_SCHEMA: schema };
     await endsTwice(await scene(t, KILLED, settings), () => endLeases(postgres.url, schema));
@@ -82,7 +82,7 @@ describe("a run that ends the process", () => {
 });
 
 describe("a run that may have ended the process", () => {
-  it("is attempted with no other such run beside it, and for its first 3 s with no run at all", async (t) => {
+  it("is attempted without another such run beside it, and for its first 3 s without any other run", async (t) => {
     const clock = movedClock();
     const folder = temporaryFolder(t);
     const lease = { now: clock.now(), leaseMs: 60_000, take: false };

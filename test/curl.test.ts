@@ -18,9 +18,9 @@ const SECRETS = {
   GH_RUNNER_TOKEN: "to'k\"en $x",
   GITHUB_WEBHOOK_SECRET: "hook",
   FLUX_HMAC_KEY: "flux",
-  GITHUB_TOKEN: "own",
+  GITHUB_TOKEN: "callers-token",
 };
-/** What a shell hands to curl, each argument as it is, ended by a byte that none can have. */
+/** A shell function that prints each argument of curl unchanged, with a zero byte after it. */
 const PRINTING = 'curl() { for each in "$@"; do printf \'%s\\0\' "$each"; done; }';
 
 const workflow = (on: Workflow["on"], more = {}) => ({ name: "deploy", on, run: async () => {}, ...more }) as Workflow;
@@ -29,7 +29,7 @@ const GITHUB = workflow({ github: { events: "push" } as never });
 const FLUX = workflow({ flux: { path: "/flux" } });
 const MANUAL = workflow({ manual: true });
 
-/** The arguments that a real shell makes of a command. */
+/** The arguments that a real shell passes for a command. */
 function argumentsOf(text: string): readonly string[] {
   const { status, stdout, stderr } = spawnSync("sh", ["-c", `${PRINTING}\n${text}`], {
     env: { PATH: process.env.PATH, ...SECRETS },
@@ -85,7 +85,7 @@ const runOf = (trigger: Run["trigger"], given: unknown, more: Partial<Run> = {})
   aRun({ workflow: "deploy", trigger, input: given as Json, ...more });
 
 describe("A command that sends an event again", () => {
-  it("gives curl the same body through a real shell, whatever is in it", () => {
+  it("passes any body unchanged to curl through a real shell", () => {
     fc.assert(
       fc.property(input, (given) => {
         const words = argumentsOf(eventCommand(runOf("http", given), HTTP, PLACE)?.text ?? "");
@@ -120,20 +120,20 @@ describe("A command that sends an event again", () => {
     );
   });
 
-  it("puts a variable where the caller's token goes, and never a token", () => {
+  it("has a variable for the caller's token, and never a token", () => {
     fc.assert(
       fc.property(input, hostile, (given, field) => {
         const its = workflow({ http: { path: "/deploy", body: ANYTHING, tokenField: field || "t" } });
         const command = eventCommand(runOf("http", given, { ownToken: true }), its, PLACE);
         const body = JSON.parse(bodyIn(argumentsOf(command?.text ?? "")));
-        assert.equal(body[JSON.parse(JSON.stringify(field || "t"))], "own");
+        assert.equal(body[JSON.parse(JSON.stringify(field || "t"))], "callers-token");
         assert.match(command?.note ?? "", /Set GITHUB_TOKEN/);
       }),
       RUNS,
     );
   });
 
-  it("says whose token each command needs, which the one who reads it may not have", () => {
+  it("says whose token each command needs, because the reader may not have it", () => {
     const long = { text: "x".repeat(5000) };
     const note = (trigger: Run["trigger"], its: Workflow, given: Json, place = PLACE) =>
       eventCommand(runOf(trigger, given), its, place)?.note ?? "";
@@ -157,7 +157,7 @@ describe("A command that sends an event again", () => {
     assert.doesNotMatch(note("http", HTTP, long, open) + note("manual", MANUAL, {}, open), /token of/);
   });
 
-  it("stays short whatever the event was: a long one comes from the API", () => {
+  it("stays short for any event: a long body comes from the API", () => {
     const deep = Array.from({ length: 5000 }).reduce<Json>((inner) => [inner], 1);
     for (const given of [{ text: "x".repeat(1_000_000) }, { deep }]) {
       for (const [trigger, its, of] of [
@@ -177,7 +177,7 @@ describe("A command that sends an event again", () => {
     }
   });
 
-  it("is started by hand where no request brought it, if it can be, and is nothing where it cannot be sent", () => {
+  it("starts the run by hand if no request brought it, and is missing if it cannot be sent", () => {
     const both = workflow({ schedule: { cron: "@daily" }, manual: true });
     assert.match(
       eventCommand(runOf("schedule", { scheduledAt: "x" }), both, PLACE)?.text ?? "",
@@ -210,7 +210,7 @@ export default defineWorkflow({
 `,
 };
 
-/** Runs a command in a real shell, with the real curl; resolves with what it prints. */
+/** Runs a command in a real shell with the real curl. Resolves with its output. */
 function inShell(text: string, cwd: string, env: Record<string, string>): Promise<string> {
   const shell = spawn("sh", ["-c", text], { cwd, env: { PATH: process.env.PATH, ...env } });
   let [out, err] = ["", ""];
@@ -222,7 +222,7 @@ function inShell(text: string, cwd: string, env: Record<string, string>): Promis
 }
 
 describe("A command that was copied from a run", () => {
-  it("starts another run with the same input, of each trigger, also when the input is long", async (t) => {
+  it("starts another run with the same input, for each trigger, also with a long input", async (t) => {
     const env = {
       GH_RUNNER_TOKEN: "t0ken-of-alice-0123456789",
       GITHUB_WEBHOOK_SECRET: "hook-secret-0123456789",
@@ -249,7 +249,7 @@ describe("A command that was copied from a run", () => {
     );
     const place = { origin: url, guarded: true, fluxKeyOf: () => "FLUX_HMAC_KEY" };
     const cwd = temporaryFolder(t);
-    /** The run that a command starts, when it has ended. */
+    /** The run that a command starts, after its end. */
     const runBy = async (command: string) => {
       const answer = JSON.parse(await inShell(command, cwd, env));
       const id = answer.run ?? answer.id ?? answer.runs?.[0]?.run ?? (await api("/api/runs?limit=1")).runs[0].id;

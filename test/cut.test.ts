@@ -9,11 +9,11 @@ import { startReceiver } from "./support/receiver.ts";
 import { deploy, notify, send, startService } from "./support/service.ts";
 import { workflowsFolder } from "./support/workflows.ts";
 
-/** Of no shape that is known, so that only knowing it hides it. */
-const OWN = "q7Zk1Xw9Vb3Nf5Tg8Jm2Hs6Dr4Lp0Yc-Ua_Ei.Ox";
+/** Has no known token shape, so only a service that knows it can hide it. */
+const CALLERS_TOKEN = "q7Zk1Xw9Vb3Nf5Tg8Jm2Hs6Dr4Lp0Yc-Ua_Ei.Ox";
 const PIECE = 8;
 
-const PIECES = Array.from({ length: OWN.length - PIECE + 1 }, (_, at) => OWN.slice(at, at + PIECE));
+const PIECES = Array.from({ length: CALLERS_TOKEN.length - PIECE + 1 }, (_, at) => CALLERS_TOKEN.slice(at, at + PIECE));
 
 function assertNoPiece(text: string, where: string): void {
   const piece = PIECES.find((each) => text.includes(each));
@@ -24,8 +24,8 @@ function assertNoPiece(text: string, where: string): void {
   );
 }
 
-/** A text in which the token begins so many characters before a limit, or behind it. */
-const across = (limit: number, offset: number) => `${filler(limit + offset)}${OWN}${" end".repeat(20)}`;
+/** A text in which the token begins this many characters before a limit, or after it. */
+const across = (limit: number, offset: number) => `${filler(limit + offset)}${CALLERS_TOKEN}${" end".repeat(20)}`;
 const filler = (length: number) => "x ".repeat(Math.max(0, length)).slice(0, Math.max(0, length));
 
 const OFFSETS = Array.from({ length: 51 }, (_, at) => at - 45);
@@ -73,28 +73,28 @@ const HOWS = [
 ];
 
 describe("a token across a limit of length", () => {
-  it("shows in no answer, log line, page, list, notice, trace or file", { timeout: 600_000 }, async (t) => {
+  it("appears in no answer, log line, page, list, notice, trace or file", { timeout: 600_000 }, async (t) => {
     const DATA_DIR = temporaryFolder(t);
     const [chat, collector] = [await startReceiver(t), await startReceiver(t)];
     const { url, github, logLines, app } = await startService(t, {
       settings: {
         DATA_DIR,
         WORKFLOWS_DIR: workflowsFolder(t, { "slides.ts": SLIDES }),
-        KNOWN: OWN,
-        OTHER_TOKEN: OWN,
+        KNOWN: CALLERS_TOKEN,
+        OTHER_TOKEN: CALLERS_TOKEN,
         LOG_LEVEL: "trace",
         NOTIFY_URL: `${chat.url}/hook`,
         OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
       },
     });
-    github.token(OWN);
+    github.token(CALLERS_TOKEN);
     deploy(github, "pr-1", "abc");
     const said: string[] = [];
     const keep = async (answer: ReturnType<typeof send>) => {
       const { text, headers } = await answer;
       said.push(text + JSON.stringify(headers));
     };
-    const own = { github_token: OWN };
+    const withToken = { github_token: CALLERS_TOKEN };
     const route = "POST /repos/{owner}/{repo}/dispatches";
 
     for (const offset of OFFSETS) {
@@ -111,15 +111,15 @@ describe("a token across a limit of length", () => {
       ];
       for (const fault of faults) {
         github.fault({ route, times: 3 }, { kind: "status", ...fault });
-        await keep(notify(url, { application: "pr-1", ...own }));
+        await keep(notify(url, { application: "pr-1", ...withToken }));
         github.clearFaults();
       }
       for (const limit of [80, 100, 253, 300]) {
-        await keep(notify(url, { application: `$${across(limit, offset)}`, ...own }));
-        await keep(notify(url, { application: across(limit, offset), ...own }));
-        await keep(notify(url, { application: "pr-1", revision: across(limit, offset), ...own }));
+        await keep(notify(url, { application: `$${across(limit, offset)}`, ...withToken }));
+        await keep(notify(url, { application: across(limit, offset), ...withToken }));
+        await keep(notify(url, { application: "pr-1", revision: across(limit, offset), ...withToken }));
       }
-      await keep(notify(url, { application: "pr-1", [across(200, offset)]: OWN, ...own }));
+      await keep(notify(url, { application: "pr-1", [across(200, offset)]: CALLERS_TOKEN, ...withToken }));
       for (const how of HOWS) {
         const headers = { "content-type": "application/json" };
         await keep(send(url, { method: "POST", path: "/slides", body: JSON.stringify({ how, offset }), headers }));
@@ -150,12 +150,12 @@ describe("a token across a limit of length", () => {
     }
   });
 
-  it("is hidden before the text is shortened, however long the text is", () => {
-    const { brief } = knownSecrets([OWN]);
+  it("is hidden before the text is shortened, for any length of the text", () => {
+    const { brief } = knownSecrets([CALLERS_TOKEN]);
     for (const limit of [1, 100, 5000]) {
       for (const offset of OFFSETS) {
         for (const many of [1, 100, 3000]) {
-          const text = filler(limit + offset) + `${OWN} `.repeat(many);
+          const text = filler(limit + offset) + `${CALLERS_TOKEN} `.repeat(many);
           const short = brief(text, limit);
           assert.ok(short.length <= limit + 1, `${short.length}`);
           assertNoPiece(short, `${limit} ${offset} ${many}`);
@@ -166,8 +166,8 @@ describe("a token across a limit of length", () => {
     assert.equal(brief("no more than that", 7), "no more…");
   });
 
-  it("cannot be forgotten: only `brief` shortens what others wrote", () => {
-    /** Files that shorten something else, with what. */
+  it("cannot be forgotten: only `brief` shortens texts of others", () => {
+    /** Files that shorten something else, and what they shorten. */
     const allowed: Readonly<Record<string, string>> = {
       "src/observe/secrets.ts": "brief itself",
       "src/worker/kept.ts": "a reason without its secrets",
@@ -220,7 +220,7 @@ describe("a token across a limit of length", () => {
       "src/http/audit-notes.ts": "a list of records",
       "src/cli/previews.ts": "seven characters of a commit",
       "src/cli/runs-print.ts": "the id of a run",
-      "src/cli/terminal.ts": "what the service has answered, and the command's own line",
+      "src/cli/terminal.ts": "the service's answer, and the line of the command",
       "src/github/auth/credentials.ts": "a digest",
       "src/github/actions/find.ts": "a list of runs",
       "src/github/actions/show.ts": "a list of jobs",

@@ -22,7 +22,7 @@ before(async () => {
 });
 after(() => server?.stop());
 
-/** The address of the server with some of it replaced, as the environment has it. */
+/** The address of the server with some parts replaced, as in the environment. */
 function address(change: Change): string {
   return Object.assign(new URL(server.url), change).href;
 }
@@ -35,8 +35,8 @@ function fileOf(t: TestContext, name: string, text: string): string {
   return file;
 }
 
-/** Starts the service with these settings, which cannot be, and returns what it says. */
-async function refused(t: TestContext, settings: Record<string, string>): Promise<string> {
+/** Starts the service with these wrong settings, and returns its message. */
+async function startError(t: TestContext, settings: Record<string, string>): Promise<string> {
   const { code, stdout, stderr } = await command(["serve"], { DATA_DIR: temporaryFolder(t), PORT: "0", ...settings });
   assert.equal(code, 1, stdout);
   assert.match(stderr, /^Cannot use PostgreSQL at [^\n]+\n$/, "one message");
@@ -56,15 +56,15 @@ describe("a database that cannot be used", () => {
       [{ pathname: "/nowhere" }, /database "nowhere" does not exist\. Create the database, or correct/],
       [{ hostname: "nowhere.invalid" }, /nowhere\.invalid.*(ENOTFOUND|EAI_AGAIN).*Correct the host in/],
       [{ port: "1" }, /ECONNREFUSED.*Correct host and port in DATABASE_URL/],
-      [{ username: "nobody" }, /as nobody,.*password authentication failed.*Correct the password/],
+      [{ username: "unknown" }, /as unknown,.*password authentication failed.*Correct the password/],
       [{ search: "?sslmode=verify-full" }, /does not support SSL.*Switch TLS on at the server/],
     ];
     for (const [change, what] of cases) {
-      const said = await refused(t, { DATABASE_URL: address(change) });
+      const said = await startError(t, { DATABASE_URL: address(change) });
       assert.match(said, what);
       assert.ok(!said.includes(wrong));
     }
-    // A process that stands still learns that its time is up before it learns why there is no connection.
+    // A frozen process learns that its time is over before it learns why there is no connection.
     const url = address({ port: "1" });
     const asked = withDatabase({ url, schema: "public" }, (database) => database.sql("SELECT 1"));
     const standsStill = new Int32Array(new SharedArrayBuffer(4));
@@ -77,7 +77,7 @@ describe("a database that cannot be used", () => {
 });
 
 describe("address and password in files", () => {
-  it("are read from there, and the password in one of its own wins", async (t) => {
+  it("are read from there, and a separate password file wins", async (t) => {
     for (const inAddress of ["", "wrong"]) await worksWith(t, address({ password: inAddress }));
   });
 
@@ -111,7 +111,7 @@ describe("TLS to the database", () => {
       await client.query("ALTER SYSTEM SET ssl = on");
       await client.query("SELECT pg_reload_conf()");
     });
-    // The reload comes with a signal.
+    // A signal triggers the reload.
     for (let tries = 0; (await asOwner((client) => client.query("SHOW ssl"))).rows[0].ssl !== "on"; tries++) {
       assert.ok(tries < 200, "TLS is on");
     }
@@ -148,7 +148,7 @@ describe("TLS to the database", () => {
     assert.ok(rows[0].count >= 2, "the one that listens too");
   });
 
-  it("is refused with what to do when the server is not who it should be", async (t) => {
+  it("fails with what to do when the server has the wrong certificate", async (t) => {
     const other = fileOf(t, "other.pem", privateAuthority().cert);
     const trusted = /certificate is not from an authority that is trusted here: let sslrootcert in DATABASE_URL name/;
     const cases: readonly (readonly [string, RegExp])[] = [
@@ -161,6 +161,6 @@ describe("TLS to the database", () => {
       [verified("/nowhere/ca.pem"), /ENOENT.*Correct the file that sslrootcert, sslcert or sslkey/],
       [verified(fileOf(t, "empty.pem", "no certificate")), /sslrootcert/],
     ];
-    for (const [url, what] of cases) assert.match(await refused(t, { DATABASE_URL: url }), what);
+    for (const [url, what] of cases) assert.match(await startError(t, { DATABASE_URL: url }), what);
   });
 });

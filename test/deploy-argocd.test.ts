@@ -23,7 +23,7 @@ const webhook = template.webhook["gh-runner"] ?? assert.fail("the template has n
 const annotation = "notifications.argoproj.io/subscribe.on-environment-ready.gh-runner";
 
 describe("what ArgoCD is configured with", () => {
-  it("names one service, one template and one trigger, which lead to each other", () => {
+  it("names one service, one template and one trigger, which refer to each other", () => {
     assert.deepEqual(Object.keys(configMap.data).sort(), [
       "service.webhook.gh-runner",
       "template.environment-ready",
@@ -36,7 +36,7 @@ describe("what ArgoCD is configured with", () => {
     assert.deepEqual([configMap.metadata.name, configMap.metadata.namespace], ["argocd-notifications-cm", "argocd"]);
   });
 
-  it("sets nothing that breaks delivery: POST, no oncePer, no waits of its own", () => {
+  it("sets nothing that breaks delivery: POST, no oncePer, no waits", () => {
     assert.equal(webhook.method, "POST");
     assert.deepEqual(Object.keys(trigger ?? {}).sort(), ["send", "when"]);
     assert.deepEqual(Object.keys(service).sort(), ["headers", "url"]);
@@ -46,7 +46,7 @@ describe("what ArgoCD is configured with", () => {
     ]);
   });
 
-  it("makes applications of the folders in which the service looks for values files, and fails where a name is missing", () => {
+  it("makes applications from the folders in which the service looks for values files, and fails if a name is missing", () => {
     const { goTemplate, goTemplateOptions, generators } = applicationSet.spec;
     assert.deepEqual([goTemplate, goTemplateOptions], [true, ["missingkey=error"]]);
     const { valuesPaths } = readConfig({}).workflows;
@@ -56,7 +56,7 @@ describe("what ArgoCD is configured with", () => {
     );
   });
 
-  it("sends to the Service that the manifests make", () => {
+  it("sends to the Service of the manifests", () => {
     const made = objectsIn(readFileSync(`${ROOT}deploy/kubernetes/base/service.yaml`, "utf8"))[0];
     const namespace = objectsIn(readFileSync(`${ROOT}deploy/kubernetes/base/namespace.yaml`, "utf8"))[0];
     const { host } = new URL(service.url);

@@ -11,7 +11,7 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const kubernetes = documentOf("docs/kubernetes.md");
 
 describe("the five steps of docs/kubernetes.md", () => {
-  it("run the doctor when everything that it checks is there, the workflow of the target repository too", () => {
+  it("run the doctor when everything that it checks exists, the workflow of the target repository too", () => {
     const { text } = kubernetes;
     const minutes = text.slice(text.indexOf("## Install"), text.indexOf("## With ArgoCD"));
     const order = ["create secret", "deploy/target/environment-ready.yml", "gh-runner doctor", "/dispatch"];
@@ -58,7 +58,7 @@ describe("docs/kubernetes.md", () => {
 });
 
 describe("docs/moving.md", () => {
-  it("gives the Go service's Deployment a volume where the image looks for it, which the image's user can write to", () => {
+  it("gives the Go service's Deployment a volume at the path of the image, writable by the image's user", () => {
     const { text } = documentOf("docs/moving.md");
     const [added, claim] = [...text.matchAll(/^ {3}```yaml\n([\s\S]*?)^ {3}```$/gm)].map(
       ([, block = ""]) => load(block) as KubernetesObject,

@@ -18,7 +18,7 @@ const alert = manifest("flux/alert.yaml");
 const KEY = "the key of Flux's secret";
 const COMMIT = "5b7c9e1f3a2d4c6e8f0a1b2c3d4e5f6a7b8c9d0e";
 
-/** As notification-controller forwards what kustomize-controller tells. */
+/** As notification-controller forwards an event of kustomize-controller. */
 function event(name: string, facts: Readonly<Record<string, unknown>> = {}) {
   return JSON.stringify({
     involvedObject: {
@@ -51,7 +51,7 @@ function forward(port: number, body: string, key = KEY) {
   });
 }
 
-/** A folder as the kubelet mounts a ConfigMap: names that are links into a dated folder. */
+/** A folder as the kubelet mounts a ConfigMap: names are links into a dated folder. */
 function mounted(t: TestContext, data: Readonly<Record<string, string>>): string {
   const folder = temporaryFolder(t);
   mkdirSync(`${folder}/..2026_11_24`);
@@ -64,7 +64,7 @@ function mounted(t: TestContext, data: Readonly<Record<string, string>>): string
 }
 
 describe("what Flux is configured with", () => {
-  it("leads from the Alert to the Provider to the Service", () => {
+  it("refers from the Alert to the Provider to the Service", () => {
     assert.equal(alert.spec.providerRef.name, provider.metadata.name);
     assert.equal(alert.metadata.namespace, provider.metadata.namespace);
     assert.equal(provider.spec.type, "generic-hmac");
@@ -76,7 +76,7 @@ describe("what Flux is configured with", () => {
 });
 
 describe("an event of Flux", () => {
-  it("reaches the workflow in its ConfigMap, and dispatches what the values file says at the applied commit", async (t) => {
+  it("reaches the workflow in its ConfigMap, and dispatches the tag of the values file at the applied commit", async (t) => {
     const objects = withComponents(t, "sqlite", ["flux"]);
     if (!objects) return;
     const { data } = objects.find(({ metadata }) => metadata.name.startsWith("gh-runner-workflows-"));

@@ -13,7 +13,7 @@ import { startService } from "./support/service.ts";
 
 const CHART = fileURLToPath(new URL("../deploy/helm/gh-runner", import.meta.url));
 
-/** As the base has them. */
+/** The values of the kustomize base. */
 const VALUES = {
   image: { repository: "ghcr.io/OWNER/gh-runner", tag: "VERSION" },
   settings: { TARGET_REPO: "acme/shop", DEPLOYMENT_REPO: "acme/deployment" },
@@ -27,8 +27,8 @@ function helm(t: TestContext, values: string | object): KubernetesObject[] | und
 }
 
 /**
- * Without what tells the two apart: kustomize writes a hash into the names of ConfigMaps, Helm into an annotation. Helm has more
- * labels, and what `helm test` makes.
+ * Removes the differences: kustomize writes a hash into the names of ConfigMaps, Helm into an annotation. Helm has more labels,
+ * and the objects of `helm test`.
  */
 function comparable(objects: readonly KubernetesObject[]): KubernetesObject[] {
   const named = JSON.parse(JSON.stringify(objects).replaceAll(/(gh-runner(?:-workflows)?)-[0-9a-z]{10}"/g, '$1"'));
@@ -36,7 +36,7 @@ function comparable(objects: readonly KubernetesObject[]): KubernetesObject[] {
   for (const { metadata, spec } of named) {
     if (metadata.labels) metadata.labels = selects(metadata);
     const pod = (spec?.jobTemplate?.spec ?? spec)?.template;
-    // Backups outlive a release of Helm.
+    // Backups survive an uninstalled release of Helm.
     delete metadata.annotations?.["helm.sh/resource-policy"];
     if (metadata.annotations && Object.keys(metadata.annotations).length === 0) delete metadata.annotations;
     if (pod) pod.metadata.labels = selects(pod.metadata);
@@ -64,8 +64,8 @@ describe("the Helm chart", () => {
       [{ backup: { enabled: true } }, [store === "sqlite" ? "backup" : "backup-postgres"]],
     ] as const) {
       const name = `${store}${components.map((component) => ` + ${component}`).join("")}`;
-      it(`${name}: makes what the overlay makes`, (t) => {
-        // The component leaves it to your overlay.
+      it(`${name}: renders the same as the overlay`, (t) => {
+        // Your overlay sets it, not the component.
         const appId = "githubApp" in values ? { GITHUB_APP_ID: 123_456 } : {};
         const objects = helm(t, { ...VALUES, settings: { ...VALUES.settings, ...appId }, store, ...values });
         const overlay = withComponents(t, store, components);
@@ -95,14 +95,14 @@ describe("the Helm chart", () => {
     ["a value that there is not", { ...VALUES, replicaCount: 3 }, /replicaCount/],
     ["a store that there is not", { ...VALUES, store: "mysql" }, /store/],
   ] as const) {
-    it(`refuses ${what}, and says which`, (t) => {
+    it(`rejects ${what}, and says which`, (t) => {
       if (tool(t, "helm", ["version"]) === undefined) return;
       assert.throws(() => helm(t, values), says);
     });
   }
 
   for (const [path, text] of Object.entries(chartFiles())) {
-    it(`holds ${path} as \`npm run docs\` makes it`, () => {
+    it(`has ${path} as \`npm run docs\` makes it`, () => {
       assert.equal(readFileSync(`${CHART}/${path}`, "utf8"), text);
     });
   }

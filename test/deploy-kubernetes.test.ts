@@ -43,7 +43,7 @@ describe("the overlays", () => {
   });
 
   for (const { name, render } of CASES) {
-    it(`${name}: selectors select the pods, and nothing else is named that there is not`, (t) => {
+    it(`${name}: selectors select the pods, and every name that is used exists`, (t) => {
       const objects = render(t);
       if (!objects) return;
       const { labels } = workload(objects).spec.template.metadata;
@@ -102,7 +102,7 @@ describe("the overlays", () => {
 
 describe("what the manifests say of the service", () => {
   for (const { name, render } of CASES) {
-    it(`${name}: ports and paths are its own, and it answers the probes`, async (t) => {
+    it(`${name}: ports and paths are those of the service, and it answers the probes`, async (t) => {
       const objects = render(t);
       if (!objects) return;
       const { ports, env, startupProbe, livenessProbe, readinessProbe } = containerOf(podOf(objects));
@@ -117,7 +117,7 @@ describe("what the manifests say of the service", () => {
         assert.equal(probe?.httpGet?.port, "http");
         assert.equal((await send(url, { path: probe?.httpGet?.path ?? "" })).status, 200);
       }
-      // test/sqlite-failures.test.ts: while the database cannot be used /ready is 503, and /health 200.
+      // test/sqlite-failures.test.ts: while the database is unusable /ready is 503, and /health 200.
       const paths = [startupProbe, livenessProbe, readinessProbe].map((probe) => probe?.httpGet?.path);
       assert.deepEqual(paths, ["/health", "/health", "/ready"]);
     });
@@ -136,7 +136,7 @@ describe("what the manifests say of the service", () => {
       }
     });
 
-    it(`${name}: it has the time that it takes to end`, (t) => {
+    it(`${name}: its termination grace period is long enough`, (t) => {
       const objects = render(t);
       if (!objects) return;
       const pod = podOf(objects);
@@ -145,7 +145,7 @@ describe("what the manifests say of the service", () => {
       assert.ok(pod.terminationGracePeriodSeconds! >= before + SERVER_LIMITS.drainMs / 1000 + spare);
     });
 
-    it(`${name}: it lives in the limits that it is measured in`, (t) => {
+    it(`${name}: its limits are those of the measurements`, (t) => {
       const objects = render(t);
       if (!objects) return;
       assert.deepEqual(containerOf(podOf(objects)).resources, {
@@ -217,7 +217,7 @@ describe("what the manifests say of the service", () => {
     assert.deepEqual(namesOf(volumes), ["data", "backup"]);
   });
 
-  it("every file of deploy/kubernetes belongs to a kustomization", () => {
+  it("every file of deploy/kubernetes is part of a kustomization", () => {
     const folder = `${ROOT}deploy/kubernetes`;
     const kustomizations = globSync("**/kustomization.yaml", { cwd: folder });
     const text = kustomizations.map((file) => readFileSync(`${folder}/${file}`, "utf8")).join("\n");

@@ -12,7 +12,7 @@ import { DEPLOYMENT, deploy, send, TARGET, TOKEN } from "./support/service.ts";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 describe("the service in the pod of the manifests", () => {
-  it("starts with the variables, secrets and folders that it is given there, and dispatches", async (t) => {
+  it("starts with the variables, secrets and folders of the manifests, and dispatches", async (t) => {
     const objects = withComponents(t, "sqlite", ["flux", "webhook"]);
     if (!objects) return;
     const { spec } = objects.find(({ kind }) => kind === "StatefulSet").spec.template;
@@ -20,7 +20,7 @@ describe("the service in the pod of the manifests", () => {
     const configMap = (name: string): KubernetesObject =>
       objects.find(({ kind, metadata }) => kind === "ConfigMap" && metadata.name === name);
 
-    // Every folder of the pod, below one of ours.
+    // Every folder of the pod is below a folder of this test.
     const root = temporaryFolder(t);
     for (const { mountPath } of container.volumeMounts) mkdirSync(`${root}${mountPath}`, { recursive: true });
     const secrets = {
@@ -73,7 +73,7 @@ describe("the service in the pod of the manifests", () => {
     assert.ok(existsSync(`${root}/data/gh-runner.sqlite`));
   });
 
-  it("is the user, with the folder and the port, that the image is made for", (t) => {
+  it("has the user, the folder and the port of the image", (t) => {
     if (!existsSync(`${ROOT}Dockerfile`)) return t.skip("there is no Dockerfile yet");
     const image = readFileSync(`${ROOT}Dockerfile`, "utf8");
     const base = readFileSync(`${ROOT}deploy/kubernetes/base/deployment.yaml`, "utf8");

@@ -37,7 +37,7 @@ const SHA = "9fceb02d0ae598e95dc970b74767f19372d61af8";
 const TOKEN = "ghs_tokenOfTheJob";
 
 describe("the workflow of the target repository", () => {
-  it("listens to what the service sends, with the key of FOLLOW and without it, and reads what that carries", async (t) => {
+  it("listens to what the service sends, with the key of FOLLOW and without it, and reads its payload", async (t) => {
     assert.deepEqual(workflow.on.repository_dispatch, { types: [readConfig({}).workflows.eventType] });
     const { github, url } = await startService(t);
     deploy(github, "pr-1", "abc");
@@ -50,13 +50,13 @@ describe("the workflow of the target repository", () => {
       [true, true],
     );
     assert.equal(inputs.run?.required, undefined);
-    // Each is read in the same way, wherever it comes from.
+    // Each is read in the same way, for any source.
     const expressions = [...text.matchAll(/\$\{\{ (.*?(?:inputs|client_payload).*?) \}\}/g)].map(([, each]) => each);
     const known = Object.keys(inputs).map((name) => `inputs.${name} || github.event.client_payload.${name}`);
     assert.deepEqual([...new Set(expressions)].sort(), known.sort());
   });
 
-  it("shows the key at the end of its name, as a word, and nothing there without one", () => {
+  it("shows the key at the end of its name, as a word, and nothing without a key", () => {
     const name = (event: object, inputs: object = {}) =>
       workflow["run-name"]
         .replaceAll(/\$\{\{ inputs\.(\w+) \|\| github\.event\.client_payload\.\1 \}\}/g, (_, key) => {
@@ -72,7 +72,7 @@ describe("the workflow of the target repository", () => {
     assert.ok(keysIn(name({ ...carried, run })).has(run));
   });
 
-  it("gives each job what it needs and no more, and the job that runs the commit's code nothing to write with", () => {
+  it("gives each job only the permissions that it needs, and the job that runs the commit's code no write permission", () => {
     assert.deepEqual(workflow.permissions, {});
     assert.deepEqual(begin.permissions, { contents: "read", checks: "write" });
     assert.deepEqual(tests.permissions, { contents: "read" });
@@ -84,18 +84,18 @@ describe("the workflow of the target repository", () => {
     assert.match(report.if ?? "", /^always\(\) && needs\.begin\.outputs\.check != ''$/);
   });
 
-  it("lets nothing that came with the event into a script, and the token into no step that runs the commit", () => {
+  it("puts no text of the event into a script, and no token into a step that runs the commit", () => {
     for (const { run } of steps) assert.ok(!run?.includes("${{"), run ?? "");
     for (const { env } of tests.steps) assert.ok(!Object.values(env ?? {}).some((value) => value.includes("token")));
   });
 });
 
-it("pins the one action that it uses as this project's own workflows do, and uses no cache of the default branch", () => {
-  const own = readFileSync(fileURLToPath(new URL("../.github/workflows/ci.yml", import.meta.url)), "utf8");
+it("pins the one action that it uses as the workflows of this project do, and uses no cache of the default branch", () => {
+  const ci = readFileSync(fileURLToPath(new URL("../.github/workflows/ci.yml", import.meta.url)), "utf8");
   const used = text.match(/uses: .*/g) ?? [];
   assert.equal(used.length, 1);
   assert.match(used[0], /^uses: actions\/checkout@[0-9a-f]{40} # v/);
-  assert.ok(own.includes(used[0]));
+  assert.ok(ci.includes(used[0]));
 });
 
 describe("its check", () => {
@@ -155,7 +155,7 @@ describe("its check", () => {
     assert.deepEqual(checksSent(github), []);
   });
 
-  it("is not taken for begun when GitHub refuses it", async (t) => {
+  it("does not count as begun when GitHub rejects it", async (t) => {
     const { github, run } = await scene(t);
     github.fault({ method: "POST" }, { kind: "status", status: 403, body: '{"message":"Resource not accessible"}' });
     const begun = await run(begin, { COMMIT: SHA, SOURCE: "pr-1" });
@@ -170,7 +170,7 @@ const checksSent = ({ requests }: StandInGitHub) =>
     .filter(({ method }) => method !== "GET")
     .map(({ method, path, body }) => ({ method, path, body: JSON.parse(body) }));
 
-/** A stand-in GitHub with the commit and checks, and how to run a job's script against it as a runner does. */
+/** A stand-in GitHub with the commit and checks, and a function that runs a job's script against it as a runner does. */
 async function scene(t: TestContext) {
   const github = await startGitHub();
   t.after(() => github.close());
@@ -186,7 +186,7 @@ async function scene(t: TestContext) {
     const script = job.steps[0]?.run ?? assert.fail("the job runs no script");
     writeFileSync(`${folder}/script.sh`, script);
     writeFileSync(`${folder}/output`, "");
-    // How a runner starts `shell: bash`.
+    // A runner starts `shell: bash` like this.
     const child = spawn("bash", ["--noprofile", "--norc", "-eo", "pipefail", `${folder}/script.sh`], {
       cwd: folder,
       env: {

@@ -6,8 +6,8 @@ import { it, type TestContext } from "node:test";
 import { commitToRunning } from "./support/commit-to-running.ts";
 
 /**
- * Does what git-sync does, which test/peers/git-sync.test.ts starts itself: a worktree for each commit, a relative link that is
- * replaced by a rename, and the worktree before is deleted.
+ * Does what git-sync does, which test/peers/git-sync.test.ts really starts: a worktree per commit, a relative link that a rename
+ * replaces, and the previous worktree is deleted.
  */
 function standIn(t: TestContext, variables: Readonly<Record<string, string>>): void {
   const { GITSYNC_ROOT = "", GITSYNC_LINK = "", GITSYNC_REPO = "", GITSYNC_HTTP_BIND = "", HOME = "" } = variables;

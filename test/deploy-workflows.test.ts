@@ -31,13 +31,13 @@ const named = (list: readonly KubernetesObject[], name: string): KubernetesObjec
   list.find((each) => each.name === name) ?? assert.fail(`there is no ${name}`);
 const envOf = (container: KubernetesObject): Record<string, string> =>
   Object.fromEntries(container.env.map(({ name, value }: KubernetesObject) => [name, value]));
-/** The volume in which a path of a container lies. */
+/** The volume that contains a path of a container. */
 const volumeAt = (container: KubernetesObject, path: string): string | undefined =>
   container.volumeMounts
     .filter(({ mountPath }: KubernetesObject) => path === mountPath || path.startsWith(`${mountPath}/`))
     .sort((one: KubernetesObject, other: KubernetesObject) => other.mountPath.length - one.mountPath.length)[0]?.name;
 
-/** What the chart makes of the values that a section shows. */
+/** What the chart renders from the values of a section. */
 function withChart(t: TestContext, values: object): KubernetesObject[] | undefined {
   const file = `${temporaryFolder(t)}/values.yaml`;
   const settings = { TARGET_REPO: "acme/shop", DEPLOYMENT_REPO: "acme/deployment" };
@@ -47,7 +47,7 @@ function withChart(t: TestContext, values: object): KubernetesObject[] | undefin
   return text === undefined ? undefined : objectsIn(text);
 }
 
-/** All that a container names must be there. */
+/** Everything that a container names must exist. */
 function nothingIsMissing(objects: readonly KubernetesObject[]): void {
   const pod = podOf(objects);
   const volumes = new Set([
@@ -82,7 +82,7 @@ describe("docs/kubernetes-workflows.md", () => {
 
   for (const source of SOURCES) {
     for (const store of ["sqlite", "postgres"]) {
-      it(`${SECTIONS[source]} with ${store}: every name, key and mount leads on, with the component and with the chart`, (t) => {
+      it(`${SECTIONS[source]} with ${store}: every name, key and mount resolves, with the component and with the chart`, (t) => {
         const section = sectionOf(SECTIONS[source]);
         const values = section.find(({ text }) => text.startsWith("# values.yaml"));
         const overlay = followed(t, section, { store });
@@ -94,7 +94,7 @@ describe("docs/kubernetes-workflows.md", () => {
           const [service, check] = [named(pod.containers, "gh-runner"), named(pod.initContainers, "check-workflows")];
           const { WORKFLOWS_DIR: dir = "", WORKFLOWS_RELOAD, DATA_DIR } = envOf(service);
           assert.equal(WORKFLOWS_RELOAD, "true");
-          // It looks at what the service will load, and knows what ran before.
+          // It checks what the service will load, and has the previous version.
           const its = envOf(check);
           assert.deepEqual([its.WORKFLOWS_DIR, its.WORKFLOWS_RELOAD, its.DATA_DIR], [dir, "true", DATA_DIR]);
           assert.deepEqual([check.image, check.args], [service.image, ["workflows", "--only-files"]]);
@@ -158,7 +158,7 @@ describe("docs/kubernetes-workflows.md", () => {
     ssh: ["known_hosts", "ssh"],
     token: ["token"],
   })) {
-    it(`a private repository with ${credentials}: git-sync reads the keys of the Secret that the page has made`, (t) => {
+    it(`a private repository with ${credentials}: git-sync reads the keys of the Secret that the page creates`, (t) => {
       const row = page.split("\n").find((line) => line.includes(`credentials: ${credentials}`)) ?? "";
       const made = [...row.matchAll(/--from-file=(?:([\w-]+)=)?([\w.-]+)/g)].map(([, key, file]) => key ?? file ?? "");
       assert.deepEqual(made.sort(), files);
@@ -203,7 +203,7 @@ describe("docs/kubernetes-workflows.md", () => {
   });
 
   for (const source of WORKFLOW_SOURCES) {
-    it(`${source} behind the component flux replaces its folder, as flux does in the chart`, (t) => {
+    it(`${source} with the component flux replaces its folder, as flux does in the chart`, (t) => {
       const overlay = withComponents(t, "sqlite", ["flux", source]);
       const values = blocks.find(
         ({ text }) =>
@@ -220,7 +220,7 @@ describe("docs/kubernetes-workflows.md", () => {
     });
   }
 
-  it("another folder of the repository is looked at by both containers", (t) => {
+  it("both containers use another folder of the repository", (t) => {
     const folder = sectionOf("### Another folder");
     const overlay = followed(t, [...folder, ...sectionOf(SECTIONS["workflows-git"])]);
     if (!overlay) return;
@@ -235,7 +235,7 @@ describe("docs/kubernetes-workflows.md", () => {
     ["ingress", "Ingress"],
     ["http-route", "HTTPRoute"],
   ] as const) {
-    it(`${kind}: webhooks and callbacks alone are open, on the host of the page, in the component and in the chart`, (t) => {
+    it(`${kind}: only webhooks and callbacks are open, on the host of the page, in the component and in the chart`, (t) => {
       const section = sectionOf("## Webhooks from outside");
       const patch = section.findIndex(({ text }) => text.includes(`kind: ${kind},`));
       const overlay = followed(t, section.slice(patch, patch + 2));

@@ -25,7 +25,7 @@ import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
 const SOON_MS = 60_000;
 
-/** `gh-runner dev` on this folder, with what it has printed so far. */
+/** `gh-runner dev` on this folder, with its output so far. */
 async function startDev(t: TestContext, folder: string, settings: Record<string, string> = {}) {
   const { child } = startCommand(t, ["dev", folder], { PORT: "0", ...settings });
   let output = "";
@@ -41,7 +41,7 @@ async function startDev(t: TestContext, folder: string, settings: Record<string,
     );
   await says("Ctrl-C ends it.");
   const url = /gh-runner dev: (http:\/\/127\.0\.0\.1:\d+)\//.exec(output)?.[1] ?? "";
-  /** Does what is printed below a workflow's name, or any other text. */
+  /** Runs the command that is printed below a workflow's name, or below another text. */
   const follow = async (after: string) => {
     await eventually(`a command stands below ${after}`, SOON_MS, () => /curl .*\n/.test(output.split(after)[1] ?? ""));
     const line = output.slice(output.indexOf(after)).match(/curl .*/)?.[0] ?? "";
@@ -61,7 +61,7 @@ async function shell(line: string): Promise<string> {
   return text;
 }
 
-/** As editors write: beside it, and renamed into its place. */
+/** As editors save: into a temporary file that is renamed. */
 function save(folder: string, file: string, text: string): void {
   writeFileSync(join(folder, `.${file}.swp`), text);
   renameSync(join(folder, `.${file}.swp`), join(folder, file));
@@ -105,7 +105,7 @@ describe("gh-runner dev", () => {
     assert.equal(readFileSync(join(folder, ".gh-runner/.gitignore"), "utf8"), "*\n");
   });
 
-  it("has a command for every trigger, and gives variables that are not set a made-up value", async (t) => {
+  it("has a command for every trigger, and gives unset variables a made-up value", async (t) => {
     const on = (name: string, trigger: string, more = "") => `import { defineWorkflow } from "gh-runner";
 import * as z from "zod";
 export default defineWorkflow({ name: "${name}", on: ${trigger}, ${more}
@@ -125,7 +125,7 @@ export default defineWorkflow({ name: "${name}", on: ${trigger}, ${more}
           url: z.url(), commit: z.string(), repo: z.string().regex(/^\\w+\\/\\w+$/), deep: z.object({ on: z.boolean() }), left: z.string().optional(), list: z.array(z.string()) }) } }`,
       ),
     });
-    // The service's own secrets and addresses do not count here.
+    // The service's secrets and addresses are not used here.
     const dev = await startDev(t, folder, {
       AUTH_TOKENS: "of-the-real-service",
       GITHUB_TOKEN: "github_pat_of_the_real_service",
@@ -165,7 +165,7 @@ export default defineWorkflow({ name: "${name}", on: ${trigger}, ${more}
     assert.doesNotMatch(dev.output(), /of-the-real|of_the_real/);
   });
 
-  it("has the Apps and tokens that a workflow names, made up where they are not set", async (t) => {
+  it("has the Apps and tokens that a workflow names, made up if they are not set", async (t) => {
     const folder = workflowsFolder(t, {
       "w.ts": httpWorkflow(
         "w",
@@ -195,7 +195,7 @@ export default defineWorkflow({ name: "${name}", on: ${trigger}, ${more}
     const commands = dev.output().match(/curl .*/g) ?? [];
     assert.ok(commands.length >= 8, dev.output());
     const wait = ' -s -H "prefer: respond-async" -o /dev/null -w "%{http_code}"';
-    // One is for comments that begin with a command of its own, which no example has.
+    // One is for comments that begin with its command, which no example comment has.
     const answered = (line: string) => (/\/ecosystem\/github\/issue_comment$/.test(line) ? "200" : "202");
     for (const line of commands) assert.equal(await shell(line + wait), answered(line), line);
     assert.doesNotMatch(dev.output(), /^Broken/m);
@@ -225,7 +225,7 @@ export default defineWorkflow({ name: "${name}", on: ${trigger}, ${more}
     );
   });
 
-  it("follows files that come, go and are shared, and leaves tests and its own folder alone", async (t) => {
+  it("follows added, removed and shared files, and ignores tests and its data folder", async (t) => {
     const folder = workflowsFolder(t, {
       "shared/deep/text.ts": 'export const text = "old";',
       "one.ts": `import { text } from "./shared/deep/text.ts";\n${httpWorkflow("one", "return { text };")}`,
@@ -272,7 +272,7 @@ export default defineWorkflow({ name: "${name}", on: ${trigger}, ${more}
       await eventually(`it starts: ${output}`, SOON_MS, () => output.includes("Ctrl-C ends it."));
       const isThere = () => existsSync(join(bin, "opened")) && readFileSync(join(bin, "opened"), "utf8") !== "";
       if (options === "" && !environment.CI) await eventually("the page is opened", SOON_MS, isThere);
-      // Ctrl-C as a terminal sends it: orderly, and the page would have been opened before.
+      // Ctrl-C as a terminal sends it: an orderly end. The page would have been opened before.
       child.stdin.write("\u0003");
       await ended;
       return isThere() ? readFileSync(join(bin, "opened"), "utf8").trim() : "";

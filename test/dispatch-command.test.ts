@@ -20,7 +20,7 @@ async function scene(t: TestContext, options: GitHubOptions = {}) {
 }
 
 describe("gh-runner dispatch", { concurrency: 2 }, () => {
-  it("does the job once, and says so in one line", async (t) => {
+  it("does the job once, and reports it in one line", async (t) => {
     const { github, dispatch } = await scene(t);
     const { code, stdout, stderr } = await dispatch(["pr-1"]);
     assert.deepEqual([code, stderr], [0, ""]);
@@ -31,7 +31,7 @@ describe("gh-runner dispatch", { concurrency: 2 }, () => {
     );
   });
 
-  it("reads at the revision that it is told, and prints what the service would answer as JSON", async (t) => {
+  it("reads at the given revision, and prints what the service would answer as JSON", async (t) => {
     const { github, dispatch } = await scene(t);
     const values = "global: {config: {DEPLOYMENT_TAG: def}}\n";
     github.repository(DEPLOYMENT).put("configs/pr/light/pr-1/values.yaml", values, "next");
@@ -40,7 +40,7 @@ describe("gh-runner dispatch", { concurrency: 2 }, () => {
     assert.deepEqual(JSON.parse(stdout), { status: "success", commitHash: "def", sourceName: "pr-1" });
   });
 
-  it("ends well when the application is skipped, without a token too", async (t) => {
+  it("succeeds when the application is skipped, without a token too", async (t) => {
     const { dispatch } = await scene(t);
     const skipped = await dispatch(["main"], {});
     const reason = "application name doesn't start with 'pr-'";
@@ -71,7 +71,7 @@ describe("gh-runner dispatch", { concurrency: 2 }, () => {
     assert.equal(github.dispatches.length, 0);
   });
 
-  it("does not wait for a limit, and says when it ends", async (t) => {
+  it("does not wait for a limit, and prints when the limit ends", async (t) => {
     const { github, dispatch } = await scene(t);
     github.fault({ route: DISPATCHES }, { kind: "limit", secondary: true, retryAfterSeconds: 600 });
     const before = Date.now();
@@ -139,9 +139,9 @@ describe("gh-runner dispatch", { concurrency: 2 }, () => {
     ]);
   });
 
-  it("lets nothing steer the terminal in a dry run", async (t) => {
+  it("prints no terminal control characters in a dry run", async (t) => {
     const { dispatch } = await scene(t);
-    // No tag has such characters any more.
+    // No tag can contain such characters.
     const EVENT_TYPE = "a\u001b]0;b\u009b2J\u202ec";
     const { stdout } = await dispatch(["pr-1", "--dry-run"], { GITHUB_TOKEN: TOKEN, EVENT_TYPE });
     assert.ok(!/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/.test(stdout));
@@ -149,7 +149,7 @@ describe("gh-runner dispatch", { concurrency: 2 }, () => {
     assert.equal(JSON.parse(body).event_type, EVENT_TYPE);
   });
 
-  it("gets an App's tokens in a dry run, which proves that it may write", async (t) => {
+  it("gets an App's tokens in a dry run, which proves its write permission", async (t) => {
     const { github, dispatch } = await scene(t);
     const keys = generateKeyPairSync("rsa", { modulusLength: 2048 });
     const publicKey = keys.publicKey.export({ type: "spki", format: "pem" }).toString();

@@ -60,7 +60,7 @@ describe("dispatching", () => {
     );
   });
 
-  it("ends a circle of redirects", async (t) => {
+  it("ends a redirect loop", async (t) => {
     const { github, url } = await withFile(t);
     github.fault(
       { route: DISPATCH },
@@ -89,14 +89,14 @@ describe("dispatching", () => {
     });
   }
 
-  it("may send twice after a lost answer, as at-least-once says", async (t) => {
+  it("may send twice after a lost answer, as at-least-once allows", async (t) => {
     const { github, url } = await withFile(t);
     github.fault({ route: DISPATCH, times: 1 }, { kind: "reset", afterHandling: true });
     assert.equal((await notify(url, { application: "pr-1" })).status, 200);
     assert.equal(github.dispatches.length, 2);
   });
 
-  it("goes on when the caller hangs up", async (t) => {
+  it("continues when the caller hangs up", async (t) => {
     const { github, url, log } = await withFile(t);
     const { promise, resolve } = Promise.withResolvers<void>();
     github.fault({ times: 2 }, { kind: "hold", until: promise });
@@ -123,7 +123,7 @@ describe("dispatching", () => {
   });
 });
 
-describe("what GitHub refuses", () => {
+describe("a dispatch that GitHub rejects", () => {
   for (const [what, fault, expected] of [
     [
       "a missing permission",
@@ -167,7 +167,7 @@ describe("what GitHub refuses", () => {
     });
   }
 
-  it("waits as long as a primary limit says, with the clock corrected by GitHub's", async (t) => {
+  it("waits until the end of a primary limit, with the clock corrected by GitHub's", async (t) => {
     const now = Date.parse("2026-11-24T12:00:00Z");
     const { github, url, log } = await withFile(t, {
       options: { clock: movedClock(now) },

@@ -35,7 +35,7 @@ async function scene(t: TestContext, workflow = SHOWS) {
   return { github, target, settings, check };
 }
 
-/** Status and message of the one check of this name; undefined when there is none. */
+/** Status and message of the check with this name. Undefined if there is none. */
 function found(checks: readonly Check[], name: string): Check | undefined {
   const [only, ...others] = checks.filter(({ check }) => check === name);
   assert.deepEqual(others, []);

@@ -10,7 +10,7 @@ import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
 const LISTENS = "on:\n  repository_dispatch:\n    types: [environment_ready]\n";
 
-/** What doctor finds of one workflow with these options. */
+/** What doctor reports about one workflow with these options. */
 async function diagnosis(
   t: TestContext,
   options: string,
@@ -176,24 +176,27 @@ describe("gh-runner doctor, of the credentials that workflows name", () => {
     assert.equal(ofToken?.remedy, `Check that the token's settings list ${TARGET} with statuses: write.`);
   });
 
-  it("does not hold a token among the identities to what the workflow is bounded by", async (t) => {
+  it("does not apply the workflow's permissions to a token among the identities", async (t) => {
     const options = `${inRepository} githubApp: "BOT", permissions: { checks: "write" },
       identities: { reader: { githubToken: "READER_TOKEN" } },`;
     const [, reader] = await diagnosis(t, options, { granted: { checks: "write" } });
     assert.deepEqual([reader?.check, reader?.status], ["workflow release as reader", "ok"]);
-    const own = options.replace('"READER_TOKEN" }', '"READER_TOKEN", permissions: { workflows: "write" } }');
-    const [, writer] = await diagnosis(t, own, { granted: { checks: "write" } });
+    const withPermissions = options.replace(
+      '"READER_TOKEN" }',
+      '"READER_TOKEN", permissions: { workflows: "write" } }',
+    );
+    const [, writer] = await diagnosis(t, withPermissions, { granted: { checks: "write" } });
     assert.match(writer?.message ?? "", /which does not include workflows: write$/);
   });
 
-  it("is not sure of the repositories that an identity is for", async (t) => {
+  it("is not sure about the repositories of an identity", async (t) => {
     const options = `${inRepository} identities: { notes: { githubToken: "READER_TOKEN" } },`;
     const [notes] = await diagnosis(t, options, { reader: { repositories: ["acme/notes"] } });
     assert.equal(notes?.status, "warning");
     assert.match(notes?.remedy ?? "", / Nothing to do if the workflow uses notes only for other repositories\.$/);
   });
 
-  it("names the files and variables that keep the service from starting", async (t) => {
+  it("names the files and variables that prevent the start of the service", async (t) => {
     const github = await startGitHub();
     t.after(() => github.close());
     const folder = workflowsFolder(t, {

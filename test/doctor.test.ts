@@ -32,7 +32,7 @@ const settingsFor = (github: { readonly url: string }) => ({
   TARGET_REPO: TARGET,
 });
 
-/** A stand-in where all is well, and the doctor in front of it. */
+/** A stand-in where everything is correct, and the doctor in front of it. */
 async function scene(t: TestContext, { grant, ...options }: GitHubOptions & { grant?: TokenGrant } = {}) {
   const github = await startGitHub(options);
   t.after(() => github.close());
@@ -53,7 +53,7 @@ async function scene(t: TestContext, { grant, ...options }: GitHubOptions & { gr
 
 const named = (checks: readonly Check[], name: string) => checks.filter(({ check }) => check === name);
 
-/** The one result of this name. */
+/** The only result with this name. */
 function found(checks: readonly Check[], name: string): Check {
   const [only, ...others] = named(checks, name);
   assert.ok(only, `no ${name} among ${JSON.stringify(checks)}`);
@@ -71,7 +71,7 @@ function assertFound(checks: readonly Check[], name: string, status: Check["stat
 const notOk = (checks: readonly Check[]) => checks.filter(({ status }) => status !== "ok").map(({ check }) => check);
 
 describe("gh-runner doctor, as a command", () => {
-  it("prints a line for each thing that it looked at, and ends with 0 when all is well", async (t) => {
+  it("prints a line for each check, and ends with 0 when all is well", async (t) => {
     const { settings } = await scene(t, { limits: { primaryPerHour: 5000 } });
     const { code, stdout, stderr } = await command(["doctor"], settings);
     assert.deepEqual([code, stderr], [0, ""], stdout);
@@ -124,7 +124,7 @@ describe("gh-runner doctor, as a command", () => {
     assert.match(stdout, /^1 problem\.\n$/m);
   });
 
-  it("prints JSON for scripts, and takes a warning for no problem", async (t) => {
+  it("prints JSON for scripts, and does not count a warning as a problem", async (t) => {
     const { github, settings } = await scene(t);
     github.token(FINE_GRAINED, { expiresAt: Date.now() + 3.5 * DAY });
     const { code, stdout } = await command(["doctor", "--json"], { ...settings, GITHUB_TOKEN: FINE_GRAINED });
@@ -136,7 +136,7 @@ describe("gh-runner doctor, as a command", () => {
 });
 
 describe("what the doctor finds", () => {
-  it("in the settings, and looks at everything that they leave", async (t) => {
+  it("in the settings, and checks everything that is still possible", async (t) => {
     const { check } = await scene(t);
     const checks = await check({ PORT: "x", TARGET_REPO: "shop", GITHUB_LIMITS: "?" });
     const problems = named(checks, "settings");
@@ -170,7 +170,7 @@ describe("what the doctor finds", () => {
     assert.equal(github.requests.length, 0);
   });
 
-  it("of the token: whose it is, and that it is refused", async (t) => {
+  it("of the token: its owner, and that GitHub rejects it", async (t) => {
     const { check, github } = await scene(t);
     assertFound(await check(), "token", "ok", /^is mona's, classic, with the scope repo$/);
     github.token(FINE_GRAINED, { login: "hubot" });
@@ -193,7 +193,7 @@ describe("what the doctor finds", () => {
     assertFound(checks, "dispatch permission", "warning", /GitHub does not show whether/);
   });
 
-  it("of the token's end, from fourteen days before it", async (t) => {
+  it("of the token's expiry, from fourteen days before it", async (t) => {
     for (const [days, status, says] of [
       [15, "ok", /^the token ends on \d{4}-\d\d-\d\d$/],
       [13.5, "warning", /in 13 days$/],
@@ -261,11 +261,11 @@ describe("what the doctor finds of GITHUB_API_URL", () => {
     assertFound(checks, "quota", "ok", /sets no limit/);
   });
 
-  it("where nobody answers, or somebody else, or a server that fails", async (t) => {
+  it("when nothing answers, another server answers, or the server fails", async (t) => {
     const { check, github } = await scene(t);
-    const nobody = await check({ GITHUB_API_URL: "http://127.0.0.1:1" });
-    assertFound(nobody, "GitHub", "problem", /connection refused/, /check the network/);
-    assert.deepEqual(notOk(nobody), ["GitHub"]);
+    const unreachable = await check({ GITHUB_API_URL: "http://127.0.0.1:1" });
+    assertFound(unreachable, "GitHub", "problem", /connection refused/, /check the network/);
+    assert.deepEqual(notOk(unreachable), ["GitHub"]);
     const answers = async (status: number, body: string) => {
       github.fault({ route: "GET /user", times: 1 }, { kind: "status", status, body });
       return check();
@@ -466,7 +466,7 @@ describe("what the doctor finds of the quota", () => {
     assertFound(await low.check(), "quota", "warning", says, /Nothing is lost/);
   });
 
-  it("that cannot be told", async (t) => {
+  it("that is unknown", async (t) => {
     const { check, github } = await scene(t);
     github.fault({ route: "GET /rate_limit" }, { kind: "status", status: 500 });
     assertFound(await check(), "quota", "problem", /500/, /githubstatus/);
@@ -521,7 +521,7 @@ describe("what the doctor finds of a GitHub App", () => {
     assert.ok(!/ghs_|eyJ|PRIVATE KEY/.test(JSON.stringify(checks)));
   });
 
-  it("that GitHub asks for silence, as the service has written it down", async (t) => {
+  it("that GitHub asks for a pause, as the service has stored it", async (t) => {
     const { github, asApp } = await appScene(t);
     const folder = temporaryFolder(t);
     const store = openSqliteStore(folder, movedClock(Date.now()));
@@ -535,7 +535,7 @@ describe("what the doctor finds of a GitHub App", () => {
     assert.deepEqual(told, ["the service sends nothing as app 7", "the service sends nothing as installation 42"]);
   });
 
-  it("that GitHub does not know, or whose key is another's", async (t) => {
+  it("that GitHub does not know, or whose key is wrong", async (t) => {
     const { asApp, github } = await appScene(t);
     const wrongKey = await asApp({ GITHUB_APP_PRIVATE_KEY: pem(other) });
     assertFound(wrongKey, "app", "problem", /401/, /GITHUB_APP_PRIVATE_KEY is not a key of the App/);
@@ -546,11 +546,11 @@ describe("what the doctor finds of a GitHub App", () => {
     assertFound(await asApp(), "app", "problem", /Integration not found/, /set GITHUB_APP_ID to the App ID/);
     unknown("no such page");
     assertFound(await asApp(), "GitHub", "problem", /404 "no such page"/, /Set GITHUB_API_URL/);
-    const nobody = await asApp({ GITHUB_API_URL: "http://127.0.0.1:1" });
-    assertFound(nobody, "GitHub", "problem", /connection refused/);
+    const unreachable = await asApp({ GITHUB_API_URL: "http://127.0.0.1:1" });
+    assertFound(unreachable, "GitHub", "problem", /connection refused/);
   });
 
-  it("that is not installed, suspended, or lacks a permission, and looks at the other repository all the same", async (t) => {
+  it("that is not installed, suspended, or lacks a permission, and still checks the other repository", async (t) => {
     const { asApp, globex, installations } = await appScene(t);
     const NAME = "installation for globex/shop";
     globex.suspended = true;
@@ -573,7 +573,7 @@ describe("what the doctor finds of a GitHub App", () => {
     assertFound(await asApp(), NAME, "problem", /404/, /Install the GitHub App on globex and select globex\/shop/);
   });
 
-  it("whose repository was renamed: its narrowed token is refused", async (t) => {
+  it("whose repository was renamed: its narrowed token is rejected", async (t) => {
     const { asApp, github } = await appScene(t);
     github.repository("globex/shop").rename("globex/store");
     assertFound(
@@ -587,7 +587,7 @@ describe("what the doctor finds of a GitHub App", () => {
 });
 
 describe("what the doctor finds in the service's store", () => {
-  it("while the service uses it: until when it is silent, and why", async (t) => {
+  it("while the service uses it: until when it pauses, and why", async (t) => {
     const folder = temporaryFolder(t);
     const { github, url, app } = await startService(t, { settings: { DATA_DIR: folder } });
     deploy(github, "pr-1", "abc");
@@ -607,7 +607,7 @@ describe("what the doctor finds in the service's store", () => {
     assert.match(pause.remedy ?? "", /Nothing is lost/);
     const { code } = await command(["doctor"], settings);
     assert.equal(code, 0, "a limit that passes is no problem");
-    assert.equal((await notify(url, { application: "pr-1" })).status, 202, "the service goes on");
+    assert.equal((await notify(url, { application: "pr-1" })).status, 202, "the service still works");
 
     await app.close();
     const files = readdirSync(folder);
@@ -615,7 +615,7 @@ describe("what the doctor finds in the service's store", () => {
     assert.deepEqual(readdirSync(folder), files, "nothing is left behind");
   });
 
-  it("of this credential at this GitHub alone, and only what is in force", async (t) => {
+  it("only for this credential at this GitHub, and only what is in force", async (t) => {
     const { github, check } = await scene(t);
     const folder = temporaryFolder(t);
     const store = openSqliteStore(folder, movedClock(Date.now()));

@@ -20,10 +20,10 @@ async function startClocked(
   return { ...service, clock };
 }
 
-/** Log records of attempts that have ended. */
+/** Log records of ended attempts. */
 const attemptsIn = (service: Service) => service.log().filter(({ attempt }) => attempt !== undefined);
 
-/** How many events it has taken; their callers wait. */
+/** How many events it has accepted. Their callers wait. */
 async function taken({ url }: Service): Promise<number> {
   const { text } = await send(url, { path: "/metrics" });
   return [...text.matchAll(/^gh_runner_events_total\{.*\} (\d+)$/gm)].reduce(
@@ -32,14 +32,14 @@ async function taken({ url }: Service): Promise<number> {
   );
 }
 
-/** Moves the clock and lets the attempts that became due end. */
+/** Moves the clock and waits until the due attempts have ended. */
 async function moveTo(service: Clocked, milliseconds: number, attempts: number): Promise<void> {
   service.clock.move(milliseconds);
   await until(`${attempts} attempts have ended`, () => attemptsIn(service).length >= attempts);
 }
 
 describe("a run that fails for passing reasons", () => {
-  it("is attempted again after 5 s, 30 s, 2 min, 10 min, 30 min, then hourly, until GitHub is back", async (t) => {
+  it("is retried after 5 s, 30 s, 2 min, 10 min, 30 min, then hourly, until GitHub is back", async (t) => {
     const service = await startClocked(t);
     const { github, url, clock } = service;
     deploy(github, "pr-1", "abc");
@@ -77,14 +77,14 @@ describe("a run that fails for passing reasons", () => {
     assert.equal(attemptsIn(service).length, attempts);
   });
 
-  it("is joined by its caller's own retries, so that they do not multiply dispatches", async (t) => {
+  it("is joined by its caller's retries, so that they do not multiply dispatches", async (t) => {
     const service = await startClocked(t);
     const { github, url } = service;
     deploy(github, "pr-1", "abc");
     const outage = github.fault({}, { kind: "status", status: 503 });
     const first = await notify(url, { application: "pr-1" });
     assert.equal(first.status, 500);
-    // ArgoCD comes again after 1, 3 and 7 s: the third time finds the run in its next attempt.
+    // ArgoCD retries after 1, 3 and 7 s: its third request finds the run in its next attempt.
     const retries = [1, 2, 3].map(() => notify(url, { application: "pr-1" }));
     await until("the retries wait", async () => (await taken(service)) === 4);
     outage.remove();
@@ -143,7 +143,7 @@ describe("a concurrency group", () => {
     );
   });
 
-  it("does not hold other applications up", async (t) => {
+  it("does not delay other applications", async (t) => {
     const { github, url } = await startService(t);
     deploy(github, "pr-1", "abc");
     deploy(github, "pr-2", "def");
@@ -171,7 +171,7 @@ describe("waiting for the outcome", () => {
     await until("the event is sent", () => github.dispatches.length === 1);
   });
 
-  it("ends after WAIT_SECONDS with 202, and the run goes on", async (t) => {
+  it("ends after WAIT_SECONDS with 202, and the run continues", async (t) => {
     const service = await startClocked(t);
     const { github, url, clock } = service;
     deploy(github, "pr-1", "abc");
@@ -185,7 +185,7 @@ describe("waiting for the outcome", () => {
     await until("the run has ended", () => attemptsIn(service).length === 1);
   });
 
-  it("outlasts a limit that ends in time", async (t) => {
+  it("continues over a limit that ends in time", async (t) => {
     const service = await startClocked(t);
     deploy(service.github, "pr-1", "abc");
     service.github.fault({ route: DISPATCH, times: 1 }, { kind: "limit", retryAfterSeconds: 2, secondary: true });
@@ -196,15 +196,15 @@ describe("waiting for the outcome", () => {
   });
 });
 
-describe("a run with a token of its own", () => {
-  const OWN = "own-token-of-the-caller-0123456789";
+describe("a run with the caller's token", () => {
+  const CALLERS_TOKEN = "token-of-the-caller-0123456789";
 
-  it("is attempted once, and a failure says that it is not tried again", async (t) => {
+  it("is attempted once, and a failure says that it is not retried", async (t) => {
     const service = await startClocked(t);
-    service.github.token(OWN);
+    service.github.token(CALLERS_TOKEN);
     deploy(service.github, "pr-1", "abc");
     service.github.fault({ route: DISPATCH }, { kind: "status", status: 502 });
-    const answer = await notify(service.url, { application: "pr-1", github_token: OWN });
+    const answer = await notify(service.url, { application: "pr-1", github_token: CALLERS_TOKEN });
     assert.equal(answer.status, 500);
     assert.match(answer.json.detail, /502.*not tried again: .*brought its token.*Send it again/);
     service.clock.move(24 * HOUR);
@@ -213,22 +213,25 @@ describe("a run with a token of its own", () => {
 
   it("goes at once, while another run of its application is busy", async (t) => {
     const { github, url } = await startService(t);
-    github.token(OWN);
+    github.token(CALLERS_TOKEN);
     deploy(github, "pr-1", "abc");
     github.fault({ route: DISPATCH, times: 1 }, { kind: "hang" });
     void notify(url, { application: "pr-1" }).catch(() => {});
     await until("the first hangs", () => github.requests.some(({ method }) => method === "POST"));
-    assert.equal((await notify(url, { application: "pr-1", github_token: OWN })).status, 200);
+    assert.equal((await notify(url, { application: "pr-1", github_token: CALLERS_TOKEN })).status, 200);
   });
 
   it("leaves no trace of the token in the database", async (t) => {
     const folder = temporaryFolder(t);
     const { github, url, app } = await startService(t, { settings: { DATA_DIR: folder } });
-    github.token(OWN);
+    github.token(CALLERS_TOKEN);
     deploy(github, "pr-1", "abc");
-    await notify(url, { application: "pr-1", github_token: OWN });
-    github.fault({ route: DISPATCH }, { kind: "status", status: 403, body: `{"message":"no access with ${OWN}"}` });
-    await notify(url, { application: "pr-1", github_token: OWN });
+    await notify(url, { application: "pr-1", github_token: CALLERS_TOKEN });
+    github.fault(
+      { route: DISPATCH },
+      { kind: "status", status: 403, body: `{"message":"no access with ${CALLERS_TOKEN}"}` },
+    );
+    await notify(url, { application: "pr-1", github_token: CALLERS_TOKEN });
     await app.close();
     const db = new DatabaseSync(`${folder}/gh-runner.sqlite`, { readOnly: true });
     t.after(() => db.close());
@@ -236,7 +239,7 @@ describe("a run with a token of its own", () => {
       JSON.stringify(db.prepare(`SELECT * FROM ${table}`).all()),
     );
     assert.match(everything.join(), /no access with \*\*\*/);
-    assert.ok(!everything.join().includes(OWN));
+    assert.ok(!everything.join().includes(CALLERS_TOKEN));
     assert.ok(!everything.join().includes(TOKEN));
   });
 });
