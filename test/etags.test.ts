@@ -6,7 +6,7 @@ import { DEPLOYMENT, deploy, notify, type Service, startService, TOKEN } from ".
 
 const CONTENTS = "GET /repos/{owner}/{repo}/contents/{path}";
 
-/** Statuses of what was read so far, in order. */
+/** Statuses of the reads so far, in order. */
 const reads = ({ github }: Service) =>
   github.requests.filter(({ route }) => route === CONTENTS).map(({ status }) => status);
 
@@ -15,7 +15,7 @@ const commitOf = async ({ url }: Service, body: Record<string, string> = {}) =>
 
 describe("reading with ETags", () => {
   it("costs no primary quota while the file is unchanged", async (t) => {
-    // Of three notifications the first costs three requests, the others two: what is absent, and the dispatch.
+    // The first of three notifications costs three requests, the others two: the missing file and the dispatch.
     const service = await startService(t, { github: { limits: { primaryPerHour: 7 } } });
     deploy(service.github, "pr-1", "abc");
     for (let at = 0; at < 3; at++) assert.equal(await commitOf(service), "abc");
@@ -24,7 +24,7 @@ describe("reading with ETags", () => {
     assert.equal(fourth.status, 202, "the quota is used up by then, and not before");
   });
 
-  it("never dispatches what was in the file before", async (t) => {
+  it("never dispatches the old content of the file", async (t) => {
     const service = await startService(t);
     for (const tag of ["a", "b", "a", "a", "c"]) {
       deploy(service.github, "pr-1", tag);
@@ -62,7 +62,7 @@ describe("reading with ETags", () => {
     }
   });
 
-  it("gives nothing to a token that may not see it, and nothing more to one that no longer may", async (t) => {
+  it("returns nothing to a token without access, and nothing more to one that lost its access", async (t) => {
     const service = await startService(t);
     const { github, url } = service;
     deploy(github, "pr-1", "abc");
@@ -75,7 +75,7 @@ describe("reading with ETags", () => {
     assert.equal(github.dispatches.length, 1);
   });
 
-  it("asks for what one token has read anew with another", async (t) => {
+  it("reads a file again when the token is another one", async (t) => {
     const service = await startService(t);
     deploy(service.github, "pr-1", "abc");
     service.github.token("other-token-000000");
@@ -84,7 +84,7 @@ describe("reading with ETags", () => {
     assert.ok(!reads(service).includes(304));
   });
 
-  it("goes on when the repository is renamed, and sees changes there", async (t) => {
+  it("continues when the repository is renamed, and sees changes there", async (t) => {
     const service = await startService(t);
     deploy(service.github, "pr-1", "abc");
     assert.equal(await commitOf(service), "abc");
@@ -95,7 +95,7 @@ describe("reading with ETags", () => {
     assert.equal(await commitOf(service), "def");
   });
 
-  it("takes another repository of the old name for what it is", async (t) => {
+  it("recognises another repository with the old name", async (t) => {
     const { github, url } = await startService(t, { settings: { DEPLOYMENT_REPO: "acme/second" } });
     github
       .repository("acme/second")
@@ -104,7 +104,7 @@ describe("reading with ETags", () => {
   });
 });
 
-describe("what is remembered", () => {
+describe("the cache of answers", () => {
   const answer = (bytes: number, etag: string | undefined = `"${bytes}"`): Answer => ({
     status: 200,
     headers: etag === undefined ? {} : { etag },
@@ -114,7 +114,7 @@ describe("what is remembered", () => {
     facts: [],
   });
 
-  it("is bounded, and what was used last stays", () => {
+  it("is limited, and keeps what was used last", () => {
     const remembered = rememberedAnswers(10_000);
     for (let at = 0; at < 100; at++) {
       remembered.put(`file ${at}`, answer(1000));
@@ -124,7 +124,7 @@ describe("what is remembered", () => {
     assert.deepEqual(kept, [0, 96, 97, 98, 99]);
   });
 
-  it("is forgotten when a newer answer has no ETag or is too large", () => {
+  it("drops an answer when a newer one has no ETag or is too large", () => {
     const remembered = rememberedAnswers(10_000);
     for (const newer of [answer(10, undefined), { ...answer(10), headers: {} }, answer(5000)]) {
       remembered.put("file", answer(10, '"old"'));

@@ -5,7 +5,7 @@ import { defineWorkflow } from "../src/index.ts";
 import { type EventFacts, eventFacts } from "../src/model/event-facts.ts";
 import { EXAMPLES } from "./support/webhooks.ts";
 
-/** The facts of every example that GitHub gives of an event. */
+/** The facts of every example payload that GitHub has for an event. */
 const factsOf = (name: string): readonly EventFacts[] =>
   EXAMPLES.filter((each) => each.name === name)
     .flatMap(({ examples }) => examples)
@@ -13,7 +13,7 @@ const factsOf = (name: string): readonly EventFacts[] =>
 
 const IS_COMMIT = /^[0-9a-f]{40}$/;
 
-describe("what an event is about", () => {
+describe("the subject of an event", () => {
   for (const name of ["pull_request", "pull_request_review", "pull_request_review_comment"]) {
     it(`is the pull request, its number as an issue, and its head: ${name}`, () => {
       const all = factsOf(name);
@@ -64,13 +64,13 @@ describe("what an event is about", () => {
     assert.equal(eventFacts({ name: "merge_group", payload: { merge_group: { head_sha: sha } } }).sha, sha);
   });
 
-  it("is what a push has left, and nothing when it has deleted a branch", () => {
+  it("is the new commit of a push, and nothing when it deleted a branch", () => {
     const after = "b".repeat(40);
     assert.equal(eventFacts({ name: "push", payload: { after } }).sha, after);
     assert.equal(eventFacts({ name: "push", payload: { after: "0".repeat(40) } }).sha, undefined);
   });
 
-  it("is nothing in a payload of another shape", () => {
+  it("is missing in a payload of another shape", () => {
     for (const payload of [null, "text", [], { repository: 7, issue: { number: "7" }, after: 3 }]) {
       assert.deepEqual(eventFacts({ name: "push", payload }), {});
     }
@@ -78,7 +78,7 @@ describe("what an event is about", () => {
 });
 
 describe("a workflow", () => {
-  it("gets what its event is about, also for its group and its labels", async () => {
+  it("gets the subject of its event, also for its group and its labels", async () => {
     const groups: unknown[] = [];
     const workflow = defineWorkflow({
       name: "facts",
@@ -99,7 +99,7 @@ describe("a workflow", () => {
     assert.deepEqual(groups.slice(0, 2), ["octo/hello", 3]);
   });
 
-  it("is about its repository when the event names none, else about TARGET_REPO", async () => {
+  it("is about its repository when the event names none, otherwise about TARGET_REPO", async () => {
     const schedule = {
       on: { schedule: { cron: "0 3 * * *" } },
       run: async ({ repo }: { repo: object }) => repo as never,

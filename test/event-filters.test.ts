@@ -55,7 +55,7 @@ describe("the filters branches and tags", () => {
     }
   });
 
-  it("mean the branch that a pull request and a merge group go into, and that a workflow ran on", () => {
+  it("apply to the branch that a pull request or a merge group goes into, or that a workflow ran on", () => {
     const main = (events: string) => entry({ events, branches: ["main"] });
     assert.equal(isFor(main("pull_request"), pull("main")), true);
     assert.equal(isFor(main("pull_request"), pull("feature/a")), false);
@@ -68,7 +68,7 @@ describe("the filters branches and tags", () => {
     assert.equal(isFor(main("workflow_run"), ran(null)), false);
   });
 
-  it("find what they look at in every payload of GitHub's examples", () => {
+  it("find their values in every example payload of GitHub", () => {
     const all = EXAMPLES.filter(({ name }) => /^(push|pull_request.*|merge_group|workflow_run)$/.test(name));
     assert.ok(all.length >= 5);
     for (const { name, examples } of all) {
@@ -82,7 +82,7 @@ describe("the filters branches and tags", () => {
     }
   });
 
-  it("let no payload pass that is not as GitHub makes it, and throw at none", () => {
+  it("match no malformed payload, and never throw", () => {
     for (const payload of [null, undefined, "x", 7, [], {}, { pull_request: null }, { ref: {} }]) {
       for (const events of ["push", "pull_request", "merge_group", "workflow_run"]) {
         assert.equal(isFor(entry({ events, branches: "main" }), event(events, payload)), false);
@@ -97,14 +97,14 @@ describe("the filter labels", () => {
   const labels = ["Bug", "help wanted"].map((name) => ({ name }));
   const wanted = entry({ events: ["issues", "pull_request", "discussion"], labels: ["bug"] });
 
-  it("is for what has one of them, whatever the case", () => {
+  it("matches if one of the labels is there, in upper or lower case", () => {
     assert.equal(isFor(wanted, event("issues", { action: "opened", issue: { labels } })), true);
     assert.equal(isFor(wanted, event("issues", { action: "opened", issue: { labels: [] } })), false);
     assert.equal(isFor(wanted, event("discussion", { action: "created", discussion: { labels } })), true);
     assert.equal(isFor(wanted, pull("main", { pull_request: { labels } })), true);
   });
 
-  it("looks at the label of the event when one is added or removed", () => {
+  it("checks the label of the event when one is added or removed", () => {
     const of = (action: string, label?: object) => event("issues", { action, label, issue: { labels } });
     assert.equal(isFor(wanted, of("labeled", { name: "BUG" })), true);
     assert.equal(isFor(wanted, of("labeled", { name: "docs" })), false);
@@ -116,7 +116,7 @@ describe("the filter labels", () => {
 describe("the filter paths", () => {
   const docs = entry({ events: ["push", "pull_request"], paths: ["docs/**", "!docs/drafts/**"] });
 
-  it("is decided by the payload of a push, where that rules it out", () => {
+  it("is decided by the payload of a push, if that rules it out", () => {
     const of = (...commits: unknown[]) => isFor(docs, push("refs/heads/main", { commits }));
     assert.equal(of(commit(AFTER, "docs/a.md")), true);
     assert.equal(of(commit(AFTER, "docs/drafts/a.md", "src/a.ts")), false);
@@ -125,17 +125,17 @@ describe("the filter paths", () => {
     assert.equal(of(), true);
   });
 
-  it("does not hold back the push of a tag, and holds back one that deletes", () => {
+  it("ignores pushes of tags, and excludes pushes that delete", () => {
     assert.equal(isFor(docs, push("refs/tags/v1", { commits: [commit(AFTER, "src/a.ts")] })), true);
     assert.equal(isFor(docs, push("refs/heads/main", { deleted: true, commits: [] })), false);
   });
 
-  it("is not asked for other pushes than those of the branches", () => {
+  it("is not checked for pushes to other branches", () => {
     const both = entry({ events: "push", branches: "main", paths: "docs/**" });
     assert.equal(isFor(both, push("refs/heads/next", { commits: [commit(AFTER, "docs/a.md")] })), false);
   });
 
-  it("is open for a delivery of which the log shows the name and the action alone", () => {
+  it("is undecided for a delivery whose log entry has only the name and the action", () => {
     assert.equal(mayWant(docs, "push", undefined), true);
     assert.equal(mayWant(docs, "issues", "opened"), false);
   });
@@ -162,13 +162,13 @@ describe("the filter paths", () => {
     assert.deepEqual([run.status, run.outputs, run.asked], ["success", { count: 2 }, 1]);
   });
 
-  it("skips one that changes none, and says which were looked for among how many", async () => {
+  it("skips one that changes none, and reports the patterns and the number of files", async () => {
     const run = await tried(["src/a.ts", "docs/drafts/a.md"]);
     assert.equal(run.status, "skipped");
     assert.equal(run.reason, "none of the changed files (2) is among the paths docs/**, !docs/drafts/**");
   });
 
-  it("runs when any entry that wants the event wants its files", async () => {
+  it("runs when any entry that matches the event matches its files", async () => {
     const labeled = pull("main", { action: "labeled", label: { name: "x" } });
     assert.equal((await tried(["src/a.ts"], labeled)).status, "success");
     const run = await tried(["README.md"], labeled);
@@ -189,14 +189,14 @@ describe("the filter paths", () => {
     assert.equal((await tried([], pull("main"), { answers })).status, "success");
   });
 
-  it("runs where GitHub does not show all files, as Actions does", async () => {
+  it("runs if GitHub does not show all files, as Actions does", async () => {
     const files = Array.from({ length: 3001 }, (_, at) => `src/${at}.ts`);
     assert.equal((await tried(files)).status, "success");
     const given = push("refs/heads/main", { forced: true, commits: [commit(AFTER, "src/a.ts")] });
     assert.equal((await tried([], given)).status, "success");
   });
 
-  it("is decided again from what is remembered when GitHub fails on the second page", async () => {
+  it("is decided again from the cache when GitHub fails on the second page", async () => {
     const files = Array.from({ length: 150 }, (_, at) => (at === 149 ? "docs/a.md" : `src/${at}.ts`));
     const run = await testRun(
       paths,
@@ -219,7 +219,7 @@ describe("problems with filters", () => {
   const problems = (github: unknown) =>
     fieldProblems({ name: "a", on: { github }, run: async () => {} }, () => undefined);
 
-  it("are named with the field and what to write", () => {
+  it("name the field and what to write", () => {
     assert.deepEqual(problems({ events: "pull_request_target" }), [
       "on.github.events: pull_request_target is not a webhook: use pull_request: here it has the service's token, also for forks (docs/converting.md)",
     ]);
@@ -258,7 +258,7 @@ describe("problems with filters", () => {
     ]);
   });
 
-  it("are none where GitHub has none", () => {
+  it("do not appear where GitHub has none", () => {
     assert.deepEqual(
       problems({ events: ["push"], branches: ["main", "!x"], tagsIgnore: "v*", paths: ["**", "!docs/**"] }),
       [],
@@ -269,7 +269,7 @@ describe("problems with filters", () => {
 });
 
 describe("the payload that gh-runner dev offers", () => {
-  it("is one that the entry wants", () => {
+  it("matches the entry", () => {
     for (const given of [
       { events: "push", branches: ["releases/**", "!releases/**-alpha"], paths: ["docs/**/*.md"] },
       { events: "push", branchesIgnore: ["main"], pathsIgnore: ["src/**"] },
@@ -323,7 +323,7 @@ export default defineWorkflow({
     return { url, pushed, runs };
   }
 
-  it("make no run of what the payload rules out, so it cancels none either", async (t) => {
+  it("start no run that the payload rules out, so it cancels none either", async (t) => {
     const { pushed, runs } = await scene(t);
     assert.equal((await pushed("refs/heads/main", "src/a.ts")).status, 202);
     await until("it waits", async () => (await runs())[0]?.status === "waiting");

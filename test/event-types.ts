@@ -1,9 +1,9 @@
 import { defineWorkflow, type WebhookEvent, type WebhookName } from "../src/index.ts";
 import type { ActionOf } from "../src/model/webhooks.ts";
 
-/** Never run: `tsc` holds what is known of each event, and that what GitHub does not send, or cannot filter, is noticed. */
+/** Never run: `tsc` checks the types of each event, and that it reports events and filters that GitHub does not have. */
 
-/** The actions of an event with which its payload is not narrowed to just that action. */
+/** The actions of an event that do not narrow its payload to exactly that action. */
 type NotNarrowed<Name extends WebhookName> = {
   [Action in ActionOf<Name>]: [WebhookEvent<Name, Action>["payload"]] extends [never]
     ? Action
@@ -60,7 +60,7 @@ export const entries = defineWorkflow({
   },
 });
 
-/** What older types lacked. */
+/** Parts that older types lacked. */
 export const newer = defineWorkflow({
   name: "newer",
   on: { github: { events: ["issues", "sub_issues", "discussion", "merge_group", "issue_dependencies"] } },
@@ -110,7 +110,7 @@ defineWorkflow({ name: "action", on: { github: { events: "issues", actions: ["sy
 // @ts-expect-error: GitHub has no such event
 defineWorkflow({ name: "misspelt", on: { github: { events: "pull_requets" } }, run });
 
-// @ts-expect-error: nor in a list
+// @ts-expect-error: also wrong in a list
 defineWorkflow({ name: "misspelt-in-a-list", on: { github: { events: ["push", "pull_requets"] } }, run });
 
 // @ts-expect-error: use pull_request
@@ -128,13 +128,13 @@ defineWorkflow({ name: "call", on: { github: [{ events: "push" }, { events: "wor
 // @ts-expect-error: an issue has no branch
 defineWorkflow({ name: "branches", on: { github: { events: "issues", branches: ["main"] } }, run });
 
-// @ts-expect-error: nor one that is left out
+// @ts-expect-error: also wrong as an excluded branch
 defineWorkflow({ name: "branches-ignore", on: { github: { events: "issues", branchesIgnore: "main" } }, run });
 
 // @ts-expect-error: an issue changes no files
 defineWorkflow({ name: "paths", on: { github: { events: "issues", paths: ["docs/**"] } }, run });
 
-// @ts-expect-error: nor beside an event that does
+// @ts-expect-error: also wrong beside an event that changes files
 defineWorkflow({ name: "paths-of-two", on: { github: { events: ["push", "issues"], paths: ["docs/**"] } }, run });
 
 // @ts-expect-error: a merge group has no filter for paths at GitHub
@@ -148,7 +148,7 @@ defineWorkflow({ name: "labels", on: { github: { events: "push", labels: "bug" }
 
 defineWorkflow({
   name: "tags-in-a-list",
-  // @ts-expect-error: in a list of entries, too
+  // @ts-expect-error: also in a list of entries
   on: { github: [{ events: "push" }, { events: "release", tags: "v*" }] },
   run,
 });
@@ -156,5 +156,5 @@ defineWorkflow({
 // @ts-expect-error: patterns are text
 defineWorkflow({ name: "regular", on: { github: { events: "push", branches: /main/ } }, run });
 
-// @ts-expect-error: it is called branches
+// @ts-expect-error: its name is branches
 defineWorkflow({ name: "branch", on: { github: { events: "push", branch: "main" } }, run });

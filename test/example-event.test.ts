@@ -23,7 +23,7 @@ describe("exampleEvent", () => {
     assert.ok(!JSON.stringify(payload).includes("Hello-World"), "nothing of the example's repository is left");
   });
 
-  it("changes together what belongs together", () => {
+  it("keeps fields that belong together consistent", () => {
     const { payload } = exampleEvent("pull_request", "opened", {
       number: 7,
       repository: "umbrella/lab",
@@ -42,7 +42,7 @@ describe("exampleEvent", () => {
     assert.match(comment.payload.comment.html_url, /acme\/shop\/issues\/12#issuecomment-\d+$/);
   });
 
-  it("completes users and labels of which it is given the name", () => {
+  it("completes users and labels from their names", () => {
     const { issue, label, sender } = exampleEvent("issues", "labeled", {
       label: { name: "good first issue" },
       issue: { labels: [{ name: "good first issue" }], assignees: [{ login: "kim" }], user: { login: "ada" } },
@@ -58,7 +58,7 @@ describe("exampleEvent", () => {
     assert.match(pull.html_url, /\/pull\/9$/);
   });
 
-  it("leaves the examples as they are", () => {
+  it("does not change the examples", () => {
     exampleEvent("issues", "opened").payload.issue.title = "Changed";
     assert.notEqual(exampleEvent("issues", "opened").payload.issue.title, "Changed");
   });
@@ -83,7 +83,7 @@ describe("exampleEvent", () => {
     assert.ok(wrong);
   });
 
-  it("pushes a commit to a branch that is there", () => {
+  it("pushes a commit to an existing branch", () => {
     const { ref, before, after, created, deleted, commits, head_commit } = exampleEvent("push").payload;
     assert.deepEqual([ref, created, deleted, /^0+$/.test(before)], ["refs/heads/main", false, false, false]);
     assert.deepEqual([commits.map(({ id }) => id), head_commit?.id], [[after], after]);
@@ -91,7 +91,7 @@ describe("exampleEvent", () => {
     assert.deepEqual([docs?.id, docs?.modified], [after, ["docs/a.md"]]);
   });
 
-  it("names what there is where there is no example", () => {
+  it("lists what exists if there is no example", () => {
     assert.throws(
       () => exampleEvent("issues", "open" as never),
       /no example of issues, open. Its actions are assigned, closed, /,
@@ -107,7 +107,7 @@ describe("exampleEvent", () => {
     );
   });
 
-  it("has every event and action, each as GitHub's description has it, and is up to date", { timeout: 900_000 }, () => {
+  it("has every event and action, each as in GitHub's description, and is up to date", { timeout: 900_000 }, () => {
     const made = exampleEvents();
     assert.deepEqual(JSON.parse(brotliDecompressSync(Buffer.from(packed.brotli, "base64")).toString()), made);
     const { all, validate } = describedWebhooks();
@@ -125,7 +125,7 @@ describe("exampleEvent", () => {
 });
 
 describe("testRun with an event", () => {
-  it("has in the stand-in what the event is about", async () => {
+  it("has the subject of the event in the stand-in", async () => {
     const greet = defineWorkflow({
       name: "greet",
       on: { github: { events: "pull_request", actions: ["opened"] } },
@@ -145,7 +145,7 @@ describe("testRun with an event", () => {
     assert.deepEqual(github.repository("acme/shop").pulls.get(7)?.labels, ["new"]);
   });
 
-  it("leaves what prepare has made", async () => {
+  it("keeps what prepare has made", async () => {
     const titles = defineWorkflow({
       name: "titles",
       on: { github: { events: "issue_comment" } },

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 
 const FOLDER = fileURLToPath(new URL("../examples/", import.meta.url));
 const FOLDERS = globSync("*/README.md", { cwd: FOLDER }).map(dirname).sort();
-/** Those of a folder of their own. */
+/** Examples with a separate folder. */
 const EXAMPLES = FOLDERS.filter((name) => name !== "everyday");
 
 describe("every example", () => {
@@ -16,7 +16,7 @@ describe("every example", () => {
     assert.equal(EXAMPLES.length, 8);
   });
 
-  it("has its original, what became of it, and a test", () => {
+  it("has its original, its converted workflow, and a test", () => {
     for (const name of EXAMPLES) {
       const files = globSync("*", { cwd: FOLDER + name }).map((file) => basename(file));
       for (const kind of [/\.yml$/, /^[^.]+\.ts$/, /\.test\.ts$/]) {
@@ -39,7 +39,7 @@ describe("every example", () => {
     }
   });
 
-  it("of everyday workflows is at most 0.7 times as long as the file of Actions that it replaces", () => {
+  it("of everyday workflows is at most 0.7 times the length of the file of Actions that it replaces", () => {
     const list = readFileSync(`${FOLDER}/everyday/README.md`, "utf8");
     const rows = [...list.matchAll(/^\| \[(\S+\.ts)\].*\| (\d+) \| (\d+), /gm)];
     assert.ok(rows.length >= 12);

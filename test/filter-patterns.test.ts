@@ -4,16 +4,16 @@ import fc from "fast-check";
 import { choosing, patternProblem } from "../src/model/filter-patterns.ts";
 
 /**
- * Every row of GitHub's cheat sheet, with what it says of it; then names that it says, in words, are not meant.
+ * Every row of GitHub's cheat sheet, with what it matches; then names that it does not match.
  * @see https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#filter-pattern-cheat-sheet
  */
 const DOCUMENTED: readonly (readonly [patterns: readonly string[], chosen: string, not: string])[] = [
-  // What it explains the characters with.
+  // From the explanation of the characters.
   [["Octo*"], "Octocat Octo", "Octo/cat octocat"],
   [["[CB]at"], "Cat Bat", "Rat CBat at"],
   [["[1-2]00"], "100 200", "300 00 1-200"],
   [["[0-9a-z]"], "7 q", "Q -"],
-  // Patterns to match branches and tags.
+  // Patterns for branches and tags.
   [["feature/*"], "feature/my-branch feature/your-branch", "feature/beta-a/my-branch feature my-feature/a"],
   [["feature/**"], "feature/beta-a/my-branch feature/your-branch feature/mona/the/octocat", "feature features/a"],
   [["main"], "main", "main2 my/main Main"],
@@ -23,7 +23,7 @@ const DOCUMENTED: readonly (readonly [patterns: readonly string[], chosen: strin
   [["*feature"], "mona-feature feature ver-10-feature", "features my/feature"],
   [["v2*"], "v2 v2.0 v2.9", "v1 av2 v2/0"],
   [["v[12].[0-9]+.[0-9]+"], "v1.10.1 v2.0.0", "v3.0.0 v1.10 v1.10.x v1x10x1"],
-  // Patterns to match file paths.
+  // Patterns for file paths.
   [["*"], "README.md server.rb .gitignore", "docs/README.md"],
   [["*.jsx?"], "page.js page.jsx", "page.jsxx page.ts src/page.js"],
   [["**"], "all/the/files.md .github/workflows/a.yml", ""],
@@ -60,7 +60,7 @@ const DOCUMENTED: readonly (readonly [patterns: readonly string[], chosen: strin
 
 describe("filter patterns", () => {
   for (const [patterns, chosen, not] of DOCUMENTED) {
-    it(`mean by ${patterns.join(" ")} what GitHub's documentation says`, () => {
+    it(`understand ${patterns.join(" ")} as GitHub's documentation does`, () => {
       const chooses = choosing(patterns);
       const names = `${chosen} ${not}`.split(" ").filter(Boolean);
       assert.deepEqual(names.filter(chooses), chosen.split(" "));
@@ -68,7 +68,7 @@ describe("filter patterns", () => {
     });
   }
 
-  it("take a character as it is behind a backslash, and ! only at the beginning as more", () => {
+  it("match a character after a backslash literally, and negate only with ! at the beginning", () => {
     assert.deepEqual(["a*b", "axb"].filter(choosing("a\\*b")), ["a*b"]);
     assert.deepEqual(["!a", "a"].filter(choosing("\\!a")), ["!a"]);
     assert.deepEqual(["a!", "a"].filter(choosing("a!")), ["a!"]);
@@ -76,11 +76,11 @@ describe("filter patterns", () => {
     assert.deepEqual(["a.b", "axb", "a(b"].filter(choosing(["a.b", "a(b"])), ["a.b", "a(b"]);
   });
 
-  it("repeat a character as a person sees it", () => {
+  it("repeat a visible character", () => {
     assert.deepEqual(["🦑", "", "🦑🦑", "é"].filter(choosing("🦑+")), ["🦑", "🦑🦑"]);
   });
 
-  it("take nothing back from nothing", () => {
+  it("match nothing if they only exclude", () => {
     assert.equal(choosing("!a")("b"), false);
     assert.equal(choosing([])("b"), false);
   });
@@ -103,7 +103,7 @@ describe("filter patterns", () => {
     );
   });
 
-  it("choose a name that is made from the pattern", () => {
+  it("match a name that is made from the pattern", () => {
     const part = fc.oneof(
       fc.constantFrom(...["a", "b", "docs", ".github", "v1.2"].map((text) => [text, text] as const)),
       fc.string({ unit: fc.constantFrom("x", "y", ".") }).map((text) => ["*", text] as const),
@@ -129,11 +129,11 @@ describe("filter patterns", () => {
     const began = process.cpuUsage();
     for (const pattern of hostile) choosing(`${pattern}!`)(path);
     choosing(`${"*a".repeat(20)}c`)(path);
-    // 16 million steps for each; a matcher that goes back would need longer than the universe has.
+    // Up to 16 million steps each. A backtracking matcher would need longer than the age of the universe.
     assert.ok(process.cpuUsage(began).user < 20_000_000, `${process.cpuUsage(began).user} µs`);
   });
 
-  it("say what GitHub would not take", () => {
+  it("report patterns that GitHub would reject", () => {
     assert.match(patternProblem("v[0-9") ?? "", /has a \[ without a \]/);
     assert.match(patternProblem("v[]") ?? "", /empty \[\]/);
     assert.match(patternProblem("[^a]") ?? "", /cannot exclude characters/);
@@ -148,7 +148,7 @@ describe("filter patterns", () => {
   });
 });
 
-/** A reference that shares nothing with the matcher: it goes back over the text of the pattern. */
+/** A reference that shares no code with the matcher: it backtracks over the text of the pattern. */
 function everyWay(pattern: string, name: string, isFolder = true): boolean {
   if (pattern === "") return name === "";
   if (isFolder && /^\*\*\/(?![?+])/.test(pattern)) {

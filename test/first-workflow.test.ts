@@ -25,7 +25,7 @@ it("docs/first-workflow.md works block by block and shows what is printed", { ti
   github.token("github_pat_yours");
   github.repository("acme/shop").openPull({ number: 7 });
 
-  // In the checkout, as the document has it, but not in `workflows`, which a reader may have.
+  // In the checkout, as in the document, but not in `workflows`, which a reader may have.
   const folder = mkdtempSync(join(ROOT, "test", ".first-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const port = String(await fixedPort());

@@ -16,11 +16,11 @@ import { release } from "./support/release.ts";
 import { deploy, send, TARGET, TOKEN } from "./support/service.ts";
 import { slowDisk, withoutCompiler } from "./support/slow-disk.ts";
 
-/** Without a bound on what is open they take 50 MB of the heap, and the process ends. */
+/** Without a limit on connections they use 50 MB of the heap, and the process ends. */
 const CALLERS = 2500;
 
 describe(`${CALLERS} callers at once, with a heap of 44 MB`, () => {
-  it("the process outlives them: all are answered once they have sent it again, and every event arrives", {
+  it("the process survives them: all are answered after they send again, and every event arrives", {
     timeout: 600_000,
   }, async (t) => {
     const github = await startGitHub({ latencyMs: 5 });
@@ -51,7 +51,7 @@ describe(`${CALLERS} callers at once, with a heap of 44 MB`, () => {
   });
 });
 
-/** More than have room beside what the workflow keeps. Without a look at the heap 610 would be open, and the process would end. */
+/** More than fit beside the data of the workflow. Without a check of the heap 610 would be open, and the process would end. */
 const STALLED_CALLERS = 1000;
 const KEPT_MB = 18;
 const KEEP = `data:text/javascript,globalThis.kept=Array.from({length:${KEPT_MB}},()=>new Array(131072).fill(0.5))`;
@@ -59,7 +59,7 @@ const KEEP = `data:text/javascript,globalThis.kept=Array.from({length:${KEPT_MB}
 describe(`${STALLED_CALLERS} callers at once while the disk does not answer, with a heap of 44 MB of which a workflow keeps ${KEPT_MB}`, {
   skip: withoutCompiler,
 }, () => {
-  it("the process outlives them, says 503 to more, tells its health, and answers all once the disk does", async (t) => {
+  it("the process survives them, rejects more with 503, reports its health, and answers all once the disk does", async (t) => {
     const github = await startGitHub();
     t.after(() => github.close());
     const dataDir = temporaryFolder(t);
@@ -70,11 +70,11 @@ describe(`${STALLED_CALLERS} callers at once while the disk does not answer, wit
     const service = spawnService(t, { port, dataDir, githubUrl: github.url, command, settings: disk.environment });
     await listening(service, port);
     disk.flushes({ delayMs: "held" });
-    // They start with no "pr-", so each run is skipped without GitHub.
+    // Their names do not start with "pr-", so each run is skipped without GitHub.
     const applications = Array.from({ length: STALLED_CALLERS }, (_, at) => `main-${at}`);
     const { answers, again } = callAll(service, port, applications);
-    await Promise.race([answers, eventually("many were refused", 120_000, () => again() >= 3 * STALLED_CALLERS)]);
-    // Of those that are tried one after the other, some are not closed unread.
+    await Promise.race([answers, eventually("many were rejected", 120_000, () => again() >= 3 * STALLED_CALLERS)]);
+    // A few that retry one after the other are read before they are closed.
     const tried = (path: string, status: number) =>
       eventually(`${path} is answered ${status}`, 60_000, async () => {
         const answer = await send(`http://127.0.0.1:${port}`, { path }).catch(() => undefined);
@@ -94,12 +94,12 @@ describe(`${STALLED_CALLERS} callers at once while the disk does not answer, wit
   });
 });
 
-/** More than wait in a heap of which a workflow keeps so much, each few of them once those before are stored. */
+/** More than can wait while the workflow keeps this much of the heap. They come a few at a time, after the earlier ones are stored. */
 const SLOW_CALLERS = 800;
 const AT_ONCE = 10;
 
 describe(`${SLOW_CALLERS} callers, one after the other, while GitHub does not answer, with a heap of 44 MB of which a workflow keeps ${KEPT_MB}`, () => {
-  it("those who come find room: those who have waited longest are answered 202", async (t) => {
+  it("new callers find room: those that waited longest get 202", async (t) => {
     const github = await startGitHub();
     t.after(() => github.close());
     github.token(TOKEN);
@@ -134,13 +134,13 @@ describe(`${SLOW_CALLERS} callers, one after the other, while GitHub does not an
   });
 });
 
-/** Notifies of each application, again until it is answered. `again` counts how often one had to be sent again. */
+/** Notifies of each application, again until it is answered. `again` counts the events that were sent again. */
 function callAll(service: ServiceProcess, port: number, applications: readonly string[]) {
   let again = 0;
   const one = async (application: string): Promise<number> => {
     for (;;) {
       const answer = await dispatchOnce(port, { application });
-      // There was no room, or on a busy machine it was not read within 20 s: nothing was stored, and it is sent again.
+      // There was no room, or a busy machine did not read it within 20 s. Nothing was stored, and it is sent again.
       if (typeof answer === "object" && ![408, 503].includes(answer.status)) return answer.status;
       assert.equal(service.child.exitCode ?? service.child.signalCode, null, service.output());
       again++;

@@ -27,7 +27,7 @@ const event = (id: string, text = "") => ({
   ownToken: false,
 });
 
-/** The service as a process on a disk whose flushes obey. */
+/** The service as a process on a disk whose flushes the test controls. */
 async function onSlowDisk(t: TestContext) {
   const github = await startGitHub();
   t.after(() => github.close());
@@ -49,7 +49,7 @@ async function onSlowDisk(t: TestContext) {
 }
 
 describe("a disk that flushes slowly", { skip: withoutCompiler }, () => {
-  it("delays the answer to an event, and no other: nothing is answered before its flush", async (t) => {
+  it("delays only answers to events: no event is answered before its flush", async (t) => {
     const { disk, get, accept, runs } = await onSlowDisk(t);
     await accept(0);
     disk.flushes({ delayMs: "held" });
@@ -71,12 +71,12 @@ describe("a disk that flushes slowly", { skip: withoutCompiler }, () => {
     const began = performance.now();
     const heard = await Promise.all(Array.from({ length: 40 }, (_, at) => accept(at % 10)));
     assert.ok(heard.every((each) => each?.status === 202));
-    // One that is under way, and the one that follows it; each is followed by others of the runs that begin.
+    // The current flush, and the one after it. Each is followed by others of the runs that begin.
     assert.ok(performance.now() - began < 20 * 500, `${performance.now() - began} ms`);
     disk.flushes({});
   });
 
-  it("a kill during a flush loses nothing that was answered, and what was not may be there", async (t) => {
+  it("a kill during a flush loses no answered event, and unanswered ones may be stored", async (t) => {
     const { disk, service, start, port, accept, runs, github } = await onSlowDisk(t);
     const first = await accept(0);
     disk.flushes({ delayMs: "held" });
@@ -96,7 +96,7 @@ describe("a disk that flushes slowly", { skip: withoutCompiler }, () => {
 });
 
 describe("a flush that fails", { skip: withoutCompiler }, () => {
-  it("once is not noticed by a caller: what it may have lost is written again", async (t) => {
+  it("once is invisible to a caller: what it may have lost is written again", async (t) => {
     const { disk, service, accept, runs } = await onSlowDisk(t);
     disk.flushes({ fail: "EIO", ofFiles: "-wal", count: 1 });
     const heard = await accept(0);
@@ -105,7 +105,7 @@ describe("a flush that fails", { skip: withoutCompiler }, () => {
     assert.doesNotMatch(service.output(), /cannot be written/);
   });
 
-  it("makes the store unavailable until one passes: 503, said once in the log, and then everything continues", async (t) => {
+  it("makes the store unavailable until one passes: 503, logged once, and then everything continues", async (t) => {
     const { disk, service, get, accept, runs, github } = await onSlowDisk(t);
     assert.equal((await accept(0))?.status, 202);
     await eventually("it has ended", 60_000, async () => runs()[0]?.status === "success");
@@ -130,7 +130,7 @@ describe("a flush that fails", { skip: withoutCompiler }, () => {
     assert.equal(service.output().split("the store cannot be written").length - 1, 1, service.output());
   });
 
-  it("with a full disk says so", async (t) => {
+  it("with a full disk is reported as that", async (t) => {
     const { disk, get, accept } = await onSlowDisk(t);
     disk.flushes({ fail: "ENOSPC", ofFiles: "-wal" });
     assert.equal((await accept(0))?.status, 503);
@@ -138,7 +138,7 @@ describe("a flush that fails", { skip: withoutCompiler }, () => {
     disk.flushes({});
   });
 
-  it("while a run is in flight: its outcome is stored when one passes, told, and not dispatched again", async (t) => {
+  it("while a run is in flight: its outcome is stored and reported when a flush passes, and it is not dispatched again", async (t) => {
     const { disk, service, port, runs, github } = await onSlowDisk(t);
     const { promise, resolve } = Promise.withResolvers<void>();
     github.fault({ route: "POST /repos/{owner}/{repo}/dispatches", times: 1 }, { kind: "hold", until: promise });
@@ -161,7 +161,7 @@ describe("a flush that fails", { skip: withoutCompiler }, () => {
     assert.equal(github.dispatches.length, 1);
   });
 
-  it("for ever: the process stops in time, leaves the log as it is, and all that was answered is there after it", async (t) => {
+  it("forever: the process stops in time, does not change the log, and every answered event is there afterwards", async (t) => {
     const { disk, dataDir, service, start, port, accept, runs } = await onSlowDisk(t);
     const heard = await Promise.all(Array.from({ length: 10 }, (_, at) => accept(at)));
     await eventually("they have ended", 60_000, async () => runs().every(({ status }) => status === "success"));
@@ -177,7 +177,7 @@ describe("a flush that fails", { skip: withoutCompiler }, () => {
   });
 });
 
-/** Carries a log over in another process, as sqlite3 or Litestream does. */
+/** Runs a checkpoint of the log in another process, as sqlite3 or Litestream does. */
 function checkpointElsewhere(file: string, mode: string): { readonly log: number; readonly checkpointed: number } {
   const program = `
     const db = new (require("node:sqlite").DatabaseSync)(${JSON.stringify(file)});
@@ -186,7 +186,7 @@ function checkpointElsewhere(file: string, mode: string): { readonly log: number
 }
 
 describe("the log of the database", () => {
-  it("cut at any byte of its tail has all that was answered before that byte", async (t) => {
+  it("cut at any byte of its tail has everything that was answered before that byte", async (t) => {
     const folder = temporaryFolder(t);
     const store = openSqliteStore(folder, movedClock(NOW));
     const log = join(folder, `${FILE}-wal`);
@@ -202,7 +202,7 @@ describe("the log of the database", () => {
     const last = sizes.at(-1)!;
     const third = sizes.at(-3)!;
     let cuts = 0;
-    // Each byte of the last frame, and of the others each of their first bytes and some within.
+    // Each byte of the last frame. Of the other frames each of their first bytes and some others.
     for (let size = last; size >= third; size -= last - size < 4120 || (size - 32) % 4120 < 26 ? 1 : 61) {
       rmSync(`${file}-shm`, { force: true });
       truncateSync(`${file}-wal`, size);
@@ -215,7 +215,7 @@ describe("the log of the database", () => {
     assert.ok(cuts > 4120, `${cuts} cuts`);
   });
 
-  it("is begun again by the store alone, whoever else carries it over", async (t) => {
+  it("is restarted only by the store, even if another process runs the checkpoint", async (t) => {
     const folder = temporaryFolder(t);
     const store = openSqliteStore(folder, movedClock(NOW));
     t.after(() => store.close());
@@ -231,13 +231,13 @@ describe("the log of the database", () => {
         assert.equal(beginning(), before, mode);
       }
     }
-    // The store itself does, when it has become long.
+    // The store restarts it when it has become long.
     for (let at = 0; at < 300; at++) await store.accept(event(`later-${at}`, "x".repeat(9000)), LEASE);
     assert.notEqual(beginning(), before);
     assert.equal((await store.list({}, { limit: 1000 })).runs.length, 321);
   });
 
-  it("grows while a reader needs its old state, and is carried over after it", async (t) => {
+  it("grows while a reader needs its old state, and is checkpointed after it", async (t) => {
     const folder = temporaryFolder(t);
     const store = openSqliteStore(folder, movedClock(NOW));
     const log = () => statSync(join(folder, `${FILE}-wal`)).size;
@@ -256,7 +256,7 @@ describe("the log of the database", () => {
     assert.equal(integrity(folder), "ok");
   });
 
-  it("is carried over and flushed when a process ends without closing the store", {
+  it("is checkpointed and flushed when a process ends without closing the store", {
     skip: withoutCompiler,
   }, async (t) => {
     const folder = temporaryFolder(t);

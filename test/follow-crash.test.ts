@@ -14,12 +14,12 @@ import { WEBHOOK_SECRET } from "./support/webhooks.ts";
 
 const KILLS = 7;
 const PREVIEWS_A_KILL = 3;
-/** How the tests of the nth preview end: of the attempt that is followed. */
+/** How the tests of the nth preview end, in the attempt that is followed. */
 const CONCLUSIONS = ["success", "failure", "timed_out", "success"] as const;
 const STATES = { success: "success", failure: "failure", timed_out: "error" } as const;
 const TARGET_WORKFLOW = readFileSync(new URL("../deploy/target/environment-ready.yml", import.meta.url), "utf8");
 
-/** Give `FOLLOW_SEED` to repeat a test run's moments. */
+/** Set `FOLLOW_SEED` to repeat the moments of a test run. */
 const SEED = Number(process.env.FOLLOW_SEED ?? Math.floor(Math.random() * 2 ** 32));
 
 type Replica = { readonly port: number; service: ServiceProcess; start(): ServiceProcess };
@@ -52,7 +52,7 @@ async function scene(t: TestContext, chance: ReturnType<typeof chanceOf>) {
 
 type Scene = Awaited<ReturnType<typeof scene>>;
 
-/** Notifies of new previews, and kills a process in the midst of it, so many times. Then all of them have to end well. */
+/** Notifies of new previews, and kills a process in the middle of that, this many times. Then all of them must end well. */
 async function judged(
   t: TestContext,
   { github, shop }: Scene,
@@ -65,7 +65,7 @@ async function judged(
   for (let kill = 0; kill < KILLS; kill++) {
     const victim = chance.pick([...replicas]);
     await listening(victim.service, victim.port);
-    // Webhooks go to one that may be about to end.
+    // Webhooks go to a process that may end soon.
     hook.url = `http://127.0.0.1:${chance.pick([...replicas]).port}/webhooks/github`;
     for (let nth = 0; nth < PREVIEWS_A_KILL; nth++) {
       const [mine, sha] = [++number, shaOf(number)];
@@ -133,7 +133,7 @@ async function judged(
 }
 
 describe(`a service that is killed ${KILLS} times while it follows tests`, () => {
-  it("starts each once, and reports each once with its end, with SQLite", { timeout: 600_000 }, async (t) => {
+  it("starts each test run once, and reports each result once, with SQLite", { timeout: 600_000 }, async (t) => {
     const chance = chanceOf(SEED);
     const here = await scene(t, chance);
     const [dataDir, port] = [temporaryFolder(t), await fixedPort()];

@@ -15,7 +15,7 @@ it(`${MANY} dispatches whose answer is cut at random, before GitHub took them or
   const { github, url, shop, pass, app } = await previewScene(t, { settings: { FOLLOW: "status" }, webhooks: false });
   const cut = { route: "POST /repos/{owner}/{repo}/dispatches", probability: 0.5, random: chance.next };
   const fault = github.fault(cut, () => ({ kind: "reset", afterHandling: chance.next() < 0.5 }));
-  // What follows them is another promise, and takes its time.
+  // Following them is another promise, and takes time.
   await app.engine.actions.pause("preview-tests", { actor: "test" });
   shop.addCommit(SHA(1));
   const applications = Array.from({ length: MANY }, (_, nth) => `pr-${nth}`);
@@ -25,7 +25,7 @@ it(`${MANY} dispatches whose answer is cut at random, before GitHub took them or
     await pass(MINUTE, 20_000);
   }
   await pass(6 * MINUTE, 30_000);
-  // What was never taken, three times in a row, is attempted again after half an hour.
+  // An event that never arrived, three times in a row, is retried after half an hour.
   fault.remove();
   await pass(90 * MINUTE, 5 * MINUTE);
 

@@ -10,7 +10,7 @@ describe("tests that were started again", () => {
     ["the first event", 0],
     ["either event", 4 * MINUTE],
   ] as const) {
-    it(`show the result of the run that is left when ${what} starts one late, and the workflow cancels the other`, async (t) => {
+    it(`show the result of the remaining run when ${what} starts one late, and the workflow cancels the other`, async (t) => {
       let sent = 0;
       const { deployed, pass, shop, github, states, followers, log } = await previewScene(t, {
         plan: () => ({ appearsAfterMs: sent++ === 0 ? 4 * MINUTE : secondAppearsAfterMs, takesMs: 5 * MINUTE }),
@@ -31,7 +31,7 @@ describe("tests that were started again", () => {
   }
 });
 
-describe("tests that begin after they were given up", () => {
+describe("tests that begin after the service gave up on them", () => {
   it("are followed from then on, and their result replaces the error", async (t) => {
     const { deployed, pass, shop, states, followers } = await previewScene(t, {
       plan: () => ({ appearsAfterMs: 8 * MINUTE, takesMs: MINUTE }),
@@ -53,7 +53,7 @@ describe("tests that begin after they were given up", () => {
 });
 
 describe("a repeated notification while GitHub's answer to the first is lost", () => {
-  it("waits until it is known what came of the first, and starts no second Actions run", async (t) => {
+  it("waits until the outcome of the first is known, and starts no second Actions run", async (t) => {
     const { pass, shop, github, states, runs, url } = await previewScene(t, {
       plan: () => ({ takesMs: 3 * MINUTE }),
     });

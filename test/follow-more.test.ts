@@ -5,7 +5,7 @@ import { previewScene, SHA } from "./support/follow.ts";
 const MINUTE = 60_000;
 
 describe("without webhooks", () => {
-  it("the tests are found, followed and reported, and GitHub is asked once a minute at most", async (t) => {
+  it("the tests are found, followed and reported, with at most one request per minute to GitHub", async (t) => {
     const { deployed, pass, states, github, followers, asked } = await previewScene(t, {
       webhooks: false,
       settings: { FOLLOW: "status", GITHUB_WEBHOOK_SECRET: "" },
@@ -23,7 +23,7 @@ describe("without webhooks", () => {
 });
 
 describe("tests that have passed", () => {
-  it("and that a person re-runs at GitHub are pending again, and show their new result", async (t) => {
+  it("and are re-run at GitHub are pending again, and show their new result", async (t) => {
     const { deployed, pass, shop, github, states } = await previewScene(t, {
       plan: (_key, attempt) => ({ takesMs: MINUTE, conclusion: attempt === 1 ? "success" : "failure" }),
     });
@@ -36,7 +36,7 @@ describe("tests that have passed", () => {
 });
 
 describe("tests that a person re-runs at GitHub after their pull request was closed", () => {
-  it("are theirs to end: their result is shown, and nothing cancels them", async (t) => {
+  it("are not cancelled: their result is shown", async (t) => {
     const { deployed, pass, shop, github, states } = await previewScene(t, {
       plan: (_key, attempt) => ({ takesMs: MINUTE, conclusion: attempt === 1 ? "failure" : "success" }),
     });
@@ -83,7 +83,7 @@ describe("a deployment at GitHub", () => {
 });
 
 describe("two applications of one commit", () => {
-  it("have a context each when the setting says so", async (t) => {
+  it("have one context each if the setting asks for it", async (t) => {
     const { deployed, pass, contexts, states } = await previewScene(t, {
       settings: { FOLLOW: "status", FOLLOW_CONTEXT: "gh-runner/{application}" },
       plan: () => ({ takesMs: MINUTE }),
@@ -96,7 +96,7 @@ describe("two applications of one commit", () => {
   });
 });
 
-it("what is sent and asked for one deployment with status and comment is counted", async (t) => {
+it("one deployment with status and comment needs a fixed number of requests", async (t) => {
   const { deployed, pass, shop, github } = await previewScene(t, {
     plan: () => ({ startsAfterMs: 10_000, takesMs: 5 * MINUTE }),
   });
@@ -111,7 +111,7 @@ it("what is sent and asked for one deployment with status and comment is counted
     "POST /repos/{owner}/{repo}/issues/{issue_number}/comments",
     ...Array.from({ length: 3 }, () => "POST /repos/{owner}/{repo}/statuses/{sha}"),
   ]);
-  // GitHub does not count an answer that nothing has changed.
+  // GitHub does not count an unchanged answer.
   const reads = github.requests.filter(({ method, status }) => method === "GET" && status !== 304).length;
   assert.ok(reads <= 24, `${reads}`);
 });

@@ -10,7 +10,7 @@ describe("obsolete tests that never appeared", () => {
     return previewScene(t, { plan: () => (sent++ === 0 ? { never: true } : { takesMs: MINUTE }) });
   };
 
-  it("leave the comment to the newer commit, also when its tests have ended meanwhile", async (t) => {
+  it("leave the comment to the newer commit, even if its tests have already ended", async (t) => {
     const { deployed, pass, shop, states } = await scene(t);
     shop.openPull({ number: 7, head: { ref: "faster", sha: SHA(2) }, commits: [SHA(1), SHA(2)] });
     await deployed("pr-7", SHA(1));
@@ -22,7 +22,7 @@ describe("obsolete tests that never appeared", () => {
     assert.match(String(shop.comments[0]?.body), /Tests of <code>pr-7<\/code>: success/);
   });
 
-  it("leave the commit alone when it was deployed again, and its tests have ended meanwhile", async (t) => {
+  it("leave the commit alone when it was deployed again and its tests have already ended", async (t) => {
     const { deployed, pass, shop, states } = await scene(t);
     shop.openPull({ number: 7, head: { ref: "faster", sha: SHA(1) } });
     for (const sha of [SHA(1), SHA(2), SHA(1)]) {
@@ -34,7 +34,7 @@ describe("obsolete tests that never appeared", () => {
     assert.match(String(shop.comments[0]?.body), /Tests of <code>pr-7<\/code>: success/);
   });
 
-  it("leave the commit alone when the newer deployment names it in another way", async (t) => {
+  it("leave the commit alone when the newer deployment names it differently", async (t) => {
     const { deployed, pass, shop, states } = await scene(t);
     shop.addCommit(SHA(1));
     shop.addTag("v1", SHA(1));

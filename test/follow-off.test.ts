@@ -65,8 +65,8 @@ describe("without FOLLOW", () => {
   }
 });
 
-describe("a request with its own token", () => {
-  it("is dispatched as without FOLLOW, and the run's log says that its tests are not followed", async (t) => {
+describe("a request with the caller's token", () => {
+  it("is dispatched as without FOLLOW, and the run's log reports that its tests are not followed", async (t) => {
     const service = await startService(t, { settings: { FOLLOW: "status,comment", PUBLIC_URL: "https://ci.example" } });
     service.github.token("own-token-of-the-caller");
     const { answer, sent, runs, steps } = await dispatched(service, { github_token: "own-token-of-the-caller" });
@@ -79,13 +79,13 @@ describe("a request with its own token", () => {
   });
 });
 
-it("documents that a request with its own token is not followed", () => {
+it("the documentation says that a request with the caller's token is not followed", () => {
   const docs = readFileSync(new URL("../docs/configuration.md", import.meta.url), "utf8");
   assert.match(docs, /`FOLLOW`.*github_token/);
 });
 
 describe("the start", () => {
-  it("warns of what reports will lack", async (t) => {
+  it("warns about missing settings for reports", async (t) => {
     const { logLines } = await startService(t, { settings: { FOLLOW: "check,deployment" } });
     const warned = logLines.filter((line) => line.includes("FOLLOW"));
     assert.equal(warned.length, 3, warned.join("\n"));

@@ -42,7 +42,7 @@ async function scene(t: Parameters<typeof startService>[0], files: Record<string
   return { ...service, web, answer };
 }
 
-it("a second pair of repositories is followed with its own token, under its own name", async (t) => {
+it("a second pair of repositories is followed with a separate token, under a separate name", async (t) => {
   const { web, answer, app } = await scene(t, { "web-ready.ts": READY, "web-tests.ts": TESTS });
   assert.deepEqual(answer.json, { status: "success", commitHash: SHA, sourceName: "web-7" });
   await until("the result is shown", () => web.statuses.at(-1)?.state === "success");
@@ -54,7 +54,7 @@ it("a second pair of repositories is followed with its own token, under its own 
   );
 });
 
-it("without the workflow that follows, what was dispatched is dispatched, and the log says what is missing", async (t) => {
+it("without the workflow that follows, the dispatch is still sent, and the log names what is missing", async (t) => {
   const { answer, github, logLines } = await scene(t, { "web-ready.ts": READY });
   assert.deepEqual(answer.json, { status: "success", commitHash: SHA, sourceName: "web-7" });
   assert.equal(github.dispatches.length, 1);

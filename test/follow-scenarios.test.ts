@@ -12,17 +12,17 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const TARGET_WORKFLOW = readFileSync(new URL("../deploy/target/environment-ready.yml", import.meta.url), "utf8");
 
-/** How the tests of an application go, and what becomes of the webhooks about them. */
+/** How the tests of an application proceed, and what happens to the webhooks about them. */
 type Scenario = {
   readonly plan: (attempt: number) => RunPlan;
   readonly webhooks?: NonNullable<Hook["upset"]>;
-  /** What a person does at GitHub, when so much time has passed. */
+  /** What a person does at GitHub after this time. */
   readonly person?: { readonly afterMs: number; readonly does: "cancel" | "re-run" };
-  /** How it ends: the last state of the status, words of the comment, and the status of the run that follows. */
+  /** The expected end: the last state of the status, words of the comment, and the status of the run that follows. */
   readonly state: "success" | "failure" | "error";
   readonly comment: RegExp;
   readonly run: "success" | "failure";
-  /** Events that were sent; 1 without it. */
+  /** Events that were sent; 1 by default. */
   readonly sent?: number;
 };
 
@@ -60,12 +60,12 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "every webhook lost": { ...fails, webhooks: () => "lost" },
   "no webhook even tried": { ...passes, webhooks: () => "unlogged" },
   "every webhook twice": { ...passes, webhooks: () => "twice" },
-  // The end is known before the beginning.
+  // The webhook of the end comes before that of the beginning.
   "webhooks out of order": {
     ...fails,
     webhooks: ({ action }) => (action === "completed" ? undefined : { lateMs: 4 * MINUTE }),
   },
-  "webhooks lost, doubled and late in turns": {
+  "webhooks lost, doubled and late, one after the other": {
     ...passes,
     webhooks: () => ([undefined, "lost", "twice", { lateMs: 90 * SECOND }] as const)[turn++ % 4],
   },
@@ -95,7 +95,7 @@ async function scene(t: TestContext, replicas: Parameters<typeof deployment>[1])
     ...all,
     shop,
     names,
-    /** Lets time pass, with what the stand-in sends meanwhile. */
+    /** Lets time pass, and waits for what the stand-in sends. */
     async later(milliseconds: number): Promise<void> {
       for (const end = clock.now() + milliseconds; clock.now() < end; ) {
         await all.pass(Math.min(5 * SECOND, end - clock.now()));
@@ -117,7 +117,7 @@ for (const [name, replicas] of [
   ["PostgreSQL and three replicas", { count: 3, postgres }],
 ] as const) {
   describe(`the tests of previews, with ${name}`, () => {
-    it("end with one status and one comment that say how, whatever happens meanwhile", {
+    it("end with one status and one comment that show the result, for any webhooks", {
       timeout: 600_000,
     }, async (t) => {
       const { github, services, shop, names, later, runOf, followers, clock } = await scene(t, replicas);

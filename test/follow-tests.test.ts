@@ -6,17 +6,17 @@ const MINUTE = 60_000;
 const FILE = ".github/workflows/environment-ready.yml";
 
 const PAYLOAD = "${{ github.event.client_payload";
-/** Shows the key, and cancels nothing by itself. */
+/** Shows the key, and does not cancel automatically. */
 const NAMED = `name: tests
 run-name: Tests ${PAYLOAD}.run }}
 on: { repository_dispatch: { types: [environment_ready] } }
 jobs: { tests: { runs-on: ubuntu-latest, steps: [] } }
 `;
-/** As of today: it knows no key. */
+/** A workflow that does not know the key yet. */
 const UNNAMED = NAMED.replace(/run-name:.*\n/, "");
 
 describe("a deployment with FOLLOW", () => {
-  it("is answered as without it, and its commit and pull request show how the tests end", async (t) => {
+  it("gets the same answer as without it, and its commit and pull request show the test result", async (t) => {
     const { deployed, pass, shop, states, contexts, followers, github } = await previewScene(t, {
       plan: () => ({ startsAfterMs: 10_000, takesMs: 2 * MINUTE }),
     });
@@ -45,7 +45,7 @@ describe("a deployment with FOLLOW", () => {
 });
 
 describe("a repeated notification", () => {
-  it("for a commit under test starts nothing, and says which run follows the tests", async (t) => {
+  it("for a commit under test starts nothing, and names the run that follows the tests", async (t) => {
     const { deployed, pass, github, followers, states } = await previewScene(t);
     await deployed("pr-7", SHA(1));
     await pass(20_000);
@@ -70,7 +70,7 @@ describe("a repeated notification", () => {
 });
 
 describe("obsolete tests", () => {
-  it("of ten commits in a row are cancelled but for the last, and no run that another started", async (t) => {
+  it("of ten commits in a row are cancelled except the last, and no runs of others", async (t) => {
     const { deployed, pass, shop, github, states, cancellers, followers } = await previewScene(t, {
       plan: (key) => (key === "" ? {} : { startsAfterMs: 10_000, takesMs: 5 * MINUTE }),
       workflow: NAMED,
@@ -79,7 +79,7 @@ describe("obsolete tests", () => {
     const shas = Array.from({ length: 10 }, (_, nth) => SHA(nth + 1));
     for (const [nth, sha] of shas.entries()) {
       await deployed("pr-7", sha);
-      // Some follow each other at once.
+      // Some follow each other immediately.
       if (nth % 3 === 0) await pass(7000);
     }
     await pass(8 * MINUTE);
@@ -146,7 +146,7 @@ describe("obsolete tests", () => {
     assert.deepEqual([[...shop.runs.values()][0]?.conclusion, states(SHA(1)).at(-1)], ["cancelled", "error"]);
   });
 
-  it("are left alone when they were found by their time alone", async (t) => {
+  it("are left alone when they were found only by their time", async (t) => {
     const { deployed, pass, shop, cancellers, states } = await previewScene(t, { workflow: UNNAMED });
     await deployed("pr-7", SHA(1));
     await pass(3 * MINUTE);
@@ -160,7 +160,7 @@ describe("obsolete tests", () => {
     assert.equal(states(SHA(1)).at(-1), "error");
   });
 
-  it("keep a run of ours only when cancelling is not allowed, and nothing fails", async (t) => {
+  it("keep running without a failure if the token may not cancel", async (t) => {
     const { deployed, pass, github, cancellers, followers, states } = await previewScene(t, {
       plan: () => ({ takesMs: 5 * MINUTE }),
       workflow: NAMED,
@@ -177,8 +177,8 @@ describe("obsolete tests", () => {
   });
 });
 
-describe("a deployment that may not be reported", () => {
-  it("is dispatched and followed nevertheless", async (t) => {
+describe("a deployment without permission to report", () => {
+  it("is still dispatched and followed", async (t) => {
     const { deployed, pass, github, followers } = await previewScene(t, {
       settings: { FOLLOW: "status,check,comment,deployment" },
       plan: () => ({ takesMs: MINUTE, conclusion: "failure" }),
@@ -203,7 +203,7 @@ describe("a deployment that may not be reported", () => {
 });
 
 describe("tests that never start", () => {
-  it("say why, on the commit and in the run", async (t) => {
+  it("show the reason on the commit and in the run", async (t) => {
     const { deployed, pass, shop, followers, github } = await previewScene(t);
     shop.remove(FILE);
     await deployed("pr-7", SHA(1));
@@ -216,7 +216,7 @@ describe("tests that never start", () => {
     assert.match(String(last?.description), /^No tests started: /);
   });
 
-  it("are started again where that can help, and followed", async (t) => {
+  it("are started again if that can help, and followed", async (t) => {
     let sent = 0;
     const { deployed, pass, followers, github, shop, states } = await previewScene(t, {
       plan: () => (++sent === 1 ? { never: true } : { takesMs: MINUTE }),
@@ -248,7 +248,7 @@ describe("tests that a person re-runs at GitHub", () => {
     );
     assert.equal(shop.comments.length, 1);
     assert.match(String(shop.comments[0]?.body), /success.*Attempt: 2/s);
-    // All is well: the log of the run warns of nothing.
+    // No problem: the run's log has no warnings.
     assert.deepEqual(
       log().filter(({ level, run }) => level === "warn" && run !== undefined),
       [],
@@ -257,7 +257,7 @@ describe("tests that a person re-runs at GitHub", () => {
 });
 
 describe("a workflow that is started", () => {
-  it("gets the commit, the name and the key as its inputs, and is followed by its answer", async (t) => {
+  it("gets the commit, the name and the key as its inputs, and is followed by the run id in the answer", async (t) => {
     const { deployed, pass, shop, github, followers, states } = await previewScene(t, {
       settings: { TARGET_WORKFLOW: "environment-ready.yml" },
       plan: () => ({ takesMs: MINUTE }),

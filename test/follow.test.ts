@@ -13,7 +13,7 @@ import { deploy, notify, startService } from "./support/service.ts";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const ASYNC = { prefer: "respond-async" };
 
-/** `gh-runner runs …` as a process of its own, while it runs. */
+/** Runs `gh-runner runs …` as a separate process. */
 function following(t: TestContext, url: string, args: readonly string[]) {
   const child = spawn(process.execPath, [release(), "runs", ...args], {
     cwd: ROOT,
@@ -33,7 +33,7 @@ function following(t: TestContext, url: string, args: readonly string[]) {
 }
 
 describe("gh-runner runs list --follow", () => {
-  it("shows the runs that there are, then each that comes and what becomes of it, until Ctrl-C", async (t) => {
+  it("shows existing runs, then each new run and its outcome, until Ctrl-C", async (t) => {
     const { github, url } = await startService(t);
     deploy(github, "pr-1", "abc");
     await notify(url, { application: "main" });
@@ -51,7 +51,7 @@ describe("gh-runner runs list --follow", () => {
     assert.equal(output.stdout.trimEnd().split("\n").length, 3);
   });
 
-  it("prints a line of JSON for each with --json, and keeps to its filter", async (t) => {
+  it("prints a line of JSON per run with --json, and applies its filter", async (t) => {
     const { url } = await startService(t);
     await notify(url, { application: "main" });
     const { child, output, ended, says } = following(t, url, ["list", "--follow", "--json", "--status", "failure"]);
@@ -66,7 +66,7 @@ describe("gh-runner runs list --follow", () => {
     );
   });
 
-  it("says at once when there is no service", async (t) => {
+  it("fails at once when there is no service", async (t) => {
     const { output, ended } = following(t, "http://127.0.0.1:1", ["list", "--follow"]);
     assert.equal(await ended, 1);
     assert.match(output.stderr, /^Cannot reach gh-runner /);
@@ -74,7 +74,7 @@ describe("gh-runner runs list --follow", () => {
 });
 
 describe("gh-runner runs show --follow", () => {
-  it("tells each attempt until the run has ended, and exits with 0 when it ended well", async (t) => {
+  it("prints each attempt until the run has ended, and exits with 0 on success", async (t) => {
     const clock = movedClock();
     const { github, url } = await startService(t, { options: { clock, random: () => 0 } });
     deploy(github, "pr-1", "abc");
@@ -90,7 +90,7 @@ describe("gh-runner runs show --follow", () => {
     assert.equal(output.stderr, "");
   });
 
-  it("exits with 1 when the run failed, and gives the API's own JSON with --json", async (t) => {
+  it("exits with 1 when the run failed, and prints the JSON of the API with --json", async (t) => {
     const { url } = await startService(t);
     const { headers } = await notify(url, { application: "pr-missing" });
     const { output, ended } = following(t, url, ["show", String(headers["x-run-id"]), "--follow", "--json"]);
@@ -98,7 +98,7 @@ describe("gh-runner runs show --follow", () => {
     assert.equal(JSON.parse(output.stdout).status, "failure");
   });
 
-  it("goes on with the run that took its place", async (t) => {
+  it("continues with the run that replaced it", async (t) => {
     const { github, url } = await startService(t);
     deploy(github, "pr-1", "abc");
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -116,7 +116,7 @@ describe("gh-runner runs show --follow", () => {
 });
 
 describe("the progress of a long wait", () => {
-  it("replaces itself on a terminal, within its width, and is silent in a pipe", () => {
+  it("replaces itself on a terminal, within its width, and prints nothing in a pipe", () => {
     const written: string[] = [];
     const stream = (isTTY: boolean) =>
       ({ isTTY, columns: 10, write: (text: string) => written.push(text) }) as unknown as NodeJS.WriteStream;

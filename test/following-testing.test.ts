@@ -98,7 +98,7 @@ describe("a workflow that follows a run of the stand-in's Actions", () => {
     assert.equal(run.status, "success");
   });
 
-  it("which never appears, and says why", async () => {
+  it("which never appears, and reports why", async () => {
     const tested = await testRun(
       follows,
       BODY,

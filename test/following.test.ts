@@ -21,7 +21,7 @@ for (const [kind, open] of bothStores(postgres)) {
   describe(`github.findRun on ${kind}`, () => {
     const finding = async (given: Given) => given.github.findRun(await start(given), { name: "Actions run" });
 
-    it("resolves at once with a run that is there, and remembers it", async (t) => {
+    it("resolves at once with an existing run, and remembers it", async (t) => {
       const run = await followingRun(t, open, async (given) => {
         const found = await finding(given);
         if (given.attempt === 1) throw blink();
@@ -34,7 +34,7 @@ for (const [kind, open] of bothStores(postgres)) {
       assert.deepEqual(await run.stepNames(), ["step dispatch", "step dispatch: key", "waitUntil Actions run"]);
     });
 
-    it("waits until it is listed, and looks when an event names its key", async (t) => {
+    it("waits until the run is listed, and checks when an event names its key", async (t) => {
       const run = await followingRun(t, open, finding);
       run.world.listedAfterMs = 40 * SECOND;
       assert.equal(
@@ -47,7 +47,7 @@ for (const [kind, open] of bothStores(postgres)) {
       await run.wake(`workflow_run acme/shop ${run.world.sent[0]?.key}`, "success");
     });
 
-    it("asks once why nothing began, and says so", async (t) => {
+    it("asks once why nothing began, and reports it", async (t) => {
       const run = await followingRun(t, open, finding);
       run.world.isSilent = true;
       await run.begin();
@@ -62,7 +62,7 @@ for (const [kind, open] of bothStores(postgres)) {
       assert.ok(run.world.asked.length <= 9, `it asked ${run.world.asked.length} times`);
     });
 
-    it("tells a workflow that catches it whether sending again may help, without asking again", async (t) => {
+    it("tells a workflow that catches the error whether sending again may help, without another request", async (t) => {
       const seen: unknown[] = [];
       const run = await followingRun(t, open, async (given) => {
         await finding(given).catch(({ facts }: PermanentFailure) => void seen.push([facts.about, facts.sendAgain]));
@@ -105,7 +105,7 @@ for (const [kind, open] of bothStores(postgres)) {
     const following = async ({ github }: Given, runId = 7, mustSucceed = true) =>
       github.follow({ repository: "acme/shop", runId }, { name: "tests", mustSucceed });
 
-    it("waits until it has ended, and resolves with how", async (t) => {
+    it("waits until the run has ended, and resolves with its conclusion", async (t) => {
       const run = await followingRun(t, open, async ({ github }) =>
         github.follow({ repository: "acme/shop", runId: 7 }),
       );
@@ -119,7 +119,7 @@ for (const [kind, open] of bothStores(postgres)) {
       assert.deepEqual([id, conclusion, jobs.map(({ name }) => name)], [7, "failure", ["e2e"]]);
     });
 
-    it("finds the run first, given what was started", async (t) => {
+    it("finds the run of a started workflow first", async (t) => {
       const run = await followingRun(t, open, async (given) =>
         given.github.follow(await start(given), { name: "tests" }),
       );
@@ -131,7 +131,7 @@ for (const [kind, open] of bothStores(postgres)) {
     });
 
     for (const conclusion of ["success", "skipped", "neutral"]) {
-      it(`that must succeed takes ${conclusion}`, async (t) => {
+      it(`that must succeed accepts ${conclusion}`, async (t) => {
         const run = await followingRun(t, open, following);
         run.world.end(7, conclusion);
         assert.equal((await run.begin())?.status, "success");
@@ -148,7 +148,7 @@ for (const [kind, open] of bothStores(postgres)) {
       assert.equal(((await run.resultOf("tests")) as FollowedRun).conclusion, "timed_out");
     });
 
-    it("that has failed stands while the run continues, and is looked at again when it is re-run", async (t) => {
+    it("keeps a failure while the run continues, and checks again when the run is re-run", async (t) => {
       const seen: string[] = [];
       const run = await followingRun(t, open, async (given) => {
         try {
@@ -171,7 +171,7 @@ for (const [kind, open] of bothStores(postgres)) {
       assert.equal(seen.at(-1), "passed");
     });
 
-    it("that has succeeded is looked at again when it is re-run: it may have been re-run at GitHub", async (t) => {
+    it("checks a success again when the run is re-run: the Actions run may have been re-run at GitHub", async (t) => {
       const run = await followingRun(t, open, following);
       run.world.end(7, "success");
       await run.begin();
@@ -196,7 +196,7 @@ for (const [kind, open] of bothStores(postgres)) {
       await run.wake("workflow_run acme/shop 7", "success");
     });
 
-    it("two at a time, each with its event", async (t) => {
+    it("works for two at a time, each with its event", async (t) => {
       const run = await followingRun(t, open, async (given) => {
         const { github } = given;
         const both = [7, 8].map((runId) => github.follow({ repository: "acme/shop", runId }));
@@ -211,7 +211,7 @@ for (const [kind, open] of bothStores(postgres)) {
       assert.deepEqual((await run.detail()).run.outputs, ["success", "failure"]);
     });
 
-    it("beside another wait, whichever is over first", async (t) => {
+    it("works beside another wait, and the first one to end counts", async (t) => {
       let closed = false;
       const run = await followingRun(t, open, async (given) =>
         Promise.race([
@@ -252,7 +252,7 @@ for (const [kind, open] of bothStores(postgres)) {
       await under.worker.cancel(RUN, BY);
       let passed = 0;
       await until("it has ended", async () => {
-        // Time passes once it waits for GitHub, and no more of it than it has.
+        // Time passes only while it waits for GitHub.
         if (seen.length === 0 && under.world.asked.length > asked && passed++ < 60) under.clock.move(SECOND);
         await new Promise((resolve) => setTimeout(resolve, 5));
         return seen.length > 0;
@@ -264,7 +264,7 @@ for (const [kind, open] of bothStores(postgres)) {
       return given.github.follow(found, { name: "tests" });
     };
 
-    it("gets what the run has started and found, and asks nothing", async (t) => {
+    it("gets what the run has started and found, without requests", async (t) => {
       const { seen, world } = await cancelledAfter(t, all, async (given) => {
         const started = await start(given);
         return [started, await given.github.findRun(started, { name: "Actions run" })];
@@ -287,7 +287,7 @@ for (const [kind, open] of bothStores(postgres)) {
       assert.equal(world.sent.length, 1);
     });
 
-    it("gets no result of before the run was re-run", async (t) => {
+    it("gets no result from before the re-run", async (t) => {
       const { seen, world } = await cancelledAfter(
         t,
         async (given) => {
@@ -338,7 +338,7 @@ describe("following", () => {
       /expected owner\/name, got shop/,
     ],
   ] as [string, (context: Given) => Promise<unknown>, RegExp][]) {
-    it(`fails and says why: ${what}`, async (t) => {
+    it(`fails with the reason: ${what}`, async (t) => {
       const run = await followingRun(t, SQLITE, work);
       run.world.begin(7);
       const ended = await run.begin();
@@ -347,7 +347,7 @@ describe("following", () => {
     });
   }
 
-  it("cannot wait in a run with its own token, and says so", async (t) => {
+  it("cannot wait in a run with the caller's token, and fails with the reason", async (t) => {
     const run = await followingRun(t, SQLITE, ({ github }) => github.follow({ repository: "acme/shop", runId: 7 }));
     assert.match((await run.begin("ghs_own"))?.reason ?? "", /the run brought its GitHub token/);
   });

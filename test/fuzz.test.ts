@@ -11,7 +11,7 @@ import { fixedPort, listening, type ServiceProcess, spawnService } from "./suppo
 import { deploy, TARGET } from "./support/service.ts";
 import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
-/** Seeded and short here; `npm run fuzz -- --minutes N --seed S` goes on for longer. */
+/** Seeded and short here; `npm run fuzz -- --minutes N --seed S` runs longer. */
 const { FUZZ_SECONDS = "4", FUZZ_SEED = "20261124" } = process.env;
 
 const ANSWERS = [100, 200, 202, 303, 400, 401, 403, 404, 405, 408, 409, 413, 417, 431];
@@ -35,12 +35,12 @@ export default defineWorkflow({
 });`,
 };
 
-describe("whatever is sent to it, the service", () => {
+describe("under any input, the service", () => {
   for (const [what, settings] of [
-    ["open to everybody", {}],
+    ["open to everyone", {}],
     ["guarded by AUTH_TOKENS", { AUTH_TOKENS: SECRETS.auth }],
   ] as const) {
-    it(`lives, answers well, stores nothing that it refuses and tells no token: ${what}`, async (t) => {
+    it(`stays up, answers correctly, stores nothing that it rejects and reveals no token: ${what}`, async (t) => {
       const service = await hostileScene(t, settings);
       let count = 0;
       await fc.assert(
@@ -109,10 +109,10 @@ async function judge({ port, process, runs }: Scene, all: readonly Sent[]): Prom
   for (const { answers, heads } of heard) {
     for (const answer of answers) judgeAnswer(answer, heads);
   }
-  // One that hung up before it was answered may have been accepted; what is refused may not.
+  // A request without an answer may have been accepted; a rejected one may not.
   const accepted = heard.map(({ answers }) => (answers.length === 0 ? 1 : answers.filter(hasRun).length));
   const most = accepted.reduce((sum, each) => sum + each, 0);
-  assert.ok(runs() - stored <= most, `${runs() - stored} runs were stored of ${most} requests that were not refused`);
+  assert.ok(runs() - stored <= most, `${runs() - stored} runs were stored of ${most} requests that were not rejected`);
 
   for (const secret of [SECRETS.github, SECRETS.auth, SECRETS.caller, SECRETS.webhook, SECRETS.flux]) {
     assert.ok(!heard.some(({ bytes }) => bytes.includes(secret)), `an answer tells ${secret}`);
@@ -126,10 +126,10 @@ const hasRun = (answer: WireAnswer) => answer.status === 202 || header(answer, "
 function judgeAnswer(answer: WireAnswer, heads: boolean): void {
   const { status, body } = answer;
   const shown = JSON.stringify(answer);
-  // A run that failed is the one 500 of the contract: GitHub refused what the caller asked for.
+  // A failed run is the one 500 of the contract: GitHub rejected the caller's request.
   if (status === 500) assert.ok(header(answer, "x-run-id"), shown);
   else assert.ok(ANSWERS.includes(status), shown);
-  // Of what others have sent, no element becomes one of a page.
+  // No text of others becomes an element of a page.
   const isPage = (header(answer, "content-type") ?? "").startsWith("text/html");
   assert.ok(!isPage || !/<x-hostile|<script>alert/.test(body), shown);
   if (status < 400 || heads) return;

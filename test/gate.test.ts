@@ -34,7 +34,7 @@ const secondary = (headers: Headers = {}) => answer(403, headers, "You have exce
 const primary = (resetAt: number, headers: Headers = {}) =>
   answer(403, { "x-ratelimit-remaining": "0", "x-ratelimit-reset": String(resetAt / SECOND), ...headers }, "Exceeded");
 
-/** Puts one request on the wire. */
+/** Sends one request. */
 const sending =
   (reply: () => Promise<Answer> | Answer = () => OK) =>
   async (begin: () => void): Promise<Answer> => {
@@ -42,7 +42,7 @@ const sending =
     return reply();
   };
 
-/** A gate on a moved clock, and what it has written down. */
+/** A gate on a moved clock, and what it has stored. */
 function gateWith(needs: Partial<GateOptions> = {}) {
   const clock = (needs.clock as MovedClock | undefined) ?? movedClock();
   const spent: Admitted[] = [];
@@ -67,7 +67,7 @@ function gateWith(needs: Partial<GateOptions> = {}) {
   return { gate, clock, spent, pause: () => pause, told, send };
 }
 
-/** Lets everything go on that needs no time. */
+/** Lets everything continue that needs no time. */
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 const sumOf = (spent: readonly Admitted[], unit: "points" | "writes") =>
@@ -75,8 +75,8 @@ const sumOf = (spent: readonly Admitted[], unit: "points" | "writes") =>
 
 const isSent = (result: Sent | NotYet): result is Sent => "answer" in result;
 
-function refusal(result: unknown): NotYet {
-  assert.ok(typeof result === "object" && result !== null && "why" in result, "it was let through");
+function rejection(result: unknown): NotYet {
+  assert.ok(typeof result === "object" && result !== null && "why" in result, "it was sent");
   return result as NotYet;
 }
 
@@ -102,7 +102,7 @@ describe("a limit that GitHub sets", () => {
     ["more than a day", secondary({ "retry-after": "99999999999" }), 86_400],
     ["a negative time", secondary({ "retry-after": "-5" }), 1],
   ] as const) {
-    it(`silences the whole account: ${what}`, async () => {
+    it(`pauses the whole account: ${what}`, async () => {
       const { send, clock, gate, told, pause } = gateWith({ clock: movedClock(NOW) });
       const end = NOW + seconds * SECOND;
       const first = await send("read", () => reply);
@@ -126,7 +126,7 @@ describe("a limit that GitHub sets", () => {
     });
   }
 
-  it("is none: a 403 about permissions, a 404, a 500", async () => {
+  it("does not exist for a 403 about permissions, a 404, a 500", async () => {
     const { send, told } = gateWith();
     for (const status of [403, 404, 500, 401]) {
       const result = await send("read", () => answer(status, { "x-ratelimit-remaining": "12" }, "Not accessible"));
@@ -139,12 +139,12 @@ describe("a limit that GitHub sets", () => {
     const { send, clock } = gateWith({ clock: movedClock(NOW) });
     const last = { "x-ratelimit-remaining": "0", "x-ratelimit-reset": String(NOW / SECOND + 600) };
     assert.ok(isSent(await send("read", () => answer(200, last))));
-    assert.equal(refusal(await send("read")).notBefore, NOW + 600 * SECOND);
+    assert.equal(rejection(await send("read")).notBefore, NOW + 600 * SECOND);
     clock.move(600 * SECOND);
     assert.ok(isSent(await send("read")));
   });
 
-  it("of the search alone silences nobody", async () => {
+  it("of the search pauses no other request", async () => {
     const { send } = gateWith();
     const headers = {
       "x-ratelimit-remaining": "0",
@@ -155,7 +155,7 @@ describe("a limit that GitHub sets", () => {
     assert.ok(isSent(await send("read")));
   });
 
-  it("doubles the silence each time it repeats, up to a quarter of an hour, and starts anew after a success", async () => {
+  it("doubles the pause each time it repeats, up to a quarter of an hour, and resets after a success", async () => {
     const { send, clock, told } = gateWith();
     const lasted = async (reply: Answer) => {
       const from = clock.now();
@@ -169,7 +169,7 @@ describe("a limit that GitHub sets", () => {
     assert.deepEqual(silences, [60, 120, 240, 480, 900, 900]);
     assert.ok(isSent(await send("write")));
     assert.equal(await lasted(secondary()), 60);
-    // A reset that has always passed already is not asked for in a tight circle.
+    // A reset that has already passed does not cause requests in a tight loop.
     assert.ok(isSent(await send("write")));
     const passed = [];
     for (let time = 0; time < 4; time++) passed.push(await lasted(primary(clock.now() - MINUTE)));
@@ -193,7 +193,7 @@ describe("a limit that GitHub sets", () => {
     assert.ok(gate.state().pausedUntil! <= clock.now() + MINUTE);
   });
 
-  it("is followed by one request, then two, then four: it is resumed gently", async () => {
+  it("is followed by one request, then two, then four: traffic resumes gently", async () => {
     const { gate, send, clock } = gateWith();
     await send("read", () => secondary({ "retry-after": "30" }));
     clock.move(30 * SECOND);
@@ -211,7 +211,7 @@ describe("a limit that GitHub sets", () => {
     assert.deepEqual(rounds, [1, 2, 4, 8, 16]);
   });
 
-  it("and what was spent are known again after a restart", async () => {
+  it("and the spent requests are restored after a restart", async () => {
     const first = gateWith({ limits: DOCUMENTED });
     for (let at = 0; at < 3; at++) await first.send("read");
     for (let at = 0; at < 80; at++) assert.ok(isSent(await first.send("write")));
@@ -221,15 +221,15 @@ describe("a limit that GitHub sets", () => {
 
     const known = { account: "test", spent, pause: first.pause() };
     const second = gateWith({ limits: DOCUMENTED, clock, known });
-    assert.equal(refusal(await second.send("read")).notBefore, clock.now() + 20 * SECOND);
+    assert.equal(rejection(await second.send("read")).notBefore, clock.now() + 20 * SECOND);
     clock.move(20 * SECOND);
     assert.ok(isSent(await second.send("read")));
-    assert.equal(refusal(await second.send("write")).notBefore, clock.now() + 40 * SECOND);
+    assert.equal(rejection(await second.send("write")).notBefore, clock.now() + 40 * SECOND);
   });
 });
 
 describe("what is in flight", () => {
-  it("is never more than fifty, and writes go before reads and in turn", async () => {
+  it("is never more than fifty requests, and writes go before reads, one after the other", async () => {
     const { gate, send } = gateWith();
     const order: string[] = [];
     const pending: (() => void)[] = [];
@@ -247,7 +247,7 @@ describe("what is in flight", () => {
     assert.deepEqual(order.slice(50), ["write 0", "write 1", "write 2", "read 50"]);
   });
 
-  it("gives its place back when there was no answer", async () => {
+  it("frees its place when there was no answer", async () => {
     const { gate, send } = gateWith();
     await assert.rejects(
       send("write", () => Promise.reject(new Error("reset"))),
@@ -258,7 +258,7 @@ describe("what is in flight", () => {
 });
 
 describe("the windows", () => {
-  it("refuse what would have to wait longer than a few seconds, and let the rest wait", async () => {
+  it("reject what would wait longer than a few seconds, and let the rest wait", async () => {
     const { send, clock } = gateWith({ limits: [{ unit: "writes", most: 2, ms: 10 * SECOND }] });
     await send("write");
     clock.move(8 * SECOND);
@@ -274,10 +274,10 @@ describe("the windows", () => {
     clock.move(1);
     assert.ok(isSent(await soon));
     assert.equal(early, false);
-    assert.match(refusal(await send("write", () => OK, "late")).why, /2 writes in 10 s/);
+    assert.match(rejection(await send("write", () => OK, "late")).why, /2 writes in 10 s/);
   });
 
-  it("keep the points that writes need from reads", async () => {
+  it("reserve the points that writes need", async () => {
     const { send } = gateWith({ limits: DOCUMENTED });
     let reads = 0;
     while (isSent(await send("read"))) reads++;
@@ -285,7 +285,7 @@ describe("the windows", () => {
     for (let at = 0; at < 80; at++) assert.ok(isSent(await send("write")));
   });
 
-  it("keep room that was reserved, until it is given back", async () => {
+  it("keep reserved room until it is given back", async () => {
     const { gate, send } = gateWith({ limits: [{ unit: "writes", most: 1, ms: MINUTE }] });
     const room = await gate.reserve("a");
     assert.ok("settle" in room);
@@ -301,7 +301,7 @@ describe("the windows", () => {
     assert.ok(!isSent(await second.send("write")));
   });
 
-  it("give everybody who is refused a time of his own, and let him through then, before newcomers", async () => {
+  it("give every rejected caller its time, and then let it through before newcomers", async () => {
     const { gate, clock } = gateWith({ limits: DOCUMENTED });
     const start = clock.now();
     const write = async (name: string): Promise<NotYet | undefined> => {
@@ -312,8 +312,8 @@ describe("the windows", () => {
     };
     const due = new Map<string, number>();
     for (let at = 0; at < 500; at++) {
-      const refused = await write(`run ${at}`);
-      if (refused) due.set(`run ${at}`, refused.notBefore);
+      const rejected = await write(`run ${at}`);
+      if (rejected) due.set(`run ${at}`, rejected.notBefore);
     }
     assert.equal(due.size, 420);
     const minutes = [...due.values()].map((at) => (at - start) / MINUTE);
@@ -327,15 +327,15 @@ describe("the windows", () => {
     assert.equal(again, 0);
   });
 
-  it("let nobody lose his place who comes a moment too early", async () => {
+  it("keep the place of a caller that comes a moment too early", async () => {
     const { send, clock } = gateWith({ limits: [{ unit: "writes", most: 2, ms: MINUTE }] });
-    // Two are under way while the others ask: nobody knows yet when they will have been counted.
+    // Two are in flight while the others ask: it is not known yet when they will count.
     const replies: (() => void)[] = [];
     const slow = () => new Promise<Answer>((resolve) => replies.push(() => resolve(OK)));
     for (const name of ["a", "b"]) void send("write", slow, name);
     await settled();
     const promised = [];
-    for (const name of ["c", "d", "e", "f"]) promised.push(refusal(await send("write", () => OK, name)).notBefore);
+    for (const name of ["c", "d", "e", "f"]) promised.push(rejection(await send("write", () => OK, name)).notBefore);
     const [first, , second] = promised as [number, number, number, number];
     assert.deepEqual(
       [first, second].map((at) => at - clock.now()),
@@ -345,22 +345,22 @@ describe("the windows", () => {
     for (const reply of replies) reply();
     await settled();
     clock.move(50 * SECOND);
-    const later = refusal(await send("write", () => OK, "c")).notBefore;
+    const later = rejection(await send("write", () => OK, "c")).notBefore;
     assert.equal(later, clock.now() + 10 * SECOND);
-    assert.equal(refusal(await send("write", () => OK, "d")).notBefore, later);
+    assert.equal(rejection(await send("write", () => OK, "d")).notBefore, later);
     clock.move(10 * SECOND);
     for (const name of ["c", "d"]) assert.ok(isSent(await send("write", () => OK, name)));
   });
 
-  it("give the time of those who do not come to others", async () => {
+  it("give unused times to others", async () => {
     const { send, clock } = gateWith({ limits: [{ unit: "writes", most: 1, ms: 10 * SECOND }] });
     await send("write", () => OK, "first");
-    assert.equal(refusal(await send("write", () => OK, "gone")).notBefore, clock.now() + 10 * SECOND);
+    assert.equal(rejection(await send("write", () => OK, "gone")).notBefore, clock.now() + 10 * SECOND);
     clock.move(41 * SECOND);
     assert.ok(isSent(await send("write", () => OK, "other")));
   });
 
-  it("are never exceeded at GitHub, whatever comes, however long the answers take, and nobody starves", async () => {
+  it("are never exceeded at GitHub, for any traffic and any latency, and no caller starves", async () => {
     const arrivals = fc.array(
       fc.record({ gapMs: fc.nat(1500), latencyMs: fc.nat(3000), kind: fc.constantFrom(...KINDS) }),
       { minLength: 300, maxLength: 900 },
@@ -378,7 +378,7 @@ describe("the windows", () => {
             (begin) =>
               new Promise((resolve) => {
                 begin();
-                // It arrives somewhere between being sent and being answered.
+                // It arrives between being sent and being answered.
                 clock.alarm(clock.now() + latencyMs / 2 + 1, () => {
                   if (keeper.enter("a", { isWrite: kind !== "read", isFree: false }, DOCUMENTED_LIMITS, clock.now()))
                     met++;
@@ -411,7 +411,7 @@ describe("the windows", () => {
   });
 });
 
-describe("a request that was let through and not yet sent when a pause begins", () => {
+describe("a permitted request that is not yet sent when a pause begins", () => {
   it("is sent after the pause, and keeps its room", async () => {
     const { gate, clock, send, spent } = gateWith({ limits: [{ unit: "writes", most: 2, ms: MINUTE }] });
     const { promise: connected, resolve: connect } = Promise.withResolvers<void>();
@@ -436,18 +436,18 @@ describe("a request that was let through and not yet sent when a pause begins", 
     assert.ok(!isSent(await send("write")));
   });
 
-  it("is refused with its end when the pause is long, and gives its room back", async () => {
+  it("is rejected with the end of the pause when that is long, and frees its room", async () => {
     const { gate, clock, send } = gateWith({ limits: [{ unit: "writes", most: 2, ms: MINUTE }] });
     const { promise: connected, resolve: connect } = Promise.withResolvers<void>();
     const late = gate.pass("write", (begin) => connected.then(begin).then(() => OK), { name: "late" });
     await send("write", () => secondary({ "retry-after": "70" }));
     connect();
-    assert.equal(refusal(await late).notBefore, clock.now() + 70 * SECOND);
+    assert.equal(rejection(await late).notBefore, clock.now() + 70 * SECOND);
     clock.move(70 * SECOND);
     for (const name of ["late", "other"]) assert.ok(isSent(await send("write", () => OK, name)));
   });
 
-  it("also when it is where a redirect leads; each costs what a request costs", async () => {
+  it("is treated the same after a redirect; each redirect costs a request", async () => {
     const { gate, clock, send, spent } = gateWith({ limits: [{ unit: "writes", most: 3, ms: MINUTE }] });
     let times = 0;
     const redirected = gate.pass(
@@ -471,18 +471,18 @@ describe("a request that was let through and not yet sent when a pause begins", 
 
 describe("a report", () => {
   const HOUR = 60 * MINUTE;
-  /** After a window or a pause, a report leaves so much time to those that were promised theirs. */
+  /** After a window or a pause, a report leaves this much time to callers with a promised time. */
   const GRACE = 30 * SECOND;
 
-  /** Sends each, and again whenever it was told to come, until all are sent; resolves with when each was sent. */
+  /** Sends each, and again at its promised time, until all are sent. Resolves with the times when each was sent. */
   function comingAgain({ send, clock }: ReturnType<typeof gateWith>) {
     const sentAt: Record<"write" | "report", number[]> = { write: [], report: [] };
-    let refused = 0;
+    let rejected = 0;
     const come = async (kind: "write" | "report", name: string): Promise<void> => {
       const result = await send(kind, () => OK, name);
       if (isSent(result)) sentAt[kind].push(clock.now());
       else {
-        refused++;
+        rejected++;
         clock.alarm(result.notBefore, () => void come(kind, name));
       }
     };
@@ -490,10 +490,10 @@ describe("a report", () => {
     const liveUntil = async (isDone: () => boolean) => {
       for (await settled(); !isDone(); await settled()) clock.move(clock.next()! - clock.now());
     };
-    return { sentAt, come, liveUntil, refused: () => refused };
+    return { sentAt, come, liveUntil, rejected: () => rejected };
   }
 
-  it("lets a dispatch go first, also where 200 wait, and leaves it a place in flight", async () => {
+  it("lets a dispatch go first, even if 200 wait, and leaves it a place in flight", async () => {
     const { gate, send } = gateWith();
     const order: string[] = [];
     const pending: (() => void)[] = [];
@@ -524,7 +524,7 @@ describe("a report", () => {
   it("leaves a fifth of the minute to dispatches", async () => {
     const { send, clock } = gateWith({ limits: DOCUMENTED });
     for (let at = 0; at < 64; at++) assert.ok(isSent(await send("report", () => OK, `report ${at}`)));
-    const { notBefore, why } = refusal(await send("report", () => OK, "late"));
+    const { notBefore, why } = rejection(await send("report", () => OK, "late"));
     assert.equal(notBefore, clock.now() + MINUTE + GRACE);
     assert.match(why, /what reports may use of 64 writes in 90 s/);
     for (let at = 0; at < 16; at++) assert.ok(isSent(await send("write", () => OK, `dispatch ${at}`)));
@@ -533,7 +533,7 @@ describe("a report", () => {
   it("leaves a fifth of the hour to dispatches, and waits until the window moves", async () => {
     const gate = gateWith({ limits: DOCUMENTED });
     const { clock, send } = gate;
-    const { sentAt, come, liveUntil, refused } = comingAgain(gate);
+    const { sentAt, come, liveUntil, rejected } = comingAgain(gate);
     const start = clock.now();
     for (let at = 0; at < 500; at++) void come("report", `report ${at}`);
     await liveUntil(() => sentAt.report.length >= 400);
@@ -547,19 +547,19 @@ describe("a report", () => {
     await liveUntil(() => sentAt.report.length === 500);
     // 64 leave the window every 90 s, and 100 dispatches have come into it.
     assert.equal(sentAt.report[400], start + HOUR + GRACE + MINUTE + GRACE);
-    assert.ok(refused() <= 1000, `${refused()} were told to come again`);
+    assert.ok(rejected() <= 1000, `${rejected()} had to come again`);
   });
 
-  it("takes nothing from those that were promised their turn, although it comes before them", async () => {
+  it("takes no time from callers that have a promised turn, even if it comes before them", async () => {
     const gate = gateWith({ limits: DOCUMENTED });
     const { clock, send } = gate;
     for (let at = 0; at < 80; at++) await send("write", () => OK, `first ${at}`);
     const start = clock.now();
     for (let at = 0; at < 160; at++) {
-      const { notBefore } = refusal(await send("write", () => OK, `dispatch ${at}`));
+      const { notBefore } = rejection(await send("write", () => OK, `dispatch ${at}`));
       assert.equal(notBefore, start + (at < 80 ? 1 : 2) * MINUTE);
     }
-    const { sentAt, come, liveUntil, refused } = comingAgain(gate);
+    const { sentAt, come, liveUntil, rejected } = comingAgain(gate);
     for (let at = 0; at < 100; at++) void come("report", `early ${at}`);
     for (const minute of [1, 2]) {
       clock.move(start + minute * MINUTE - clock.now());
@@ -574,17 +574,17 @@ describe("a report", () => {
     }
     assert.equal(sentAt.report.length, 0);
     await liveUntil(() => sentAt.report.length === 140);
-    assert.ok(refused() <= 2 * 140, `${refused()} were told to come again`);
+    assert.ok(rejected() <= 2 * 140, `${rejected()} had to come again`);
   });
 
-  it("waits after a pause until those have gone that waited for its end", async () => {
+  it("waits after a pause until the requests that waited for its end are sent", async () => {
     const gate = gateWith({ limits: DOCUMENTED });
     const { clock, send } = gate;
     await send("read", () => secondary({ "retry-after": "60" }));
     const end = clock.now() + MINUTE;
-    assert.equal(refusal(await send("report", () => OK, "report")).notBefore, end + GRACE);
+    assert.equal(rejection(await send("report", () => OK, "report")).notBefore, end + GRACE);
     for (let at = 0; at < 80; at++) {
-      assert.equal(refusal(await send("write", () => OK, `dispatch ${at}`)).notBefore, end);
+      assert.equal(rejection(await send("write", () => OK, `dispatch ${at}`)).notBefore, end);
     }
     clock.move(MINUTE + GRACE - SECOND);
     assert.ok(!isSent(await send("report", () => OK, "other")));
@@ -593,7 +593,7 @@ describe("a report", () => {
     assert.ok(isSent(await send("report", () => OK, "report")));
   });
 
-  it("goes in the end, as soon as the limits allow beside dispatches that keep coming", async () => {
+  it("is sent in the end, as soon as the limits allow it beside a stream of dispatches", async () => {
     const gate = gateWith({ limits: DOCUMENTED });
     const { clock } = gate;
     const { sentAt, come, liveUntil } = comingAgain(gate);
@@ -618,49 +618,49 @@ describe("a clock that is set back", () => {
   const YEAR = 365 * 24 * 60 * MINUTE;
   const limits: readonly Limit[] = [{ unit: "writes", most: 1, ms: MINUTE }];
 
-  it("lengthens no window", async () => {
+  it("does not lengthen a window", async () => {
     const { clock, send } = gateWith({ limits });
     await send("write");
     clock.set(-YEAR);
-    assert.equal(refusal(await send("write")).notBefore, clock.now() + MINUTE);
+    assert.equal(rejection(await send("write")).notBefore, clock.now() + MINUTE);
     clock.move(MINUTE);
     assert.ok(isSent(await send("write")));
   });
 
-  it("lengthens no window that was stored", async () => {
+  it("does not lengthen a stored window", async () => {
     const at = movedClock().now() + YEAR;
     const { clock, send } = gateWith({
       limits,
       known: { account: "test", spent: [{ at, points: 5, writes: 1 }], pause: undefined },
     });
-    assert.equal(refusal(await send("write")).notBefore, clock.now() + MINUTE);
+    assert.equal(rejection(await send("write")).notBefore, clock.now() + MINUTE);
   });
 
-  it("lengthens no pause, and one that was stored to a day at most", async () => {
+  it("does not lengthen a pause, and a stored pause to a day at most", async () => {
     const { clock, send } = gateWith();
     await send("read", () => secondary({ "retry-after": "60" }));
     clock.set(-YEAR);
-    assert.equal(refusal(await send("read")).notBefore, clock.now() + MINUTE);
+    assert.equal(rejection(await send("read")).notBefore, clock.now() + MINUTE);
     const until = clock.now() + YEAR;
     const later = gateWith({ clock, known: { account: "test", spent: [], pause: { until, strikes: 1 } } });
-    assert.equal(refusal(await later.send("read")).notBefore, clock.now() + 24 * 60 * MINUTE);
+    assert.equal(rejection(await later.send("read")).notBefore, clock.now() + 24 * 60 * MINUTE);
   });
 
-  it("holds no report back for longer", async () => {
+  it("does not hold reports back longer", async () => {
     const { clock, send } = gateWith();
     await send("read", () => secondary({ "retry-after": "60" }));
     clock.set(-YEAR);
-    assert.equal(refusal(await send("report")).notBefore, clock.now() + 90 * SECOND);
+    assert.equal(rejection(await send("report")).notBefore, clock.now() + 90 * SECOND);
     clock.move(90 * SECOND);
     assert.ok(isSent(await send("report")));
   });
 
-  it("keeps nobody to a time that was promised before", async () => {
+  it("cancels times that were promised before", async () => {
     const { clock, send } = gateWith({ limits });
     await send("write");
     assert.ok(!isSent(await send("write", () => OK, "a")));
     clock.set(-YEAR);
-    const { notBefore } = refusal(await send("write", () => OK, "a"));
+    const { notBefore } = rejection(await send("write", () => OK, "a"));
     assert.equal(notBefore, clock.now() + MINUTE);
     clock.move(MINUTE);
     assert.ok(isSent(await send("write", () => OK, "a")));
@@ -668,7 +668,7 @@ describe("a clock that is set back", () => {
 });
 
 describe("a gate", () => {
-  it("is idle when there is nothing to remember", async () => {
+  it("is idle when it has nothing to remember", async () => {
     const { gate, send, clock } = gateWith({ limits: DOCUMENTED });
     const idle = (each: Gate) => each.isIdle();
     assert.ok(idle(gate));
@@ -680,6 +680,6 @@ describe("a gate", () => {
     clock.move(MINUTE);
     assert.ok(!idle(gate), "its strike is forgotten");
     clock.move(60 * MINUTE);
-    assert.ok(idle(gate), "a token that was seen once is remembered for ever");
+    assert.ok(idle(gate), "a token that was seen once is remembered forever");
   });
 });

@@ -42,7 +42,7 @@ const fails = (kind: SignInFailed["kind"], message: RegExp) => (error: unknown) 
 
 describe("signing in with GitHub", () => {
   for (const enterprise of [false, true]) {
-    it(`knows who has come back, and which of the named organisations and teams they belong to${enterprise ? ", on an Enterprise Server" : ""}`, async (t) => {
+    it(`identifies the person, and which of the named organisations and teams they belong to${enterprise ? ", on an Enterprise Server" : ""}`, async (t) => {
       const { app, method, goThere } = await opened(t, { enterprise });
       const { person, doubts } = await method.finish(await goThere(), trip());
       assert.deepEqual(person, { from: "github", name: "octocat", memberships: ["acme", "acme/platform"] });
@@ -53,7 +53,7 @@ describe("signing in with GitHub", () => {
     });
   }
 
-  it("sends PKCE and state, no secret by the browser, and asks for a scope only where memberships are needed", async (t) => {
+  it("sends PKCE and state, no secret through the browser, and requests a scope only if memberships are needed", async (t) => {
     const { method } = await opened(t);
     const { searchParams, href } = await method.begin(trip());
     assert.equal(searchParams.get("code_challenge_method"), "S256");
@@ -63,7 +63,7 @@ describe("signing in with GitHub", () => {
     assert.equal((await bare.method.begin(trip())).searchParams.get("scope"), null);
   });
 
-  it("asks GitHub nothing about a person but who they are and the named memberships", async (t) => {
+  it("asks GitHub only for the person's identity and the named memberships", async (t) => {
     const { github, method, goThere } = await opened(t);
     await method.finish(await goThere(), trip());
     const routes = github.requests.map(({ route }) => route).filter((route) => !route.includes("/login/oauth"));
@@ -87,7 +87,7 @@ describe("signing in with GitHub", () => {
     await assert.rejects(wrong.finish(await goThere(), trip()), fails("invalid", /incorrect_client_credentials/));
   });
 
-  it("says that the person said no, and that GitHub is down", async (t) => {
+  it("reports that the person declined, or that GitHub is down", async (t) => {
     const { github, app, method, goThere } = await opened(t);
     app.login = undefined;
     await assert.rejects(method.finish(await goThere(), trip()), fails("denied", /access_denied/));
@@ -101,7 +101,7 @@ describe("signing in with GitHub", () => {
     await assert.rejects(method.finish(later, trip()), fails("unavailable", /cannot be reached/));
   });
 
-  it("counts no membership that GitHub does not show, and says why", async (t) => {
+  it("ignores memberships that GitHub does not show, and reports why", async (t) => {
     const { github, method, goThere } = await opened(t);
     github.answers({
       "GET /orgs/{org}/members/{username}": {

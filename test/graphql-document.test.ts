@@ -9,7 +9,7 @@ const numRuns = Number(process.env.PROPERTY_RUNS ?? 300);
 
 const kindOf = (text: string, name?: string) => operationIn(parseDocument(text), name)?.kind;
 
-/** What the reference implementation of GraphQL would carry out; undefined when it would not. */
+/** What the reference implementation of GraphQL would execute. Undefined if it would not. */
 function byReference(text: string, name?: string): string | undefined {
   try {
     return getOperationAST(parse(text), name)?.operation;
@@ -45,7 +45,7 @@ describe("whether a GraphQL document changes something", () => {
   ];
   for (const [kind, text, name] of cases) {
     it(`${JSON.stringify(text)}${name ? `, ${name}` : ""}: ${kind}`, () => {
-      // A fragment's name may not be "on", which the reference says, too.
+      // A fragment cannot have the name "on"; the reference agrees.
       if (!text.includes("...on }")) assert.equal(byReference(text, name), kind);
       assert.equal(kindOf(text.replace(" ...on }", " }"), name), kind);
     });
@@ -84,7 +84,7 @@ describe("whether a GraphQL document changes something", () => {
     });
   }
 
-  it("is read in a moment from 5 MB", () => {
+  it("takes only a moment for 5 MB", () => {
     const long = "x".repeat(5_000_000);
     for (const text of [
       `{ a(b: "${long}") }`,
@@ -117,7 +117,7 @@ describe("whether a GraphQL document changes something", () => {
     ),
   );
 
-  it("is never taken for a query when it is none, of any words", () => {
+  it("is never taken for a query when it is not one, for random words", () => {
     const words = fc.array(fc.tuple(word, ignored), { maxLength: 14 }).map((all) => all.flat().join(""));
     fc.assert(
       fc.property(words, fc.constantFrom(undefined, "M", "Q"), (document, operationName) => {
@@ -129,7 +129,7 @@ describe("whether a GraphQL document changes something", () => {
     );
   });
 
-  /** Documents as the specification has them, in many spellings. */
+  /** Valid documents in many spellings. */
   const documents = fc.letrec<{ value: string; args: string; selection: string; selections: string }>((tie) => ({
     value: fc.oneof(
       { maxDepth: 3 },
@@ -168,7 +168,7 @@ describe("whether a GraphQL document changes something", () => {
     documents.selections.map((rest) => `fragment F on T @d ${rest}`),
   );
 
-  it("is found in every document that the specification allows", () => {
+  it("is found in every valid document", () => {
     const all = fc
       .array(fc.tuple(definition, ignored), { minLength: 1, maxLength: 3 })
       .map((each) => each.flat().join(""));
@@ -176,7 +176,7 @@ describe("whether a GraphQL document changes something", () => {
       fc.property(all, fc.constantFrom(undefined, "A", "B"), (document, operationName) => {
         const reference = byReference(document, operationName);
         const ours = kindOf(document, operationName);
-        // Names that stand twice make it certain for none.
+        // With duplicate names the result is not certain.
         const names = [...document.matchAll(/(?:query|mutation|subscription) [AB] |fragment F /g)].map(String);
         const isValid = new Set(names.map((each) => each.slice(-2))).size === names.length;
         if (isValid && reference !== undefined) assert.equal(ours, reference, document);
@@ -187,8 +187,8 @@ describe("whether a GraphQL document changes something", () => {
   });
 });
 
-describe("what a mutation gives that was not sent", () => {
-  it("has the fields that it asks for", () => {
+describe("the result of a mutation that was not sent", () => {
+  it("has the requested fields", () => {
     const query = `mutation($a: ID!) {
       added: addProjectV2ItemById(input: { projectId: $a, contentId: $a }) { item { id isArchived ...More ... on T { number } } }
       closeIssue(input: { issueId: $a }) { issue { databaseId labels(first: 9) { totalCount nodes { name } pageInfo { hasNextPage endCursor } } } }

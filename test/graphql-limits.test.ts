@@ -45,7 +45,7 @@ async function scene(
   };
 }
 
-/** What GitHub's headers say when the hour's points are used up. */
+/** GitHub's headers when the hour's points are used up. */
 const spent = (reset: number) => ({
   "x-ratelimit-limit": "5000",
   "x-ratelimit-remaining": "0",
@@ -54,11 +54,11 @@ const spent = (reset: number) => ({
 });
 
 describe("GraphQL's hourly points", () => {
-  it("that are used up hold back GraphQL until the reset, and nothing else", async (t) => {
+  it("that are used up delay only GraphQL until the reset", async (t) => {
     const { query, read, write, mutate, clock, server, pauses } = await scene(t, { limits: { graphqlPerHour: 3 } });
     const reset = clock.now() + HOUR;
     for (let each = 0; each < 3; each++) await query();
-    // The third answer says that nothing is left.
+    // The third answer reports that nothing is left.
     await assert.rejects(query(), limited(reset, /for GraphQL, GitHub has set a limit/));
     await assert.rejects(mutate(), limited(reset));
     assert.equal(server.requests.length, 3);
@@ -84,7 +84,7 @@ describe("GraphQL's hourly points", () => {
     await query();
   });
 
-  it("are known with each type and header that GitHub has for it, else for a minute", async (t) => {
+  it("are recognised with each type and header that GitHub uses, otherwise for a minute", async (t) => {
     const words = [{ type: "RATE_LIMITED", message: "API rate limit exceeded" }];
     const newer = [{ type: "RATE_LIMIT", code: "graphql_rate_limit", message: "API rate limit already exceeded" }];
     const answers = (reset: number) =>
@@ -126,7 +126,7 @@ describe("GraphQL's hourly points", () => {
     for (let each = 0; each < 3; each++) await query();
     await mutate();
     await assert.rejects(write(), limited(reset));
-    // A secondary limit is everyone's, and does not end with the first answer that REST has to wait for.
+    // A secondary limit applies to everything, and does not end with the first answer that REST has to wait for.
     server.fault({ route: "POST /graphql", times: 1 }, { kind: "limit", secondary: true, retryAfterSeconds: 30 });
     await assert.rejects(query(), limited(clock.now() + 30 * SECOND));
     await assert.rejects(query(), limited(clock.now() + 30 * SECOND));
@@ -139,7 +139,7 @@ describe("GraphQL's hourly points", () => {
     assert.equal(server.counts.limited, 0);
   });
 
-  it("are not those of REST either where another process has found them used up", async (t) => {
+  it("are also separate from REST when another process found them used up", async (t) => {
     let hear: (news: LimitNews) => void = () => {};
     const log: LimitLog = {
       ...NOTHING_KEPT,
@@ -179,7 +179,7 @@ describe("a secondary limit of GraphQL", () => {
     ["inside a 200 with data", fault(200, { data: null, errors: [{ type: "RATE_LIMITED", message }] })],
   ] as const;
   for (const [form, met] of forms) {
-    it(`silences the whole account: ${form}`, async (t) => {
+    it(`pauses the whole account: ${form}`, async (t) => {
       const { query, mutate, read, clock, server, pauses } = await scene(t);
       server.fault({ route: "POST /graphql", times: 1 }, met);
       const end = clock.now() + 30 * SECOND;
@@ -194,7 +194,7 @@ describe("a secondary limit of GraphQL", () => {
     });
   }
 
-  it("of REST silences GraphQL, too", async (t) => {
+  it("of REST pauses GraphQL, too", async (t) => {
     const { query, read, clock, server } = await scene(t);
     server.fault(
       { route: "GET /repos/{owner}/{repo}", times: 1 },
@@ -250,7 +250,7 @@ describe("the points that GraphQL may use in a minute", () => {
   it("are not counted where GitHub has no limits", async (t) => {
     const off = { enterprise: "3.19.0", basePath: "/api/v3" };
     const { mutate, server } = await scene(t, { ...off, record: false }, { GITHUB_LIMITS: "auto" });
-    // 5 points each: more than github.com lets through in a minute, and more writes.
+    // 5 points each: more than github.com allows in a minute, and more writes.
     for (let each = 0; each < 401; each++) await mutate();
     assert.equal(server.counts.requests, 401);
   });
@@ -265,7 +265,7 @@ describe("the points that GraphQL may use in a minute", () => {
 });
 
 describe("doctor", () => {
-  it("finds that GraphQL is silent", () => {
+  it("finds that GraphQL is paused", () => {
     const { github } = readConfig({ GITHUB_API_URL: "https://api.github.com", GITHUB_TOKEN: TOKEN });
     const pause = { until: 2 * HOUR, strikes: 1 };
     const stored = ["GITHUB_TOKEN graphql", "token 12 graphql", "GITHUB_TOKEN other"].map((account) => ({
@@ -288,7 +288,7 @@ describe("the page", () => {
       .replaceAll(/<[^>]+>|\s+/g, " ")
       .replaceAll(/ +/g, " ");
 
-  it("says of what the least is left", () => {
+  it("shows the resource with the least left", () => {
     const activity: Activity = {
       ...{
         hours: [],
@@ -314,7 +314,7 @@ describe("the page", () => {
     assert.match(left(200, 100) ?? "", /^100 of 5,000 GraphQL points left$/);
   });
 
-  it("says what GitHub limits, and until when", () => {
+  it("shows what GitHub limits, and until when", () => {
     const limit = (...accounts: AccountState[]) =>
       shown(limitBanner({ limited: undefined } as Activity, accounts, now));
     const pause = (state: typeof account | typeof graphql, minutes: number) => ({
@@ -326,8 +326,8 @@ describe("the page", () => {
   });
 });
 
-describe("what GraphQL has used", () => {
-  it("is known after a restart", async (t) => {
+describe("the used points of GraphQL", () => {
+  it("are known after a restart", async (t) => {
     const clock = movedClock();
     const store = openSqliteStore(temporaryFolder(t), clock);
     t.after(() => store.close());

@@ -6,7 +6,7 @@ import { type Context, defineWorkflow } from "../src/index.ts";
 type Viewer = { viewer: { login: string } };
 type Run = (context: Pick<Context, "github" | "repo" | "log">) => Promise<unknown>;
 
-/** Runs this in the test kit; resolves with how it ended. */
+/** Runs this in the test kit. Resolves with how it ended. */
 async function ran(run: Run, options: TestOptions = {}) {
   const workflow = defineWorkflow({
     name: "asks",
@@ -111,7 +111,7 @@ describe("GraphQL in the test kit", () => {
     assert.deepEqual(allowed.outputs, { enablePullRequestAutoMerge: null });
   });
 
-  it("says what it has no answer for", async () => {
+  it("reports what it has no answer for", async () => {
     const { outputs } = await ran(({ github }) => github.graphql(MINIMIZE, { id: "IC_1" }));
     assert.match(
       String(outputs),
@@ -119,7 +119,7 @@ describe("GraphQL in the test kit", () => {
     );
   });
 
-  it("finds what GitHub's schema does not allow, also where a test answers all", async () => {
+  it("finds what GitHub's schema does not allow, even if the test answers everything", async () => {
     const wrong: readonly [string, object, RegExp][] = [
       ["{ viewer { lgin } }", {}, /undefinedField "Field 'lgin' doesn't exist on type 'User'"/],
       ["query($n: Int!) { viewer { gists(frst: $n) { totalCount } } }", { n: 1 }, /Unknown argument "frst"/],
@@ -148,7 +148,7 @@ describe("GraphQL in the test kit", () => {
     }
   });
 
-  it("asks with the token of the repository that the event is about", async () => {
+  it("uses the token of the event's repository", async () => {
     const workflow = defineWorkflow({
       name: "asks",
       githubApp: "BOT",
@@ -168,7 +168,7 @@ describe("GraphQL in the test kit", () => {
     assert.ok(github.requests.some(({ path }) => path === "/repos/globex/web/installation"));
   });
 
-  it("has a run wait until GitHub's limit ends, and go on then", async () => {
+  it("makes a run wait until GitHub's limit ends, and continue then", async () => {
     const workflow = defineWorkflow({
       name: "waits",
       on: { manual: true },

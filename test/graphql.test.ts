@@ -11,7 +11,7 @@ import { type Received, type Scripted, scriptedGitHub } from "./support/scripted
 
 type Problem = { type?: string; message: string; path?: (string | number)[]; extensions?: object };
 
-/** In front of a GitHub that answers what the test says. */
+/** In front of a GitHub that gives the test's answers. */
 async function scripted(t: TestContext, answer: (request: Received) => Scripted, lease?: Lease) {
   const clock = movedClock();
   const { apiUrl, requests } = await scriptedGitHub(t, answer);
@@ -49,7 +49,7 @@ describe("github.graphql", () => {
     assert.equal(request?.headers.authorization, `Bearer ${TOKEN}`);
   });
 
-  it("takes what JavaScript gives, and says what it cannot take", async (t) => {
+  it("accepts JavaScript values, and reports values that it cannot send", async (t) => {
     const { github, server } = await standIn(t);
     const graphql = github.graphql as (...given: unknown[]) => Promise<unknown>;
     const viewer = "{ viewer { login } }";
@@ -67,7 +67,7 @@ describe("github.graphql", () => {
     assert.equal(server.requests.length, sent);
   });
 
-  it("sends headers that are options, and none that stand among the variables", async (t) => {
+  it("sends headers from the options, and none from the variables", async (t) => {
     const { github, server } = await standIn(t);
     const headers = { "GraphQL-Features": "sub_issues", Authorization: "Bearer other" };
     await github.graphql(QUERY, SHOP, { headers, operationName: "Title" });
@@ -82,7 +82,7 @@ describe("github.graphql", () => {
     assert.equal(server.requests.length, 1);
   });
 
-  it("fails with what GitHub says went wrong", async (t) => {
+  it("fails with GitHub's error", async (t) => {
     const message = `Could not resolve to a Repository with the name 'acme/${TOKEN}'.`;
     const missing = { type: "NOT_FOUND", path: ["repository", "issues", 0], message };
     const { github, requests } = await scripted(t, () =>
@@ -123,7 +123,7 @@ describe("github.graphql", () => {
     ],
   ];
   for (const [problem, pattern] of lasting) {
-    it(`does not try again: ${problem.type ?? problem.message}`, async (t) => {
+    it(`does not retry: ${problem.type ?? problem.message}`, async (t) => {
       const { github, requests } = await scripted(t, () => errors(problem));
       await assert.rejects(github.graphql(QUERY, SHOP), failed("permanent", pattern));
       assert.equal(requests.length, 1);
@@ -144,7 +144,7 @@ describe("github.graphql", () => {
     ["no answer at all", "hang"],
   ];
   for (const [what, answer] of passing) {
-    it(`tries again: ${what}`, async (t) => {
+    it(`retries: ${what}`, async (t) => {
       const { github, requests } = await scripted(t, () => answer);
       await assert.rejects(github.graphql(QUERY, SHOP), failed("transient", /the GraphQL query Title failed/));
       assert.equal(requests.length, 3);
@@ -156,7 +156,7 @@ describe("github.graphql", () => {
     });
   }
 
-  it("takes JSON that ends early for an answer that is lost", async (t) => {
+  it("treats JSON that ends early as a lost answer", async (t) => {
     const { github, server } = await standIn(t);
     const headers = { "content-type": "application/json" };
     const fault = server.fault(
@@ -167,7 +167,7 @@ describe("github.graphql", () => {
     assert.equal(fault.met, 1);
   });
 
-  it("takes what is no answer of GraphQL for none", async (t) => {
+  it("treats what is not a GraphQL answer as a failure", async (t) => {
     for (const json of [[], {}, { data: null }, { errors: "x" }, { data: 7 }]) {
       const { github } = await scripted(t, () => ({ json }));
       await assert.rejects(github.graphql(QUERY, SHOP), failed("permanent", /does not have the expected content/));
@@ -181,7 +181,7 @@ describe("github.graphql", () => {
     await assert.rejects(text.github.graphql(QUERY, SHOP), failed("permanent", /does not have the expected content/));
   });
 
-  it("says of a mutation whether it may have been carried out", async (t) => {
+  it("reports whether a mutation may have been executed", async (t) => {
     const [gone, wrong] = [
       { type: "NOT_FOUND", message: "gone" },
       { type: "INTERNAL", message: "oh" },
@@ -203,7 +203,7 @@ describe("github.graphql", () => {
     }
   });
 
-  it("resolves with what came beside errors that are allowed", async (t) => {
+  it("resolves with the data beside allowed errors", async (t) => {
     const gone = { type: "NOT_FOUND", message: "gone" };
     let answer: Scripted = { json: { data: { a: null, b: { id: "R_1" } }, errors: [gone] } };
     const { github } = await scripted(t, () => answer);
@@ -264,7 +264,7 @@ describe("github.graphql in a dry run", () => {
 });
 
 describe("a request to GraphQL in a dry run", () => {
-  it("is judged by what goes over the wire", async (t) => {
+  it("is judged by what is really sent", async (t) => {
     const { dry, server, shown } = await standIn(t);
     const query = "{ viewer { login } }";
     await dry.request("POST /graphql", { query, data: { query: MUTATION } });
@@ -276,7 +276,7 @@ describe("a request to GraphQL in a dry run", () => {
 });
 
 describe("github.graphql on GitHub Enterprise Server", () => {
-  it("asks below /api/graphql, and needs no headers about limits", async (t) => {
+  it("uses /api/graphql, and needs no headers about limits", async (t) => {
     const { github, dry, server, shown } = await standIn(t, { enterprise: "3.19.0", basePath: "/api/v3" });
     await github.graphql(QUERY, SHOP);
     await dry.graphql(MUTATION);
@@ -301,7 +301,7 @@ describe("github.graphql on GitHub Enterprise Server", () => {
 });
 
 describe("github.graphql as a GitHub App", () => {
-  it("asks as the installation of the repository that is meant", async (t) => {
+  it("uses the installation of the right repository", async (t) => {
     const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
     const clock = movedClock();
     const server = await startGitHub({ now: clock.now });
@@ -339,7 +339,7 @@ describe("github.graphql as a GitHub App", () => {
       [...gates.all().keys()].filter((name) => name.includes("graphql")),
       ["installation 42 graphql", "installation 43 graphql"],
     );
-    // A token that GitHub has revoked is renewed, as for any other request.
+    // A revoked token is renewed, as for any other request.
     server.revoke(globex?.slice("Bearer ".length) ?? "");
     assert.notEqual(await asked(viewer, {}, { repository: "globex/shop" }), globex);
     assert.equal(server.requests.at(-1)?.status, 200);

@@ -40,14 +40,14 @@ describe("dist/health.js, the health check of the container", () => {
     });
   }
 
-  it("asks what needs no token, and none of its secrets need be readable", async (t) => {
+  it("uses a route without a token, and needs no readable secrets", async (t) => {
     const { url } = await startService(t, { settings: { AUTH_TOKENS: "first-token" } });
     const { port } = new URL(url);
     const settings = { AUTH_TOKENS_FILE: "/there/is/no/such/file", TARGET_REPO: "no repository" };
     assert.deepEqual(await health({ ...settings, PORT: port }), { code: 0, said: "" });
   });
 
-  it("fails with a reason where nobody listens, and where something else answers", async (t) => {
+  it("fails with a reason when nothing listens, or when something else answers", async (t) => {
     const port = await answering(t, 503);
     const unwell = await health({ PORT: port });
     assert.deepEqual(unwell, { code: 1, said: `gh-runner is not healthy at 127.0.0.1:${port}: it answers 503\n` });

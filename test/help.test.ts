@@ -27,7 +27,7 @@ function examplesIn(help: string): readonly string[] {
   return [...section.matchAll(/^ {2}\$ (.*)$/gm)].map(([, line = ""]) => line);
 }
 
-/** A command line's words as a shell passes them on, without a redirection or the next command of a pipe. */
+/** The words of a command line as a shell passes them, without redirections and piped commands. */
 function wordsOf(line: string): readonly string[] {
   const [command = ""] = line.split(/ [<>|] /);
   return [...command.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(
@@ -35,7 +35,7 @@ function wordsOf(line: string): readonly string[] {
   );
 }
 
-/** The command that would run, with commander's checks of its arguments and options. */
+/** The command that would run, after commander's checks of arguments and options. */
 async function parsed(words: readonly string[]): Promise<string> {
   const program = commandLine();
   let ran = "";

@@ -6,7 +6,7 @@ import { temporaryFolder } from "./support/folder.ts";
 import { deploy, notify, startService, TARGET } from "./support/service.ts";
 
 describe("GitHub Enterprise Server", () => {
-  it("is served whole below /api/v3: without rate headers, with its own version of the API, through a renaming", async (t) => {
+  it("works completely below /api/v3: without rate headers, with its API version, after a rename", async (t) => {
     const { github, url, log } = await startService(t, {
       github: { enterprise: "3.19.0", basePath: "/api/v3" },
       settings: { VERIFY_COMMIT: "true" },
@@ -23,14 +23,14 @@ describe("GitHub Enterprise Server", () => {
     assert.ok(log().some(({ msg }) => /no windows/.test(String(msg))));
   });
 
-  it("waits for its limits all the same, where an administrator has set them", async (t) => {
+  it("still obeys limits that an administrator has set", async (t) => {
     const { github, url } = await startService(t, { github: { enterprise: "3.19.0", basePath: "/api/v3" } });
     deploy(github, "pr-1", "abc");
     github.fault({ times: 1 }, { kind: "limit", secondary: true, retryAfterSeconds: 600 });
     assert.equal((await notify(url, { application: "pr-1" })).status, 202);
   });
 
-  it("is explained with the first request when /api/v3 is missing", async (t) => {
+  it("gets an explanation on the first request when /api/v3 is missing", async (t) => {
     const { github } = await startService(t, { github: { enterprise: "3.19.0", basePath: "/api/v3" } });
     const { origin } = new URL(github.url);
     const wrong = await startService(t, { settings: { GITHUB_API_URL: origin } });
@@ -39,7 +39,7 @@ describe("GitHub Enterprise Server", () => {
   });
 });
 
-it("lets a pause that one GitHub asked for outlive a restart, and silence no other GitHub", async (t) => {
+it("keeps one GitHub's pause over a restart, and pauses no other GitHub", async (t) => {
   const DATA_DIR = temporaryFolder(t);
   const first = await startService(t, { settings: { DATA_DIR } });
   deploy(first.github, "pr-1", "abc");
@@ -64,7 +64,7 @@ describe("an address that begins with http", () => {
       .log()
       .flatMap(({ level, msg }) => (level === "warn" && / names another host/.test(String(msg)) ? [String(msg)] : []));
 
-  it("is warned of when it leads to another host, without the address: a secret goes there in the open", async (t) => {
+  it("causes a warning without the address when it leads to another host: secrets go there unencrypted", async (t) => {
     const said = await warned(t, {
       GITHUB_API_URL: "http://ghe.example/api/v3",
       NOTIFY_URL: "http://hooks.example/services/secret-path-0123",
@@ -87,7 +87,7 @@ describe("an address that begins with http", () => {
     assert.doesNotThrow(() => readConfig({ OTEL_EXPORTER_OTLP_HEADERS: "x-key=a%20b,other=%3D" }));
   });
 
-  it("is not warned of on this machine, nor one that begins with https", async (t) => {
+  it("causes no warning on this machine or with https", async (t) => {
     for (const host of ["localhost:9", "127.0.0.1:9", "127.1.2.3:9", "[::1]:9", "a.localhost"]) {
       assert.deepEqual(await warned(t, { GITHUB_API_URL: `http://${host}/api/v3`, NOTIFY_URL: `http://${host}/` }), []);
     }
@@ -105,12 +105,12 @@ describe("GITHUB_API_URL", () => {
     ["https://acme.ghe.com", "https://api.acme.ghe.com"],
     ["https://acme.ghe.com/api/v3", "https://api.acme.ghe.com"],
   ] as const) {
-    it(`${given} is refused at the start, with ${right} in the message`, () => {
+    it(`${given} is rejected at the start, with ${right} in the message`, () => {
       assert.throws(() => readConfig({ GITHUB_API_URL: given }), new RegExp(`expected ${RegExp.escape(right)},`));
     });
   }
 
   for (const url of ["https://api.github.com", "https://api.acme.ghe.com", "https://ghe.example/api/v3"]) {
-    it(`${url} is taken`, () => assert.equal(readConfig({ GITHUB_API_URL: url }).github.apiUrl, url));
+    it(`${url} is accepted`, () => assert.equal(readConfig({ GITHUB_API_URL: url }).github.apiUrl, url));
   }
 });

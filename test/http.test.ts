@@ -8,7 +8,7 @@ import { until } from "./support/clock.ts";
 const CONNECTIONS = 50;
 const ROUTE = "GET /repos/{owner}/{repo}";
 
-it("says that a request begins when it goes over the wire: with a connection of its own, and with each redirect", async (t) => {
+it("reports the beginning of a request when it goes over the wire: with a new connection, and with each redirect", async (t) => {
   const github = await startGitHub();
   t.after(() => github.close());
   const { promise: allAreThere, resolve } = Promise.withResolvers<void>();
@@ -22,7 +22,7 @@ it("says that a request begins when it goes over the wire: with a connection of 
     http.send(ROUTE, { owner: "acme", repo: "shop" }, "a-token-of-this-test", async () => begin());
   const all = Array.from({ length: CONNECTIONS }, () => send(() => void begun++));
   const prevented = send(() => {
-    assert.equal(github.counts.requests, CONNECTIONS, "it has a connection of its own");
+    assert.equal(github.counts.requests, CONNECTIONS, "it has a new connection");
     throw new Error("not any more");
   });
   await until("all are there", () => github.counts.requests === CONNECTIONS);

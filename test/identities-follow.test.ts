@@ -28,7 +28,7 @@ const follower = defineWorkflow({
 });
 
 describe("a run that follows an Actions run as an identity of its workflow", () => {
-  it("continues as that identity after a restart, where the service may not read the repository", async (t) => {
+  it("continues as that identity after a restart, even if the service may not read the repository", async (t) => {
     const clock = movedClock();
     const github = await startGitHub({ now: clock.now });
     t.after(() => github.close());
@@ -71,7 +71,7 @@ describe("a run that follows an Actions run as an identity of its workflow", () 
     await passUntil("it has ended", async () => (await run())?.endedAt !== undefined);
     const ended = await run();
     assert.deepEqual([ended?.status, ended?.outputs], ["success", { conclusion: "success" }]);
-    assert.ok(clock.now() - since <= 600 * SECOND, "it looks by itself, every 5 minutes");
+    assert.ok(clock.now() - since <= 600 * SECOND, "it checks on its schedule, every 5 minutes");
     assert.deepEqual([...lookedBy(SHOW)], ["bot[bot]"]);
     assert.equal(
       github.requests.filter(({ method, route }) => method === "POST" && /dispatches/.test(route)).length,
@@ -81,7 +81,7 @@ describe("a run that follows an Actions run as an identity of its workflow", () 
 });
 
 describe("the limits at GitHub", () => {
-  it("are of each identity by itself, and shared by workflows that name the same variable", async (t) => {
+  it("are separate for each identity, and shared by workflows that name the same variable", async (t) => {
     const github = await startGitHub();
     t.after(() => github.close());
     github.token(TOKEN);

@@ -43,7 +43,7 @@ describe("the test kit", () => {
     );
   });
 
-  it("leaves the variables that a test sets", async () => {
+  it("keeps the variables that a test sets", async () => {
     const token = "ghp_aTestsToken0123456789abcdefABCDEF01";
     const reading = defineWorkflow({
       name: "reading",
@@ -59,7 +59,7 @@ describe("the test kit", () => {
     assert.deepEqual([run.status, run.outputs], ["success", "mona"]);
   });
 
-  it("keeps a workflow to its permissions, also one that asks as the service", async () => {
+  it("limits a workflow to its permissions, even when it uses the service's credential", async () => {
     const workflow = defineWorkflow({
       name: "narrow",
       on: { manual: true },

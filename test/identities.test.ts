@@ -14,13 +14,13 @@ import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 const read = (github: GitHub) => github.readFile(TARGET, "a.md");
 
 describe("a workflow that names a GitHub App", () => {
-  it("asks GitHub as that App, and the other workflows as the service", async (t) => {
+  it("uses that App, while other workflows use the service's credential", async (t) => {
     const { start, askers } = await scene(t, read, { workflow: { githubApp: "RELEASE_APP" } });
     assert.equal((await start()).status, 200);
     assert.deepEqual(askers(), ["release[bot]"]);
   });
 
-  it("has other identities beside it, each whole, and the service's", async (t) => {
+  it("can have more identities, each complete, and the service's", async (t) => {
     const { start, askers, github } = await scene(
       t,
       async (all) => {
@@ -43,7 +43,7 @@ describe("a workflow that names a GitHub App", () => {
     assert.match(github.dispatches[0]?.token ?? "", /^ghs_/);
   });
 
-  it("says which identities there are where there is no such one", async (t) => {
+  it("lists the identities when a name is unknown", async (t) => {
     const { start } = await scene(t, async (github) => github.as("bto"), {
       workflow: { identities: { bot: { githubApp: "BOT" } } },
     });
@@ -95,7 +95,7 @@ describe("the identities and permissions of a workflow", () => {
   const OPTIONS = `githubApp: "RELEASE_APP", permissions: { contents: "write", issues: "read" },
   identities: { bot: { githubApp: "BOT", permissions: {} }, reader: { githubToken: "READER_TOKEN" } },`;
 
-  it("stand in gh-runner workflows, whether the variables are set or not", async (t) => {
+  it("appear in gh-runner workflows, even if the variables are not set", async (t) => {
     const folder = workflowsFolder(t, {
       "a.ts": httpWorkflow("a", "return {};", OPTIONS),
       "b.ts": httpWorkflow("b", "return {};", 'permissions: { statuses: "write" },'),
@@ -120,7 +120,7 @@ describe("the identities and permissions of a workflow", () => {
     assert.deepEqual([first.githubApp, first.permissions], ["RELEASE_APP", { contents: "write", issues: "read" }]);
   });
 
-  it("stand on the page and in the API by the names of their variables, without any value", async (t) => {
+  it("appear on the page and in the API by the names of their variables, without values", async (t) => {
     const folder = workflowsFolder(t, { "a.ts": httpWorkflow("a", "return {};", OPTIONS) });
     const settings = { ...CREDENTIALS, WORKFLOWS_DIR: folder, DASHBOARD: "on" };
     const { url } = await startService(t, { settings });
@@ -145,7 +145,7 @@ describe("the identities and permissions of a workflow", () => {
 });
 
 describe("the secrets of identities", () => {
-  it("are hidden in what is stored, answered and logged, wherever a workflow puts them", async (t) => {
+  it("are hidden in what is stored, answered and logged, in any place where a workflow puts them", async (t) => {
     const key = CREDENTIALS.BOT_PRIVATE_KEY;
     const { start, app, logLines } = await scene(t, async () => {}, {
       workflow: {
@@ -168,7 +168,7 @@ describe("the secrets of identities", () => {
 });
 
 describe("a credential in a file", () => {
-  it("is read again after it has changed, and the old one stays while the new one cannot be used", async (t) => {
+  it("is read again after a change, and the old one stays while the new one does not work", async (t) => {
     const folder = temporaryFolder(t);
     const [key, token] = [join(folder, "bot.pem"), join(folder, "reader")];
     writeFileSync(key, CREDENTIALS.BOT_PRIVATE_KEY);
@@ -197,7 +197,7 @@ describe("a credential in a file", () => {
     const renewed = "ghp_renewedToken0123456789abcdefABCDEF01";
     github.token(renewed, { login: "renewed" });
     writeFileSync(token, `${renewed}\n`);
-    // The key of the other App is one that GitHub takes only for that App.
+    // GitHub accepts the key of the other App only for that App.
     writeFileSync(join(folder, "next.pem"), CREDENTIALS.RELEASE_APP_PRIVATE_KEY);
     renameSync(join(folder, "next.pem"), key);
     await readAgain(1);

@@ -8,7 +8,7 @@ import { movedClock } from "./support/clock.ts";
 import { deploy, notify, send, startService } from "./support/service.ts";
 import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
-/** Writes raw bytes to the service and resolves with everything it says until it closes the connection. */
+/** Writes raw bytes to the service. Resolves with everything that it answers until it closes the connection. */
 async function raw(url: string, text: string): Promise<string> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
@@ -22,7 +22,7 @@ async function raw(url: string, text: string): Promise<string> {
   return answer;
 }
 
-describe("who may call", () => {
+describe("authentication of callers", () => {
   const settings = { AUTH_TOKENS: "first-caller-token, second-caller-token" };
   const basic = (userAndPassword: string) => `Basic ${Buffer.from(userAndPassword).toString("base64")}`;
 
@@ -32,7 +32,7 @@ describe("who may call", () => {
     basic("argocd:first-caller-token"),
     basic(":second-caller-token"),
   ]) {
-    it(`lets ${authorization.slice(0, 18)}… pass`, async (t) => {
+    it(`accepts ${authorization.slice(0, 18)}…`, async (t) => {
       const { url } = await startService(t, { settings });
       assert.equal((await notify(url, { application: "main" }, { authorization })).status, 200);
     });
@@ -54,14 +54,14 @@ describe("who may call", () => {
       const { url, github } = await startService(t, { settings });
       const headers: Record<string, string> = authorization ? { authorization } : {};
       const answer = await notify(url, "no json", headers);
-      // A token as user name without a colon is taken as the password: some clients send it so.
+      // A token as user name without a colon counts as the password: some clients send it so.
       assert.equal(answer.status, authorization === basic("first-caller-token") ? 400 : 401);
       if (answer.status === 401) assert.match(String(answer.headers["www-authenticate"]), /Bearer.*Basic/);
       assert.equal(github.requests.length, 0);
     });
   }
 
-  it("explains a secret that ArgoCD has not resolved, in a header as in the body", async (t) => {
+  it("explains a secret that ArgoCD has not resolved, in a header and in the body", async (t) => {
     const { url } = await startService(t, { settings });
     for (const [authorization, what] of [
       [
@@ -80,7 +80,7 @@ describe("who may call", () => {
     }
   });
 
-  it("is logged when the credential is missing or wrong: path, address and kind, never the credential", async (t) => {
+  it("logs a missing or wrong credential: path, address and kind, never the credential", async (t) => {
     const clock = movedClock();
     const { url, log, logLines } = await startService(t, { settings, options: { clock } });
     const failures = () => log().filter(({ msg }) => /without a valid credential/.test(String(msg)));
@@ -109,7 +109,7 @@ describe("who may call", () => {
     assert.equal(failures().length, cases.length, "who only visits the page has not failed");
   });
 
-  it("is one record at once and one a minute with a count, when it is a flood", async (t) => {
+  it("logs a flood as one record at once and one per minute with a count", async (t) => {
     const clock = movedClock();
     const { url, app, log } = await startService(t, { settings, options: { clock } });
     const failures = () => log().filter(({ msg }) => /without a valid credential/.test(String(msg)));
@@ -134,7 +134,7 @@ describe("who may call", () => {
     );
   });
 
-  it("is one record a minute of each kind for all addresses beyond the first hundred", () => {
+  it("logs one record per minute and kind for all addresses beyond the first hundred", () => {
     const clock = movedClock();
     const records: Record<string, unknown>[] = [];
     const write = (record: object) => void records.push(record as Record<string, unknown>);
@@ -146,9 +146,9 @@ describe("who may call", () => {
     assert.deepEqual(records.slice(101), [{ address: "other", times: 899 }]);
   });
 
-  it("starts with secrets that can be guessed, and warns of each without showing it", async (t) => {
+  it("starts with weak secrets, and warns about each without showing it", async (t) => {
     const folder = workflowsFolder(t, {
-      "own.ts": httpWorkflow("own", "return {};").replace('path: "/own"', 'path: "/own", token: "OWN_TOKEN"'),
+      "door.ts": httpWorkflow("door", "return {};").replace('path: "/door"', 'path: "/door", token: "OWN_TOKEN"'),
     });
     const short = {
       AUTH_TOKENS: `zqx,${"f".repeat(16)},zqxjv-0123-zqxj`,
@@ -167,7 +167,7 @@ describe("who may call", () => {
     assert.equal(answer.status, 200);
   });
 
-  it("warns of no secret of 16 characters, nor of one that is not set", async (t) => {
+  it("does not warn about secrets of 16 characters, or about unset ones", async (t) => {
     const settings = { AUTH_TOKENS: "f".repeat(16), GITHUB_WEBHOOK_SECRET: "0".repeat(16) };
     const { log } = await startService(t, { settings });
     assert.deepEqual(
@@ -176,15 +176,15 @@ describe("who may call", () => {
     );
   });
 
-  it("is open without AUTH_TOKENS, and one warning says so", async (t) => {
+  it("is off without AUTH_TOKENS, which causes one warning", async (t) => {
     const { url, log } = await startService(t);
     assert.equal((await notify(url, { application: "main" })).status, 200);
     assert.equal(log().filter(({ level, msg }) => level === "warn" && /AUTH_TOKENS/.test(String(msg))).length, 1);
   });
 });
 
-describe("whatever comes in", () => {
-  it("gets an answer whose type is not to be guessed, and that is not to be kept", async (t) => {
+describe("any request", () => {
+  it("gets an answer whose type browsers must not guess, and that must not be cached", async (t) => {
     const { url } = await startService(t);
     for (const path of ["/health", "/ready", "/metrics", "/openapi.json", "/api/runs", "/api/runs/none", "/nothing"]) {
       const { headers } = await send(url, { path });
@@ -210,7 +210,7 @@ describe("whatever comes in", () => {
     assert.equal((await send(url, { path: "/health" })).status, 200);
   });
 
-  it("survives bodies made of anything, and takes odd names for names", async (t) => {
+  it("survives random bodies, and accepts unusual names", async (t) => {
     const { github, url } = await startService(t);
     deploy(github, "pr-2", "abc");
     for (const [body, status] of [
@@ -231,7 +231,7 @@ describe("whatever comes in", () => {
   });
 
   for (const github_token of ["a\r\nX-Evil: 1", "a\u0000b", "tökén", "a b", "\u{1f600}"]) {
-    it(`refuses the token ${JSON.stringify(github_token)} and never sends it`, async (t) => {
+    it(`rejects the token ${JSON.stringify(github_token)} and never sends it`, async (t) => {
       const { github, url } = await startService(t);
       const answer = await notify(url, { application: "pr-1", github_token });
       assert.equal(answer.status, 400);
@@ -247,7 +247,7 @@ describe("whatever comes in", () => {
     assert.equal((await notify(url, { application: "pr-1", github_token: "own-token-of-the-caller\n" })).status, 200);
   });
 
-  it("cuts off clients that stall in headers or body, and serves the others meanwhile", async (t) => {
+  it("cuts off clients that stall in headers or body, while it serves the others", async (t) => {
     const { url } = await startService(t, { options: { serverLimits: { headersMs: 500, requestMs: 1000 } } });
     const stalled = [
       raw(url, "POST /dispatch HTTP/1.1\r\nHost: x\r\nX-Slow: "),
@@ -259,7 +259,7 @@ describe("whatever comes in", () => {
     assert.equal((await send(url, { path: "/health" })).status, 200);
   });
 
-  it("answers what is no HTTP with a problem and closes", async (t) => {
+  it("answers bytes that are not HTTP with a problem and closes", async (t) => {
     const { url } = await startService(t);
     for (const text of ["\u0016\u0003\u0001\u0002 tls hello\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "nonsense\r\n\r\n"]) {
       assert.match(await raw(url, text), /^HTTP\/1\.1 400 Bad Request\r\n[\s\S]*application\/problem\+json/);
@@ -267,7 +267,7 @@ describe("whatever comes in", () => {
     assert.match(await raw(url, `GET / HTTP/1.1\r\nX-Big: ${"x".repeat(20_000)}\r\n\r\n`), /^HTTP\/1\.1 431 /);
   });
 
-  it("answers with a problem where Node alone would answer without a word", async (t) => {
+  it("answers with a problem where Node alone would answer without a body", async (t) => {
     const { url } = await startService(t);
     for (const [text, status] of [
       ["GET /health HTTP/1.1\r\nConnection: close\r\n\r\n", 400],

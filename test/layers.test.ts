@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** What each folder of src/ may import, folders or single files; its own files it always may. */
+/** What each folder of src/ may import: folders or single files. It may always import its files. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   model: [],
   access: ["model"],
@@ -39,7 +39,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "release.ts": ["cli", "compile-script.ts"],
 };
 
-/** Packages that only one folder knows. */
+/** Packages that only one folder may import. */
 const ONLY_IN: Readonly<Record<string, string | readonly string[]>> = {
   undici: "github",
   jose: "access",
@@ -66,7 +66,7 @@ const ONLY_IN: Readonly<Record<string, string | readonly string[]>> = {
 
 const files = globSync("src/**/*.ts", { cwd: ROOT });
 
-/** Types are no exception. */
+/** Imports of types count, too. */
 function importsOf(file: string): string[] {
   const text = readFileSync(join(ROOT, file), "utf8");
   return [...text.matchAll(/^(?:import|export)\b[^;]*?\bfrom "([^"]+)"|\bimport\("([^"]+)"\)/gm)].map(
@@ -78,7 +78,7 @@ const roomOf = (file: string) =>
   file.startsWith("src/workflows/load/") ? "workflows/load" : (file.split("/")[1] ?? "");
 
 describe("imports point one way", () => {
-  it("reads the import lines at all", () => {
+  it("reads the import lines", () => {
     assert.ok(files.length > 20);
     assert.ok(files.flatMap(importsOf).length > 40);
   });

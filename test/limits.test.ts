@@ -10,10 +10,10 @@ import { DEPLOYMENT, deploy, notify, type Service, startService, TARGET, TOKEN }
 const BURST = 500;
 const PATIENT = { timeout: 400_000 };
 
-/** The 500th write may go when six windows of 80 have passed. */
+/** The 500th write may leave after six windows of 80. */
 const LEAST_MS = Math.floor((BURST - 1) / 80) * MINUTE_MS;
 
-/** Sends the burst, waits until every run has ended, and resolves with how long GitHub took to get it all, ms. */
+/** Sends the burst and waits until every run has ended. Resolves with how long GitHub took to get it all, ms. */
 async function burst(t: TestContext, settings: Record<string, string>): Promise<Service & { tookMs: number }> {
   const service = await startService(t, {
     settings: { WAIT_SECONDS: "1", LOG_LEVEL: "info", ...settings },
@@ -35,7 +35,7 @@ async function burst(t: TestContext, settings: Record<string, string>): Promise<
 }
 
 describe("a burst of 500 deployments against GitHub's limits", () => {
-  it("arrives whole and once, and meets no limit", PATIENT, async (t) => {
+  it("arrives completely and once, and hits no limit", PATIENT, async (t) => {
     const { github, tookMs, log } = await burst(t, { GITHUB_LIMITS: WINDOWS });
     assert.deepEqual([github.counts.limited, github.counts.whilePaused], [0, 0]);
     assert.ok(github.counts.maxInFlight <= 50, `${github.counts.maxInFlight} in flight`);
@@ -43,25 +43,25 @@ describe("a burst of 500 deployments against GitHub's limits", () => {
     const waits = log().filter(({ msg }) => msg === "run waits for a limit of GitHub").length;
     // On a busy machine a few wait twice.
     assert.ok(waits <= 1.1 * BURST, `${waits} waits for ${BURST} runs`);
-    // What was read could be written at once: nothing was read twice.
+    // Reads led to writes at once: nothing was read twice.
     assert.ok(github.counts.requests <= 3.2 * BURST, `${github.counts.requests} requests`);
   });
 
   it(
-    "arrives whole and once with the pauses alone to go by, and nothing is sent while told to wait",
+    "arrives completely and once with only GitHub's pauses as limits, and nothing is sent during a pause",
     PATIENT,
     async (t) => {
       const { github } = await burst(t, { GITHUB_LIMITS: "off" });
       assert.ok(github.counts.limited > 0, "no limit was met");
       t.diagnostic(`${github.counts.limited} limits, ${github.counts.whilePaused} requests were under way`);
-      // Under way already when the refusal was handed over; on a busy machine that takes a moment to be read.
-      assert.ok(github.counts.lateness < 2500, `sent ${github.counts.lateness} ms after it was told to wait`);
+      // In flight when GitHub sent its rejection. On a busy machine the client reads that a moment later.
+      assert.ok(github.counts.lateness < 2500, `sent ${github.counts.lateness} ms after GitHub asked for a pause`);
     },
   );
 });
 
 describe("a service that is killed", () => {
-  it("knows afterwards what was spent in the hour, and that it was told to be silent", async (t) => {
+  it("restores the requests of the hour and GitHub's pause", async (t) => {
     const github = await startGitHub();
     t.after(() => github.close());
     github.token(TOKEN);

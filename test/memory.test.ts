@@ -12,17 +12,17 @@ import { deploy, TARGET, TOKEN } from "./support/service.ts";
 const DEPLOYMENTS = 500;
 
 /**
- * Private memory at the peak. The container's limit is 128 MiB. It counts what the process has written, and the pages of Node's
- * binary that are in use, 47 to 58 MiB of the 130 MiB file; the kernel takes those back and reads them again, and ends a process
- * only for what it cannot take back. test/container.test.ts runs the burst under that limit. Here is what would break it, with
- * room for a health check, which is a second Node of 15 MiB, and for the pages that are used again and again.
+ * Peak private memory. The container's limit is 128 MiB. The limit counts what the process has written, and the pages of Node's
+ * binary in use, 47 to 58 MiB of the 130 MiB file. The kernel can free those pages and read them again; it ends a process
+ * only for memory that it cannot free. test/container.test.ts runs the burst under that limit. This number is the maximum of
+ * private memory that leaves room for a health check, which is a second Node of 15 MiB, and for pages in constant use.
  *
- * Measured, eight runs of the first burst on 2 cores that others used too: 61 to 71 MiB, resident 119 to 128 MiB. V8 lets
- * garbage lie until the heap nears its limit, so less in use when idle hardly lowers the peak.
+ * Measured, eight runs of the first burst on 2 cores that others used too: 61 to 71 MiB, resident 119 to 128 MiB. V8 keeps
+ * garbage until the heap nears its limit, so less in use when idle hardly lowers the peak.
  */
 const PRIVATE_MIB = 80;
 
-/** How the image starts Node. */
+/** The image's options of Node. */
 const DOCKERFILE = readFileSync(new URL("../Dockerfile", import.meta.url), "utf8");
 const imageSetting = (name: string) => new RegExp(`\\b${name}="?([^"\\\\\\n]*[^"\\\\\\s])`).exec(DOCKERFILE)?.[1] ?? "";
 const FLAGS = imageSetting("NODE_OPTIONS").split(" ");
@@ -37,7 +37,7 @@ function memoryOf(pid: number): Readonly<Record<"private" | "peakResident", numb
   return { private: mib("RssAnon"), peakResident: mib("VmHWM") };
 }
 
-/** The highest private memory, MiB, looked at every 5 ms until it is asked for. */
+/** Samples private memory every 5 ms. The returned function gives the highest value, MiB. */
 function watchPeak(pid: number): () => number {
   let peak = 0;
   const look = () => {

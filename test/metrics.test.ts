@@ -13,7 +13,7 @@ const READ = "GET /repos/{owner}/{repo}/contents/{path}";
 const workflow = "environment-ready";
 const ASYNC = { prefer: "respond-async" };
 
-/** The service with a clock to move, and how to read one of its series. */
+/** The service with a clock to move, and a function that reads one of its series. */
 async function watched(t: TestContext, settings: Record<string, string> = {}) {
   const clock = movedClock();
   const service = await startService(t, {
@@ -91,7 +91,7 @@ describe("GET /metrics", () => {
     assert.equal(await value(count, { route: DISPATCHES, status: "204" }), 2);
   });
 
-  it("shows what waits for another attempt, and for how long", async (t) => {
+  it("shows runs that wait for another attempt, and for how long", async (t) => {
     const { github, url, clock, value } = await watched(t);
     deploy(github, "pr-1", "abc");
     const outage = github.fault({}, { kind: "status", status: 502 });
@@ -133,8 +133,8 @@ describe("GET /metrics", () => {
     const paused = (await value("gh_runner_github_paused_seconds_total", { account }))!;
     assert.ok(paused >= 600 && paused < 605, String(paused));
 
-    github.token("own-token-0123456789", { login: "somebody" });
-    await notify(url, { application: "pr-2", github_token: "own-token-0123456789" });
+    github.token("callers-token-0123456789", { login: "caller" });
+    await notify(url, { application: "pr-2", github_token: "callers-token-0123456789" });
     const accounts = [...(await series()).keys()].flatMap((each) => /account=(.*)/.exec(each)?.[1] ?? []);
     assert.deepEqual(new Set(accounts), new Set([account]));
   });
@@ -150,7 +150,7 @@ describe("GET /metrics", () => {
     hang.remove();
   });
 
-  it("says what runs, that it is ready, and how late its timers are", async (t) => {
+  it("shows the version, the readiness, and the delay of timers", async (t) => {
     const { series, value } = await watched(t);
     assert.equal(await value("gh_runner_ready"), 1);
     const names = [...(await series()).keys()];
@@ -180,7 +180,7 @@ describe("GET /metrics", () => {
     assert.ok(![...samples.keys()].some((name) => name.startsWith("gh_runner_runs_queued ")));
   });
 
-  it("counts runs that wait apart from those that are queued, and not as ends", async () => {
+  it("counts waiting runs apart from queued ones, and not as ended", async () => {
     const clock = movedClock();
     const metrics = openMetrics({ workflows: ["w"], version: "1.2.3", clock });
     const since = clock.now() - 86_400_000;
@@ -205,7 +205,7 @@ describe("GET /metrics", () => {
     assert.equal(samples.get("gh_runner_runs_total status=cancelled workflow=w"), 1);
   });
 
-  it("says when an event last came from outside, and how the Actions runs that are followed have ended", async () => {
+  it("shows when the last event came from outside, and how followed Actions runs ended", async () => {
     const clock = movedClock();
     const metrics = openMetrics({ workflows: ["w"], version: "1.2.3", clock });
     const accepted = (trigger: Trigger) =>
@@ -228,7 +228,7 @@ describe("GET /metrics", () => {
     assert.equal(samples.get("gh_runner_followed_run_duration_seconds_sum"), 51 * 240);
   });
 
-  it("needs one of AUTH_TOKENS where they are set", async (t) => {
+  it("needs one of AUTH_TOKENS if they are set", async (t) => {
     const { url } = await startService(t, { settings: { AUTH_TOKENS: "scrape-token-0123456789" } });
     assert.equal((await send(url, { path: "/metrics" })).status, 401);
     const authorization = "Bearer scrape-token-0123456789";
@@ -238,7 +238,7 @@ describe("GET /metrics", () => {
     assert.ok(!answer.text.includes("scrape-token"));
   });
 
-  it("gets no new series from whatever comes as application", async (t) => {
+  it("gets no new series from any application name", async (t) => {
     const { github, url, series } = await watched(t);
     deploy(github, "pr-1", "abc");
     for (const application of ["pr-1", "main", "pr-missing"]) await notify(url, { application });
@@ -249,7 +249,7 @@ describe("GET /metrics", () => {
     assert.deepEqual([...(await series()).keys()].sort(), before);
   });
 
-  it("keeps the names of workflows and routes within a bound", async () => {
+  it("limits the number of workflow and route names", async () => {
     const clock = movedClock();
     const names = Array.from({ length: 5000 }, (_, at) => `workflow-${at}`);
     const metrics = openMetrics({ workflows: names, version: "1.2.3", clock });
@@ -261,7 +261,7 @@ describe("GET /metrics", () => {
     assert.equal(samples.get("gh_runner_github_request_duration_seconds_count route=other status=200"), 4940);
   });
 
-  it("is found good by promtool", async (t) => {
+  it("passes the checks of promtool", async (t) => {
     const { github, url } = await watched(t);
     deploy(github, "pr-1", "abc");
     await notify(url, { application: "pr-1" });

@@ -16,7 +16,7 @@ import { deploy, notify, startService } from "./support/service.ts";
 
 const postgres = postgresForTests();
 
-/** A version of the program after this one: it adds a column, which this one can do without. */
+/** A later version of the program. It adds a column that this version does not need. */
 const NEXT: readonly Migration[] = [
   ...MIGRATIONS,
   {
@@ -57,14 +57,14 @@ async function acceptOne(store: RunStore, title?: string): Promise<string> {
   return (await store.accept(event, lease("x"))).run;
 }
 
-/** Claims the one run that is due, and ends it well. */
+/** Claims the only due run, and ends it with success. */
 async function carryOut(store: RunStore): Promise<string> {
   const [claim] = await store.claim({ ...lease("x"), limit: 1 });
   assert.ok(claim, "a run is due");
   return carryOutClaim(store, claim);
 }
 
-/** Ends all that is due, and what comes to be due with it. */
+/** Ends everything that is due, and what becomes due after that. */
 async function carryOutAll(store: RunStore): Promise<void> {
   for (;;) {
     const claims = await store.claim({ ...lease("x"), limit: 10 });
@@ -87,14 +87,14 @@ async function carryOutClaim(store: RunStore, claim: Claim): Promise<string> {
 }
 
 describe("replicas that start at once", () => {
-  it("all come up on an empty database, and carry out each step once", async (t) => {
+  it("all start on an empty database, and execute each step once", async (t) => {
     const schema = postgres.schema();
     const stores = await Promise.all([1, 2, 3].map(() => open(t, schema, NEXT)));
     for (const store of stores) await store.check();
     assert.deepEqual(await versionOf(schema), [{ version: NEXT.length }]);
   });
 
-  it("all come up on the schema of an older version, and carry out each step once", async (t) => {
+  it("all start on the schema of an older version, and execute each step once", async (t) => {
     const schema = postgres.schema();
     const old = await open(t, schema);
     const waiting = await acceptOne(old);
@@ -112,7 +112,7 @@ describe("replicas that start at once", () => {
   });
 });
 
-describe("an upgrade that rolls", () => {
+describe("a rolling upgrade", () => {
   it("lets the old version and the new one work side by side, and the old one start again", async (t) => {
     const schema = postgres.schema();
     const old = await open(t, schema);
@@ -127,7 +127,7 @@ describe("an upgrade that rolls", () => {
     assert.deepEqual(await versionOf(schema), [{ version: NEXT.length }]);
   });
 
-  it("carries out what a replica of schema version 6 has stored, which writes no titles", async (t) => {
+  it("executes runs stored by a replica of schema version 6, which writes no titles", async (t) => {
     const schema = postgres.schema();
     const store = await open(t, schema);
     const titled = await acceptOne(store, "A title");
@@ -154,7 +154,7 @@ describe("an upgrade that rolls", () => {
     );
   });
 
-  it("lets replicas work side by side that poll GitHub in turns", async (t) => {
+  it("lets replicas of both versions poll GitHub one after the other", async (t) => {
     const schema = postgres.schema();
     const old = await open(t, schema);
     const before = await acceptOne(old);
@@ -178,7 +178,7 @@ describe("an upgrade that rolls", () => {
     assert.equal(await carryOut(old), waiting);
   });
 
-  it("does not disturb an old version in the middle of its work, whose statements are planned already", async (t) => {
+  it("does not disturb an old version in the middle of its work, whose statements are already planned", async (t) => {
     const schema = postgres.schema();
     const old = await open(t, schema);
     const work = async () => {
@@ -196,7 +196,7 @@ describe("an upgrade that rolls", () => {
     for (let times = 0; times < 3; times++) await work();
   });
 
-  it("ends the connections of the version that does not plan its statements again, and no others", async (t) => {
+  it("ends only connections of the version that does not plan its statements again", async (t) => {
     const schema = postgres.schema();
     const before = MIGRATIONS.slice(0, 4);
     await migratePostgres({ url: postgres.url, schema, onError: () => {}, migrations: before });
@@ -218,7 +218,7 @@ describe("an upgrade that rolls", () => {
     assert.deepEqual([...new Set(lost)], ["gh-runner"]);
   });
 
-  it("refuses a program that is too old for the schema, and says what to do", async (t) => {
+  it("rejects a program that is too old for the schema, and says what to do", async (t) => {
     const schema = postgres.schema();
     const last = { worksSince: NEXT.length, sql: () => "SELECT 1" };
     await migratePostgres({ url: postgres.url, schema, onError: () => {}, migrations: [...MIGRATIONS, last] });
@@ -230,7 +230,7 @@ describe("an upgrade that rolls", () => {
     );
   });
 
-  it("gives way to whoever uses a table, so that those who come after do not wait, and keeps trying", async (t) => {
+  it("waits for a table in short tries, so that other statements on it are not blocked", async (t) => {
     const schema = postgres.schema();
     const old = await open(t, schema);
     await acceptOne(old);
@@ -242,7 +242,7 @@ describe("an upgrade that rolls", () => {
         (await asOwner((client) => client.query("SELECT 1 FROM pg_locks WHERE NOT granted AND relation IS NOT NULL")))
           .rows.length > 0;
       for (let tries = 0; !(await waits()); tries++) assert.ok(tries < 1000, "the step waits for the table");
-      // Answered within the store's own patience, though the reader is still there.
+      // The store answers within its timeout, even if the reader is still there.
       await acceptOne(old);
       await reader.query("COMMIT");
       await upgraded;
@@ -250,7 +250,7 @@ describe("an upgrade that rolls", () => {
     assert.deepEqual(await versionOf(schema), [{ version: NEXT.length }]);
   });
 
-  it("keeps nothing of a step that fails", async (t) => {
+  it("rolls back a step that fails", async (t) => {
     const schema = postgres.schema();
     await migratePostgres({ url: postgres.url, schema, onError: () => {} });
     const broken = {
@@ -265,8 +265,8 @@ describe("an upgrade that rolls", () => {
   });
 });
 
-describe("a database of version 3, whose replicas claim jobs of pg-boss's", () => {
-  /** The database, as the fixture has it, and what the replicas of that version say to it. */
+describe("a database of version 3, whose replicas claim jobs of pg-boss", () => {
+  /** The database of the fixture, and the statements that replicas of that version send. */
   async function versionThree(t: TestContext) {
     const schema = postgres.schema();
     await migratePostgres({ url: postgres.url, schema, onError: () => {}, migrations: MIGRATIONS.slice(0, 3) });
@@ -307,7 +307,7 @@ describe("a database of version 3, whose replicas claim jobs of pg-boss's", () =
         await sql("COMMIT");
         return id;
       },
-      /** Begins to claim what is due: the jobs are locked from here on. */
+      /** Begins to claim what is due. From here on the jobs are locked. */
       async take(): Promise<string[]> {
         await sql("BEGIN");
         const taken = await sql(
@@ -346,7 +346,7 @@ describe("a database of version 3, whose replicas claim jobs of pg-boss's", () =
     };
   }
 
-  /** Opened without the wait for replicas that had trouble with the database. */
+  /** Opened without waiting for replicas that had trouble with the database. */
   async function upgraded(t: TestContext, schema: string, url = postgres.url): Promise<RunStore> {
     const databaseNow = "floor(extract(epoch FROM now()) * 1000)::bigint";
     const store = await openPostgresStore({
@@ -360,7 +360,7 @@ describe("a database of version 3, whose replicas claim jobs of pg-boss's", () =
     return store;
   }
 
-  it("keeps all runs; each that was queued ends once, and what was running is interrupted", async (t) => {
+  it("keeps all runs; each queued one ends once, and running ones are interrupted", async (t) => {
     const { schema, sql, jobs } = await versionThree(t);
     const count = async () =>
       sql(`SELECT status, count(*)::integer FROM ${schema}.runs GROUP BY status ORDER BY status`);
@@ -393,7 +393,7 @@ describe("a database of version 3, whose replicas claim jobs of pg-boss's", () =
     );
   });
 
-  it("upgrades in a rolling way: each version claims what the other has queued, and nothing twice", async (t) => {
+  it("supports a rolling upgrade: each version claims runs that the other queued, and nothing twice", async (t) => {
     const old = await versionThree(t);
     const store = await upgraded(t, old.schema);
     await carryOutAll(store);
@@ -416,7 +416,7 @@ describe("a database of version 3, whose replicas claim jobs of pg-boss's", () =
     assert.deepEqual(await old.jobs(), []);
   });
 
-  it("gives a run to one of two replicas of different versions that claim it at once", async (t) => {
+  it("gives a run to only one of two replicas of different versions", async (t) => {
     const old = await versionThree(t);
     const store = await upgraded(t, old.schema);
     await carryOutAll(store);
@@ -431,7 +431,7 @@ describe("a database of version 3, whose replicas claim jobs of pg-boss's", () =
     assert.deepEqual(await store.claim({ ...lease("new"), limit: 9 }), []);
   });
 
-  it("lets a new replica take over what an old one had, and an old one claim it after that", async (t) => {
+  it("lets a new replica take over a run of an old one, and an old one claim it after that", async (t) => {
     const old = await versionThree(t);
     const store = await upgraded(t, old.schema);
     await carryOutAll(store);
@@ -450,7 +450,7 @@ describe("a database of version 3, whose replicas claim jobs of pg-boss's", () =
     assert.deepEqual(await old.begin(await old.take()), [run]);
   });
 
-  it("asks of the role of the service no rights on pg-boss's schema", async (t) => {
+  it("needs no rights of the service's role on the schema of pg-boss", async (t) => {
     const old = await versionThree(t);
     const role = `role_${old.schema}`;
     await migratePostgres({ url: postgres.url, schema: old.schema, onError: () => {} });
@@ -466,7 +466,7 @@ describe("a database of version 3, whose replicas claim jobs of pg-boss's", () =
     assert.equal(await carryOut(store), run);
   });
 
-  it("rejects the version before on a database that this version has made: it would miss runs", async () => {
+  it("rejects the previous version on a database that this version created: it would miss runs", async () => {
     const schema = postgres.schema();
     await migratePostgres({ url: postgres.url, schema, onError: () => {} });
     await assert.rejects(
@@ -477,7 +477,7 @@ describe("a database of version 3, whose replicas claim jobs of pg-boss's", () =
 });
 
 describe("gh-runner migrate", () => {
-  it("says what it did, and then that there is nothing to do", async (t) => {
+  it("prints what it did, and the second time that there is nothing to do", async (t) => {
     const schema = postgres.schema();
     const settings = { DATABASE_URL: postgres.url, DATABASE_SCHEMA: schema, DATA_DIR: temporaryFolder(t) };
     const first = await command(["migrate"], settings);
@@ -497,7 +497,7 @@ describe("gh-runner migrate", () => {
 });
 
 describe("a role of least privilege, as docs/scaling.md makes it", () => {
-  /** The document's statements with a role, schemas and a password of this test. */
+  /** The document's statements, with a role, schemas and a password of this test. */
   async function grantAsDocumented(schema: string, role: string): Promise<void> {
     const { text } = documentOf("docs/scaling.md");
     const section = text.split("## Least privilege")[1]?.split("\n## ")[0] ?? "";
@@ -533,7 +533,7 @@ describe("a role of least privilege, as docs/scaling.md makes it", () => {
     assert.equal((await notify(service.url, { app: 1 })).status, 400);
   });
 
-  it("is told what to do when nothing was migrated, in one message", async (t) => {
+  it("gets one message that says what to do when the schema is not migrated", async (t) => {
     const schema = postgres.schema();
     const role = `role_${schema}`;
     await asOwner((client) => client.query(`CREATE ROLE ${role} LOGIN PASSWORD 'change-me'`));

@@ -25,7 +25,7 @@ const MINUTE_MS = 60_000;
 const MARK = `missed webhooks of ${TARGET}`;
 const LATE = "GitHub webhook, from the delivery log";
 
-/** Wants pull requests of people that are opened or closed. */
+/** For pull requests of people that are opened or closed. */
 const pulls = (options: Partial<Workflow> = {}) =>
   ({
     ...defineWorkflow({
@@ -46,7 +46,7 @@ const payload = (number: number, action = "opened", type = "User") => ({ action,
 
 type Scene = Awaited<ReturnType<typeof scene>>;
 
-/** A stand-in GitHub with a webhook, and services that it sends to, as they are started. */
+/** A stand-in GitHub with a webhook, and the services that it sends to, as the test starts them. */
 async function scene(t: TestContext, options: GitHubOptions = {}) {
   const github = await startGitHub(options);
   t.after(() => github.close());
@@ -79,7 +79,7 @@ const tookIn = (service: Service) => messages(service).filter((msg) => msg.start
 const reads = ({ github }: Scene) => github.requests.filter(({ route }) => route.includes("hook"));
 
 /**
- * What GitHub has sent while the service was down: 7,000 deliveries, of which 270 are wanted and were not answered. Others
+ * What GitHub sent while the service was down: 7,000 deliveries, of which 270 are wanted and were not answered. The others
  * are of other events and actions, or of bots, or were answered in the end.
  */
 function outage(hook: Hook, from: number): readonly number[] {
@@ -96,7 +96,7 @@ function outage(hook: Hook, from: number): readonly number[] {
   }
   const end = from + 6850 * 10_000;
   const missed = hook.deliveries.filter(({ event, status }) => event === "pull_request" && status === 502);
-  // A person has sent some of them again: these in vain, and others, which were not wanted before, with success.
+  // A person has sent some of them again: these without success, and others, which were not wanted before, with success.
   for (const { guid, event, payload } of missed.slice(0, 50)) {
     hook.note(event, payload ?? {}, { guid, isRedelivery: true, at: end });
   }
@@ -132,7 +132,7 @@ describe("7,000 deliveries while the service was down, of which 270 are wanted",
       const numbers = await Promise.all(runs.map(async ({ id }) => (await runOf(service, id)).outputs?.number));
       assert.deepEqual(numbers.toReversed(), wanted, "in the order in which they were sent");
       assert.match(tookIn(service)[0] ?? "", /^took in 270 webhook deliveries that were missed since \d{4}-/);
-      // One for the webhook, 70 pages, and each delivery once.
+      // One request for the webhook, 70 pages, and each delivery once.
       assert.ok(reads(its).length <= 1 + 70 + 270 + 2, `${reads(its).length} requests`);
       assert.deepEqual([its.github.counts.limited, its.github.counts.whilePaused], [0, 0]);
       const metrics = (await send(service.url, { path: "/metrics" })).text;
@@ -144,7 +144,7 @@ describe("7,000 deliveries while the service was down, of which 270 are wanted",
 });
 
 describe("three replicas that start at once after an outage", () => {
-  it("take in each delivery once between them, and one reads the log", { timeout: 600_000 }, async (t) => {
+  it("accept each delivery once together, and only one reads the log", { timeout: 600_000 }, async (t) => {
     const its = await scene(t);
     const settings = { DATABASE_URL: postgres.url, DATABASE_SCHEMA: postgres.schema() };
     const hook = its.github.hook(TARGET, HERE);
@@ -160,7 +160,7 @@ describe("three replicas that start at once after an outage", () => {
 });
 
 describe("a replica that reads GitHub's log for long", () => {
-  it("is left to it by the others", async (t) => {
+  it("does it alone", async (t) => {
     const clock = movedClock();
     const its = await scene(t, { now: clock.now });
     const schema = postgres.schema();
@@ -170,7 +170,7 @@ describe("a replica that reads GitHub's log for long", () => {
     const from = clock.now() - OUTAGE_MS;
     for (let n = 0; n < 60; n++) hook.note("pull_request", payload(n), { at: from + n * 1000 });
     await setMark(its.dataDir, settings, from);
-    // Between two requests a second passes.
+    // A second passes between two requests.
     const passing = async () => {
       await setTime(clock.now() + 1000);
       clock.move(1000);
@@ -193,8 +193,8 @@ const FILE = `import { defineWorkflow } from "gh-runner";
 export default defineWorkflow({ name: "pulls", on: { github: { events: "pull_request" } },
   async run({ event }) { return { number: event.payload.number }; } });`;
 
-describe("a service that is killed while it takes in what it has missed", () => {
-  it("continues where it was, and starts nothing twice", { timeout: 600_000 }, async (t) => {
+describe("a service that is killed while it reads missed deliveries", () => {
+  it("continues from there, and starts nothing twice", { timeout: 600_000 }, async (t) => {
     const its = await scene(t);
     const hook = its.github.hook(TARGET, HERE);
     const from = Date.now() - OUTAGE_MS;
@@ -230,12 +230,12 @@ describe("a service that is killed while it takes in what it has missed", () => 
 async function untilLong(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
   const end = performance.now() + 150_000;
   while (!(await condition())) {
-    if (performance.now() > end) throw new Error(`waited in vain until ${what}`);
+    if (performance.now() > end) throw new Error(`gave up waiting until ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
 
-/** A service by a clock to move, with a webhook of TARGET_REPO, whose log is read from now on. */
+/** A service with a clock to move and a webhook of TARGET_REPO, whose log is read from now on. */
 async function watching(
   t: TestContext,
   { workflow = pulls(), settings = {}, ahead = 0, options = {} as GitHubOptions } = {},
@@ -244,13 +244,13 @@ async function watching(
   const clock = movedClock(theirs.now() + ahead);
   const its = await scene(t, { ...options, now: theirs.now });
   const hook = its.github.hook(TARGET, HERE);
-  // From before the service has ever been there.
+  // From before the service existed.
   hook.note("pull_request", payload(0), { at: theirs.now() - 1000 });
   const pass = (milliseconds: number) => {
     theirs.move(milliseconds);
     clock.move(milliseconds);
   };
-  /** Five minutes later the log was read again, and what was found was stored. */
+  /** Five minutes later: the log was read again, and what was found is stored. */
   const nextRound = async () => {
     const before = rounds();
     pass(5 * MINUTE_MS);
@@ -269,7 +269,7 @@ async function watching(
 }
 
 describe("deliveries of GitHub's webhook that were not answered", () => {
-  it("are taken in from the moment on at which the log was first read, not before", async (t) => {
+  it("are accepted from the time of the first read of the log, not before", async (t) => {
     const { hook, nextRound, numbers, pass, service } = await watching(t);
     assert.ok(messages(service).some((msg) => /missed from now on are taken in/.test(msg)));
     pass(1000);
@@ -280,14 +280,14 @@ describe("deliveries of GitHub's webhook that were not answered", () => {
     assert.deepEqual(await numbers(), [1]);
   });
 
-  it("cost one request a round while there are none", async (t) => {
+  it("cost one request per round while there are none", async (t) => {
     const its = await watching(t);
     const before = its.github.requests.length;
     for (let round = 0; round < 3; round++) await its.nextRound();
     assert.equal(its.github.requests.length - before, 3);
   });
 
-  it("are read once, however often they were sent in vain", async (t) => {
+  it("are read once, even if they were sent many times without success", async (t) => {
     const { hook, github, nextRound, numbers, pass } = await watching(t);
     pass(1000);
     const { guid } = hook.note("pull_request", payload(1));
@@ -299,7 +299,7 @@ describe("deliveries of GitHub's webhook that were not answered", () => {
     assert.equal(shown.length, 1);
   });
 
-  it("start nothing when they arrived after all, and GitHub has not heard the answer", async (t) => {
+  it("start nothing when they had arrived and GitHub missed the answer", async (t) => {
     const { hook, nextRound, numbers, pass, service } = await watching(t);
     pass(1000);
     const { guid } = hook.note("pull_request", payload(1), { status: 504 });
@@ -318,7 +318,7 @@ describe("deliveries of GitHub's webhook that were not answered", () => {
     assert.deepEqual(await numbers(), [1]);
   });
 
-  it("are taken in when they were answered with an error, such as to a wrong signature", async (t) => {
+  it("are accepted when they were answered with an error, for example because of a wrong signature", async (t) => {
     const { hook, nextRound, numbers, pass } = await watching(t);
     pass(1000);
     for (const [number, status] of [401, 413, 500, 503, 302, 0].entries()) {
@@ -329,7 +329,7 @@ describe("deliveries of GitHub's webhook that were not answered", () => {
     assert.deepEqual(await numbers(), [0, 1, 2, 3, 4, 5]);
   });
 
-  it("keep their order, of the same second as well", async (t) => {
+  it("keep their order, also within a second", async (t) => {
     const { hook, nextRound, numbers, pass, theirs } = await watching(t);
     pass(1000);
     for (const number of [1, 2, 3, 4, 5]) hook.note("pull_request", payload(number), { at: theirs.now() });
@@ -349,7 +349,7 @@ describe("deliveries of GitHub's webhook that were not answered", () => {
     assert.deepEqual(await numbers(), [1]);
   });
 
-  it("do not follow a newer event of their group", async (t) => {
+  it("do not run after a newer event of their group", async (t) => {
     const workflow = pulls({ concurrency: { group: () => "one" } });
     const { hook, nextRound, numbers, pass, service } = await watching(t, { workflow });
     pass(MINUTE_MS);
@@ -364,7 +364,7 @@ describe("deliveries of GitHub's webhook that were not answered", () => {
     assert.deepEqual(await numbers(), [2, 3]);
   });
 
-  it("all run where every event of a group does", async (t) => {
+  it("all run if every event of a group does", async (t) => {
     const workflow = pulls({ concurrency: { group: () => "one", queue: "all" } });
     const { hook, nextRound, numbers, pass, service } = await watching(t, { workflow });
     pass(MINUTE_MS);
@@ -379,7 +379,7 @@ describe("deliveries of GitHub's webhook that were not answered", () => {
     ["a day ahead", 86_400_000],
     ["a day behind", -86_400_000],
   ] as const) {
-    it(`are neither lost nor repeated by a clock that is ${what}, and is set right`, async (t) => {
+    it(`are not lost and not repeated by a clock that is ${what} and is corrected`, async (t) => {
       const { hook, clock, nextRound, numbers, pass } = await watching(t, { ahead });
       for (const number of [1, 2, 3]) {
         pass(1000);
@@ -401,7 +401,7 @@ const DELIVERY = "GET /repos/{owner}/{repo}/hooks/{hook_id}/deliveries/{delivery
 const LIST = "GET /repos/{owner}/{repo}/hooks/{hook_id}/deliveries";
 
 describe("a round that fails", () => {
-  it("is repeated from where it was", async (t) => {
+  it("is repeated from there", async (t) => {
     const { hook, github, nextRound, numbers, pass, service } = await watching(t);
     for (let number = 1; number <= 50; number++) {
       pass(1000);
@@ -426,7 +426,7 @@ describe("a round that fails", () => {
     assert.equal(messages(service).filter((msg) => msg === "missed webhook deliveries can be read again").length, 1);
   });
 
-  it("waits for a limit that ends soon, and leaves one that does not to the next round", async (t) => {
+  it("waits for a limit that ends soon, and leaves a longer one to the next round", async (t) => {
     const { hook, github, nextRound, numbers, pass, theirs, service } = await watching(t);
     pass(1000);
     for (const number of [1, 2, 3]) hook.note("pull_request", payload(number));
@@ -437,7 +437,7 @@ describe("a round that fails", () => {
     const quota = { resetAt: Math.ceil(theirs.now() / 1000) + 1800 };
     github.fault({ route: DELIVERY, after: 3, times: 1 }, { kind: "limit", ...quota });
     pass(5 * MINUTE_MS);
-    await untilLong("it is told to wait", () => limit.met > 0);
+    await untilLong("it has to wait", () => limit.met > 0);
     await requestsRest({ github, app: service.app });
     assert.deepEqual(await numbers(), [1]);
     pass(21_000);
@@ -448,7 +448,7 @@ describe("a round that fails", () => {
     assert.equal(github.counts.whilePaused, 0);
   });
 
-  it("leaves a fifth of the hour's requests to runs", async (t) => {
+  it("leaves a fifth of the hour's requests for runs", async (t) => {
     const options = { limits: { primaryPerHour: 50 } };
     const { hook, github, nextRound, numbers, pass } = await watching(t, { options });
     pass(1000);
@@ -464,7 +464,7 @@ describe("a round that fails", () => {
     assert.equal(github.counts.limited, 0);
   });
 
-  it("is not kept up for ever by one delivery that GitHub fails to show", async (t) => {
+  it("is not blocked forever by one delivery that GitHub fails to show", async (t) => {
     const { hook, github, nextRound, numbers, pass, service } = await watching(t);
     pass(1000);
     const { id } = hook.note("pull_request", payload(1));
@@ -477,19 +477,19 @@ describe("a round that fails", () => {
     assert.ok(messages(service).includes("a missed webhook delivery is left out"));
   });
 
-  it("says so when GitHub's log does not go back as far", async (t) => {
+  it("warns when GitHub's log does not go back far enough", async (t) => {
     const its = await scene(t);
     its.github.hook(TARGET, HERE);
     await setMark(its.dataDir, {}, Date.now() - 8 * 86_400_000);
     const service = await its.start();
     const told = () => service.log().find(({ msg }) => /does not go back as far/.test(String(msg)));
-    await untilLong("it was told", () => told() !== undefined);
+    await untilLong("it was logged", () => told() !== undefined);
     assert.match(String(told()?.since), /^\d{4}-/);
   });
 });
 
-describe("a delivery that cannot be taken in", () => {
-  it("is left out with a line in the log, and the others follow", async (t) => {
+describe("a delivery that cannot be accepted", () => {
+  it("is skipped with a line in the log, and the others follow", async (t) => {
     const { hook, nextRound, numbers, pass, service } = await watching(t);
     pass(1000);
     hook.note("pull_request", { ...payload(1), text: "x".repeat(6_000_000) });
@@ -506,7 +506,7 @@ describe("a delivery that cannot be taken in", () => {
     assert.deepEqual(await numbers(), [2, 4]);
   });
 
-  it("start nothing that the filters of a workflow leave out", async (t) => {
+  it("starts nothing that the filters of a workflow exclude", async (t) => {
     const on = { github: { events: "pull_request", actions: ["opened"], branches: "main", labels: ["bug"] } } as const;
     const { hook, nextRound, numbers, pass } = await watching(t, { workflow: pulls({ on }) });
     pass(1000);
@@ -519,7 +519,7 @@ describe("a delivery that cannot be taken in", () => {
     assert.deepEqual(await numbers(), [2]);
   });
 
-  it("is named when a workflow's filter throws, and is left", async (t) => {
+  it("is logged and skipped when a workflow's filter throws", async (t) => {
     const on = { github: { events: "pull_request", filter: () => assert.fail("not today") } } as const;
     const { hook, nextRound, pass, service } = await watching(t, { workflow: pulls({ on } as Partial<Workflow>) });
     pass(1000);
@@ -578,7 +578,7 @@ async function afterAnHour(
 const OTHER = "https://hooks.slack.com/services/T0/B0/secretOfTheirs";
 
 describe("the webhook whose deliveries are read", () => {
-  it("is that of TARGET_REPO which leads to the service, and no other", async (t) => {
+  it("is only the one of TARGET_REPO that leads to the service", async (t) => {
     const { numbers, troubles } = await afterAnHour(t, [
       [TARGET, OTHER],
       [TARGET, HERE],
@@ -613,7 +613,7 @@ describe("the webhook whose deliveries are read", () => {
     assert.deepEqual([numbers, troubles], [[1], []]);
   });
 
-  it("may have another host where an operator has named its owner", async (t) => {
+  it("may have another host if an operator has named its owner", async (t) => {
     const settings = { PUBLIC_URL: "https://inside.example.com", GITHUB_WEBHOOK_OF: TARGET };
     const { numbers } = await afterAnHour(t, [[TARGET, HERE]], settings);
     assert.deepEqual(numbers, [0]);
@@ -625,7 +625,7 @@ describe("the webhook whose deliveries are read", () => {
     assert.ok(github.requests.some(({ route }) => route === "GET /app/hook/deliveries/{delivery_id}"));
   });
 
-  it("is that of TARGET_REPO where the GitHub App has none that leads here", async (t) => {
+  it("is that of TARGET_REPO if the GitHub App has none that leads here", async (t) => {
     const { numbers, troubles } = await afterAnHour(
       t,
       [
@@ -654,7 +654,7 @@ describe("the webhook whose deliveries are read", () => {
     assert.deepEqual([asApp.numbers, asApp.troubles], [[1, 2], []]);
   });
 
-  it("cannot be that of an App that there is not, or of a name that GitHub does not have", () => {
+  it("cannot be of a missing App, or of an invalid name", () => {
     assert.throws(
       () => readConfig({ GITHUB_WEBHOOK_OF: "app" }),
       /GITHUB_WEBHOOK_OF: app is the webhook of a GitHub App; set GITHUB_APP_ID/,
@@ -668,7 +668,7 @@ describe("the webhook whose deliveries are read", () => {
     }
   });
 
-  it("is not looked for when it is switched off, without a secret, and without a workflow that wants events", async (t) => {
+  it("is not searched when it is switched off, without a secret, and without a workflow that wants events", async (t) => {
     const http = { http: { path: "/go", body: { safeParse: (data: unknown) => ({ success: true as const, data }) } } };
     for (const given of [
       { settings: { GITHUB_WEBHOOK_OF: "off" } },
@@ -687,7 +687,7 @@ describe("the webhook whose deliveries are read", () => {
 });
 
 describe("a token that may not read webhooks", () => {
-  it("is told once, with what it lacks, and the service works", async (t) => {
+  it("causes one log line with the missing permission, and the service works", async (t) => {
     const fineGrained = "github_pat_0123456789abcdefABCDEF";
     const prepare = ({ github }: Scene) =>
       github.token(fineGrained, { permissions: { contents: "write", metadata: "read" } });
@@ -718,7 +718,7 @@ describe("a token that may not read webhooks", () => {
     assert.ok(!JSON.stringify(service.log()).includes(fineGrained));
   });
 
-  it("is looked at again after an hour, and what was missed meanwhile is taken in", async (t) => {
+  it("is tried again after an hour, and the deliveries missed until then are accepted", async (t) => {
     const its = await watching(t);
     its.pass(1000);
     its.hook.note("pull_request", payload(1));
@@ -743,7 +743,7 @@ describe("gh-runner doctor", () => {
     return checks.filter(({ check }) => check === "missed webhooks");
   };
 
-  it("says how far back GitHub's log of the webhook goes, and until when it was read", async (t) => {
+  it("reports how far back GitHub's log of the webhook goes, and until when it was read", async (t) => {
     for (const settings of [{}, { DATABASE_URL: postgres.url, DATABASE_SCHEMA: postgres.schema() }]) {
       const its = await scene(t);
       const hook = its.github.hook(TARGET, HERE);
@@ -762,7 +762,7 @@ describe("gh-runner doctor", () => {
     }
   });
 
-  it("warns of a log that does not reach back to where it was read, and of a latest delivery that failed", async (t) => {
+  it("warns about a log that does not reach back to the last read, and of a latest delivery that failed", async (t) => {
     const its = await scene(t);
     its.github.hook(TARGET, HERE).note("push", {}, { status: 401 });
     assert.match((await found(its))[0]?.message ?? "", /, which was answered 401$/);
@@ -771,7 +771,7 @@ describe("gh-runner doctor", () => {
     assert.match(`${one?.status} ${one?.message}`, /^warning .* GitHub keeps nothing that old$/);
   });
 
-  it("warns of a permission that is missing, and fails for nothing else", async (t) => {
+  it("warns about a missing permission, and fails for nothing else", async (t) => {
     const its = await scene(t);
     its.github.token(TOKEN, { permissions: { contents: "write", metadata: "read" } });
     its.github.hook(TARGET, HERE);
@@ -789,7 +789,7 @@ describe("gh-runner doctor", () => {
     assert.deepEqual(await found(its, { GITHUB_WEBHOOK_SECRET: "" }), []);
   });
 
-  it("asks for nothing while no workflow can want what was missed, since the service does not look then", async (t) => {
+  it("sends no request while no workflow can use missed deliveries, because the service does not read them then", async (t) => {
     const its = await scene(t);
     for (const FOLLOW of ["", "status,comment"]) {
       assert.deepEqual(await found(its, { WORKFLOWS_DIR: "", FOLLOW }), []);
@@ -812,7 +812,7 @@ async function runOf({ url }: Pick<Service, "url">, id: string) {
   }
 }
 
-/** The log was read until then, by a service that is down now. */
+/** The log was read until this time by a service that is down now. */
 async function setMark(dataDir: string, settings: Record<string, string>, time: number, name = MARK): Promise<void> {
   const { DATABASE_URL: url, DATABASE_SCHEMA: schema = "" } = settings;
   const clock = movedClock(Date.now());

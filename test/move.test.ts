@@ -24,7 +24,7 @@ const postgres = postgresForTests();
 
 type Kind = "SQLite" | "PostgreSQL";
 
-/** An empty place for a store: its settings as the environment has them. */
+/** An empty place for a store: its settings as environment variables. */
 function placeOf(t: TestContext, kind: Kind): Record<string, string> {
   const folder = { DATA_DIR: temporaryFolder(t) };
   return kind === "SQLite" ? folder : { ...folder, DATABASE_URL: postgres.url, DATABASE_SCHEMA: postgres.schema() };
@@ -51,7 +51,7 @@ function fileOf(t: TestContext, text: string): string {
   return file;
 }
 
-/** An export of runs that have ended, a step and an attempt each; the first `large` were given so many bytes. */
+/** An export of ended runs with one step and one attempt each. The first `large` have an input of this many bytes. */
 function exportOf(count: number, { large = 0, bytes = 0 } = {}): string {
   const lines = Array.from({ length: count }, (_, at) => {
     const [acceptedAt, endedAt] = [1_795_000_000_000 + at, 1_795_000_000_900 + at];
@@ -70,14 +70,14 @@ function exportOf(count: number, { large = 0, bytes = 0 } = {}): string {
   return [first, ...lines, JSON.stringify({ end: { records: count } }), ""].join("\n");
 }
 
-/** Starts an import that has read nearly all of an export, and waits for the rest. */
+/** Starts an import that has read nearly all of an export and waits for the rest. */
 async function begunImport(t: TestContext, target: Record<string, string>, text: string): Promise<StartedCommand> {
   const started = startCommand(t, ["import"], target);
   await new Promise((resolve) => started.child.stdin.write(text.slice(0, -100), resolve));
   return started;
 }
 
-/** It holds nothing, and takes all. */
+/** The target is empty and accepts the import. */
 async function assertEmpty(t: TestContext, target: Record<string, string>, text: string): Promise<void> {
   const { code, stderr } = await command(["import", fileOf(t, text)], target);
   assert.equal(code, 0, stderr);
@@ -91,7 +91,7 @@ for (const [from, to] of [
   ["PostgreSQL", "SQLite"],
 ] as const) {
   describe(`a store that is moved from ${from} to ${to}`, () => {
-    it("tells the same, goes on with what waits, and moves back as the same file", async (t) => {
+    it("reports the same, continues waiting runs, and moves back as the same file", async (t) => {
       const [source, target, back] = [placeOf(t, from), placeOf(t, to), placeOf(t, from)];
       const { queued, running } = await withStore(source, fillWithAllKinds);
       const text = await exported(source);
@@ -103,8 +103,8 @@ for (const [from, to] of [
       await command(["import", fileOf(t, text)], back);
       assert.equal(await exported(back), text);
 
-      // Whatever ran is interrupted by the first who is at work, here and there.
-      // With PostgreSQL some seconds after its start, since it does not know how the others are.
+      // The first process that works interrupts running attempts, in both places.
+      // With PostgreSQL some seconds after its start, because it does not know about the other replicas.
       const claims: string[] = [];
       await withStore(target, (store) =>
         until("both are claimed", async () => {
@@ -139,7 +139,7 @@ for (const [from, to] of [
   });
 
   describe(`an import into ${to}`, () => {
-    it("is refused where there are runs already", async (t) => {
+    it("is rejected if there are runs already", async (t) => {
       const target = placeOf(t, to);
       await withStore(target, fillWithAllKinds);
       const before = await exported(target);
@@ -149,7 +149,7 @@ for (const [from, to] of [
       assert.equal(await exported(target), before);
     });
 
-    it("that is stopped by a signal leaves nothing behind, and says so", async (t) => {
+    it("that is stopped by a signal leaves nothing behind, and reports it", async (t) => {
       const [target, text] = [placeOf(t, to), exportOf(3000)];
       for (const signal of ["SIGINT", "SIGTERM"] as const) {
         const { child, ended } = await begunImport(t, target, text);
@@ -165,23 +165,23 @@ for (const [from, to] of [
       const [source, target] = [placeOf(t, from), placeOf(t, to)];
       await withStore(source, fillWithAllKinds);
       const lines = (await exported(source)).split("\n");
-      const refused = async (text: string, what: RegExp) => {
+      const rejects = async (text: string, what: RegExp) => {
         const { code, stderr } = await command(["import", fileOf(t, text)], target);
         assert.equal(code, 1, text.slice(0, 200));
         assert.match(stderr, what);
         assert.equal(stderr.split("\n").length, 2, stderr);
       };
       const withLine = (at: number, line: string) => lines.with(at - 1, line).join("\n");
-      await refused(withLine(5, "{"), /^Cannot import line 5: it is no JSON\. Nothing was imported\./);
-      await refused(
+      await rejects(withLine(5, "{"), /^Cannot import line 5: it is no JSON\. Nothing was imported\./);
+      await rejects(
         withLine(4, lines[3]!.replace('"pr-3"', "3")),
         /^Cannot import line 4: run\.group: .*Nothing was imported/,
       );
-      await refused(withLine(3, lines[1]!), /^Cannot import line (3|2 to \d+): .*[Uu]nique.*Nothing was imported/i);
-      await refused(withLine(1, "{}"), /^Cannot import line 1: it is not that of an export of gh-runner/);
-      await refused(lines.slice(0, 6).join("\n"), /^Cannot import line 7: the export is cut off/);
-      await refused(lines.toSpliced(3, 1).join("\n"), /records were exported, and \d+ are here/);
-      await refused("", /^Cannot import line 1: there is nothing/);
+      await rejects(withLine(3, lines[1]!), /^Cannot import line (3|2 to \d+): .*[Uu]nique.*Nothing was imported/i);
+      await rejects(withLine(1, "{}"), /^Cannot import line 1: it is not that of an export of gh-runner/);
+      await rejects(lines.slice(0, 6).join("\n"), /^Cannot import line 7: the export is cut off/);
+      await rejects(lines.toSpliced(3, 1).join("\n"), /records were exported, and \d+ are here/);
+      await rejects("", /^Cannot import line 1: there is nothing/);
       await withStore(target, async (store) => assert.deepEqual((await store.list({}, { limit: 1 })).runs, []));
     });
   });
@@ -189,7 +189,7 @@ for (const [from, to] of [
 
 describe("an export of version 0.1", () => {
   for (const kind of ["SQLite", "PostgreSQL"] as const) {
-    it(`is imported into ${kind}, and is exported as it was`, async (t) => {
+    it(`is imported into ${kind}, and is exported unchanged`, async (t) => {
       const [old, target] = [join(import.meta.dirname, "fixtures/export-0.1.jsonl"), placeOf(t, kind)];
       const { code, stdout, stderr } = await command(["import", old], target);
       assert.deepEqual([code, stdout], [0, "11 runs imported.\n"], stderr);
@@ -199,7 +199,7 @@ describe("an export of version 0.1", () => {
 });
 
 describe("an import into SQLite", () => {
-  it("for which the disk has no room leaves nothing behind, and says so", async (t) => {
+  it("for which the disk has no room leaves nothing behind, and reports it", async (t) => {
     const folder = mounted(t, "size=6m");
     if (!folder) return;
     const { code, stderr } = await command(["import", fileOf(t, exportOf(20_000))], { DATA_DIR: folder });
@@ -215,7 +215,7 @@ describe("an import into SQLite", () => {
 describe("an import into PostgreSQL", () => {
   const schemaOf = (target: Record<string, string>) => target.DATABASE_SCHEMA as string;
 
-  it("takes as long for the last run as for the first, whatever the database knew of the tables", async (t) => {
+  it("takes the same time for the last run and the first, for any statistics of the tables", async (t) => {
     const target = placeOf(t, "PostgreSQL");
     await command(["migrate"], target);
     await ask(postgres.url, `VACUUM ANALYZE ${schemaOf(target)}.runs`);
@@ -245,7 +245,7 @@ describe("an import into PostgreSQL", () => {
     );
   });
 
-  it("is not ended by the limits of time of its role", async (t) => {
+  it("is not ended by time limits of its role", async (t) => {
     const target = placeOf(t, "PostgreSQL");
     await command(["migrate"], target);
     const role = schemaOf(target);
@@ -265,7 +265,7 @@ describe("an import into PostgreSQL", () => {
     assert.equal(code, 0, stderr);
   });
 
-  it("that waits for somebody's lock can be stopped", async (t) => {
+  it("that waits for a lock of another client can be stopped", async (t) => {
     const [target, text] = [placeOf(t, "PostgreSQL"), exportOf(10)];
     await command(["migrate"], target);
     const other = new pg.Client({ connectionString: postgres.url });
@@ -282,7 +282,7 @@ describe("an import into PostgreSQL", () => {
     await assertEmpty(t, target, text);
   });
 
-  it("that loses its connection leaves nothing behind, and says so", async (t) => {
+  it("that loses its connection leaves nothing behind, and reports it", async (t) => {
     const [target, text] = [placeOf(t, "PostgreSQL"), exportOf(3000)];
     const { child, ended } = await begunImport(t, target, text);
     await ask(
@@ -297,7 +297,7 @@ describe("an import into PostgreSQL", () => {
     await assertEmpty(t, target, text);
   });
 
-  it("that loses the answer to its commit says that it does not know, and the next one does", async (t) => {
+  it("that loses the answer to its commit reports that its outcome is unknown, and the next one finds it", async (t) => {
     const proxy = await lossyProxy(t, postgres.url);
     for (const [loss, next] of [
       ["answer", /it has runs already/],
@@ -313,7 +313,7 @@ describe("an import into PostgreSQL", () => {
     }
   });
 
-  it("for which the database has no room leaves nothing behind, and says so", async (t) => {
+  it("for which the database has no room leaves nothing behind, and reports it", async (t) => {
     const [{ folder }] = (await ask(postgres.url, "SELECT current_setting('data_directory') AS folder")) as [
       { folder: string },
     ];
@@ -339,15 +339,15 @@ describe("an import into PostgreSQL", () => {
 });
 
 describe("a service that is moved", () => {
-  it("carries out what waited once, without the token that came with another run", async (t) => {
+  it("executes waiting runs once, without the token that came with another run", async (t) => {
     const source = placeOf(t, "SQLite");
     const before = await startService(t, { settings: source });
     before.github.fault({}, { kind: "status", status: 502 });
     const failed = await notify(before.url, { application: "pr-1" });
     assert.equal(failed.status, 500);
-    const own = "ghp_ownToken0123456789abcdefABCDEF012345";
-    before.github.token(own);
-    await notify(before.url, { application: "pr-2", github_token: own });
+    const callersToken = "ghp_ownToken0123456789abcdefABCDEF012345";
+    before.github.token(callersToken);
+    await notify(before.url, { application: "pr-2", github_token: callersToken });
     const { runs } = (await send(before.url, { path: "/api/runs?status=queued" })).json;
     assert.deepEqual(
       runs.map(({ group }: { group: string }) => group),
@@ -356,7 +356,7 @@ describe("a service that is moved", () => {
     await before.app.close();
 
     const text = await exported(source);
-    for (const token of [TOKEN, own]) assert.ok(!text.includes(token), "no token is in it");
+    for (const token of [TOKEN, callersToken]) assert.ok(!text.includes(token), "no token is in it");
     const target = placeOf(t, "PostgreSQL");
     assert.equal((await command(["import", fileOf(t, text)], target)).code, 0);
     const replicas = await Promise.all([1, 2].map(() => startService(t, { settings: target })));
@@ -368,7 +368,7 @@ describe("a service that is moved", () => {
 });
 
 describe("an export", () => {
-  it("says so when there is nothing to export, and when a file or a database cannot be used", async (t) => {
+  it("fails with the reason when there is nothing to export, or when a file or a database cannot be used", async (t) => {
     const empty = placeOf(t, "SQLite");
     const nothing = await command(["export"], empty);
     assert.equal(nothing.code, 1);
@@ -390,7 +390,7 @@ describe("an export", () => {
     );
   });
 
-  it("goes to a file for its owner's eyes, and overwrites none", async (t) => {
+  it("goes to a file that only its owner can read, and overwrites none", async (t) => {
     const place = placeOf(t, "SQLite");
     await withStore(place, fillWithAllKinds);
     const file = join(temporaryFolder(t), "runs.jsonl");
@@ -401,7 +401,7 @@ describe("an export", () => {
     assert.deepEqual([second.code, /it is there already/.test(second.stderr)], [1, true]);
   });
 
-  it("is taken beside a service that goes on, and says what that means", async (t) => {
+  it("works while a service runs, and says what that means", async (t) => {
     const place = placeOf(t, "SQLite");
     await withStore(place, async (store) => {
       await fillWithAllKinds(store);
@@ -413,7 +413,7 @@ describe("an export", () => {
     });
   });
 
-  it("that is stopped by a signal, or that nobody reads to its end, leaves no file and says so", async (t) => {
+  it("that is stopped by a signal, or whose reader stops early, leaves no file and reports it", async (t) => {
     for (const place of [placeOf(t, "SQLite"), placeOf(t, "PostgreSQL")]) {
       await command(["import", fileOf(t, exportOf(20_000))], place);
       const folder = temporaryFolder(t);
@@ -426,7 +426,7 @@ describe("an export", () => {
       assert.deepEqual(readdirSync(folder), []);
 
       const toReader = startCommand(t, ["export"], place);
-      // It cannot end before the signal: most of what it writes has no room in the pipe.
+      // It cannot end before the signal: most of its output does not fit into the pipe.
       toReader.child.stdout.pause();
       await until("it writes", () => toReader.child.stdout.readableLength > 0);
       toReader.child.kill("SIGINT");
@@ -443,8 +443,8 @@ describe("an export", () => {
   });
 });
 
-describe("what an import says on a terminal", () => {
-  it("comes when it takes longer than a moment, twice a second at most", async () => {
+describe("the progress of an import on a terminal", () => {
+  it("appears when it takes longer than a moment, at most twice per second", async () => {
     const [clock, said] = [movedClock(), [] as string[]];
     const shown = { show: (text: string) => void said.push(text), clear() {} };
     async function* chunks() {

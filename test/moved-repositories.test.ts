@@ -4,19 +4,19 @@ import { movedRepositories } from "../src/github/redirects.ts";
 import { DEPLOYMENT, deploy, notify, startService, TARGET } from "./support/service.ts";
 
 describe("a renamed repository", () => {
-  it("costs one redirect, and is asked for where it is after that", async (t) => {
+  it("costs one redirect, and later requests use its new address", async (t) => {
     const { github, url } = await startService(t);
     for (let at = 0; at < 5; at++) deploy(github, `pr-${at}`, `commit-${at}`);
     github.repository(DEPLOYMENT).rename("acme/new-deployment");
     github.repository(TARGET).rename("acme/new-shop");
     for (let at = 0; at < 5; at++) assert.equal((await notify(url, { application: `pr-${at}` })).status, 200);
     assert.equal(github.dispatches.length, 5);
-    // Both reads of the first run may be under way together.
+    // Both reads of the first run may be in flight together.
     const redirects = github.requests.filter(({ status }) => status === 301 || status === 307).length;
     assert.ok(redirects >= 2 && redirects <= 3, `${redirects} redirects`);
   });
 
-  it("is asked for by its name again after a minute, when that may be another's", () => {
+  it("is requested by its old name again after a minute, because another repository may have that name", () => {
     let now = 0;
     const { pathNow, redirected } = movedRepositories("/api/v3", () => now);
     const [from, to] = ["/api/v3/repos/acme/Shop/contents/a%2Fb?ref=x", "/api/v3/repositories/7/contents/a%2Fb?ref=x"];
@@ -31,7 +31,7 @@ describe("a renamed repository", () => {
     assert.equal(pathNow(from), from);
   });
 
-  it("is not concluded from a redirect to anything else", () => {
+  it("is not assumed after a redirect to anything else", () => {
     const { pathNow, redirected } = movedRepositories("");
     for (const to of ["/login", "/repositories/7/other", "/repos/acme/new/contents/a"]) {
       redirected("/repos/acme/shop/contents/a", to);

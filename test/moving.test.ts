@@ -12,10 +12,10 @@ import contract from "./fixtures/contract.json" with { type: "json" };
 import { fixedPort, listening } from "./support/process.ts";
 
 /**
- * The Go service's contract, replayed against this service, and against the Go service itself where REFERENCE_BIN names
- * its binary. Both get its five variables and nothing else.
+ * The contract of the Go service, replayed against this service, and against the Go service if REFERENCE_BIN names
+ * its binary. Both get only its five variables.
  */
-const TOKENS = { service: "ghp_serviceToken0123456789abcdefABCDEF", own: "own-token-of-the-caller-0123456789" };
+const TOKENS = { service: "ghp_serviceToken0123456789abcdefABCDEF", caller: "token-of-the-caller-0123456789" };
 const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 const { REFERENCE_BIN } = process.env;
 
@@ -35,7 +35,11 @@ type Exchange = {
     readonly headers: Readonly<Record<string, string>>;
     readonly body?: string;
   };
-  readonly github: { readonly reads: readonly string[]; readonly dispatch: string | null; readonly credential?: "own" };
+  readonly github: {
+    readonly reads: readonly string[];
+    readonly dispatch: string | null;
+    readonly credential?: "caller";
+  };
 };
 
 const exchanges = contract.exchanges as unknown as readonly Exchange[];
@@ -90,8 +94,8 @@ for (const { name, command, isReference } of SERVICES) {
   }
 }
 
-describe("the contract as it is written down", () => {
-  it("has every case of the contract, each status among them", () => {
+describe("the written contract", () => {
+  it("has every case of the contract, with each status", () => {
     const statuses = new Set(exchanges.map(({ answer }) => answer.status));
     assert.deepEqual([...statuses].sort(), [200, 400, 404, 405, 500]);
     assert.equal(new Set(exchanges.map(({ name }) => name)).size, exchanges.length);
@@ -104,7 +108,7 @@ async function start(
   env: Record<string, string>,
   port: number,
 ): Promise<ChildProcess> {
-  // Its own folder, so that nothing but these variables says where data goes.
+  // A separate folder, so that only these variables decide where data goes.
   const child = spawn(file, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
@@ -116,7 +120,7 @@ async function start(
   return child;
 }
 
-/** What the stand-in has and does; every exchange has an application of its own, whose later attempts disturb nobody. */
+/** What the stand-in has and does. Every exchange has another application, so that later attempts do not disturb other exchanges. */
 function prepare(github: StandInGitHub, { files = {}, faults = [] }: Exchange): void {
   github.clearFaults();
   github.requests.length = 0;
@@ -129,7 +133,7 @@ function prepare(github: StandInGitHub, { files = {}, faults = [] }: Exchange): 
 
 type Answer = { status: number; headers: Record<string, string | string[] | undefined>; body: Buffer };
 
-/** As ArgoCD sends it, on a connection of its own. */
+/** As ArgoCD sends it, on a new connection. */
 async function play(port: number, { request: { method, path, headers, body = "" } }: Exchange): Promise<Answer> {
   const bytes = Buffer.from(withTokens(body));
   const outgoing = request({
@@ -156,7 +160,7 @@ function judgeAnswer({ status, headers, body }: Answer, { answer, request }: Exc
   assert.equal(status, answer.status, body.toString());
   if (answer.headers.allow) assert.equal(headers.allow, answer.headers.allow);
   if (answer.body !== undefined) {
-    // Go's json.Encoder ends what it writes with a line break, which is no part of the JSON.
+    // Go's json.Encoder ends its output with a newline that is not part of the JSON.
     const text = isReference ? body.toString().replace(/\n$/, "") : body.toString();
     assert.equal(text, answer.body);
   }
@@ -186,10 +190,10 @@ function judgeRequests(github: StandInGitHub, { github: expected, request }: Exc
   }
 }
 
-/** Attempts of earlier exchanges go on by themselves; theirs are about other applications. */
+/** Attempts of earlier exchanges may still run. They are about other applications. */
 function isAbout(text: string, body = ""): boolean {
   const name = /"application":"([^"]+)"/.exec(body)?.[1];
   return name !== undefined && text.includes(name);
 }
 
-const withTokens = (text: string) => text.replaceAll("{own}", TOKENS.own);
+const withTokens = (text: string) => text.replaceAll("{caller}", TOKENS.caller);

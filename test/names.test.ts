@@ -13,7 +13,7 @@ const NAME = fc.oneof(
   HOSTILE,
 );
 
-describe("whatever comes as application", () => {
+describe("for any application name", () => {
   it("no request leaves for another path than configs/pr/{light,heavy}/<one segment>/values.yaml", async (t) => {
     const { github, url } = await startService(t);
     await fc.assert(

@@ -17,7 +17,7 @@ const SOURCE = { kind: "http", name: "/dispatch", actor: "token argocd" } as con
 const EVENT = { source: "github", event: "push", woken: 0, answer: "No workflow handles it.", reasons: [] } as const;
 
 describe("noted events", () => {
-  it("cost the store one write a second, however many they are, and a flood is bounded", async () => {
+  it("cost the store one write per second for any number of events, and a flood is limited", async () => {
     const clock = movedClock();
     const writes: Notes[] = [];
     const noted = notedEvents(async (notes) => void writes.push(notes), clock, knownSecrets([]));
@@ -50,7 +50,7 @@ describe("noted events", () => {
     assert.equal(clock.next(), undefined, "nothing is left to ring");
   });
 
-  it("are kept while the store is away, and written when it is there again", async () => {
+  it("are kept while the store is unavailable, and written when it is back", async () => {
     const clock = movedClock();
     const written: Notes[] = [];
     let [available, asked] = [false, 0];
@@ -79,7 +79,7 @@ describe("noted events", () => {
     assert.match(subjects[500] ?? "", /^2 more events/);
   });
 
-  it("hold no token and are short, and of many workflows the nearest say why", async () => {
+  it("have no tokens and are short, and of many workflows only the closest matches give a reason", async () => {
     const clock = movedClock();
     const written: IgnoredEvent[] = [];
     const noted = notedEvents(async ({ ignored }) => void written.push(...ignored), clock, knownSecrets([TOKEN]));
@@ -151,7 +151,7 @@ async function scene(t: TestContext, workflows: readonly Workflow[]) {
 }
 
 describe("an event that starts no run", () => {
-  it("of GitHub is kept with the reason of each workflow, and without its payload", async (t) => {
+  it("of GitHub is stored with the reason of each workflow, and without its payload", async (t) => {
     const { url, app, ignored, events } = await scene(t, [welcome, pushes]);
     const payload = payloadOf("issues", "opened") as { repository: { full_name: string }; sender: { login: string } };
     const answer = await deliver(url, "issues", { ...payload, secret: "hidden" }, { delivery: "d-1" });
@@ -178,7 +178,7 @@ describe("an event that starts no run", () => {
     assert.deepEqual(await app.engine.store.overview.rejected(), []);
   });
 
-  it("since a workflow threw is kept with what it threw, without tokens", async (t) => {
+  it("because a workflow threw is stored with the error, without tokens", async (t) => {
     const { url, ignored } = await scene(t, [throwing]);
     assert.equal((await deliver(url, "push", payloadOf("push"))).status, 500);
     const [event] = await ignored(1);
@@ -187,7 +187,7 @@ describe("an event that starts no run", () => {
     assert.doesNotMatch(JSON.stringify(event), new RegExp(TOKEN.slice(0, 8)));
   });
 
-  it("is none when a workflow wants it, and an unsigned one is not heard", async (t) => {
+  it("is not stored when a workflow handles it, or when it has no valid signature", async (t) => {
     const { url, events, clock } = await scene(t, [welcome]);
     assert.equal((await deliver(url, "issues", payloadOf("issues", "reopened"))).status, 202);
     assert.equal((await deliver(url, "issues", payloadOf("issues", "opened"), { secret: "wrong" })).status, 401);
@@ -202,7 +202,7 @@ describe("an event that starts no run", () => {
     assert.deepEqual((await events.ignored({}, { limit: 5 })).events, []);
   });
 
-  it("of Flux is kept with its object, when the filter does not want it", async (t) => {
+  it("of Flux is stored with its object when the filter rejects it", async (t) => {
     const { url, ignored, events } = await scene(t, [deployed]);
     const body = JSON.stringify({
       involvedObject: { kind: "Kustomization", namespace: "apps", name: "pr-1234", uid: "u" },
@@ -225,7 +225,7 @@ describe("an event that starts no run", () => {
     );
   });
 
-  it("that brought its token to a paused workflow is kept, since it could not wait", async (t) => {
+  it("with a token for a paused workflow is stored, because it could not wait", async (t) => {
     const { url, ignored } = await scene(t, [hook]);
     await send(url, { method: "POST", path: "/api/workflows/hook/pause" });
     const body = JSON.stringify({ application: "pr-1", token: "ghp_callersToken0123456789abcdefABCDEF" });
@@ -235,7 +235,7 @@ describe("an event that starts no run", () => {
     assert.match(event?.answer ?? "", /^The workflow hook is paused|hook is paused/);
   });
 
-  it("costs an honest request no write: who was heard is written once a second", async (t) => {
+  it("causes no write per request: callers are written once per second", async (t) => {
     const { url, github, events, clock } = await scene(t, []);
     deploy(github, "pr-1", "abc");
     let writes = 0;

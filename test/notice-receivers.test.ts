@@ -19,7 +19,7 @@ const FAILS = `if (body.n === 0) return null; throw new Error("broken <!channel>
 
 type Options = { readonly settings?: Record<string, string>; readonly bodies?: Record<string, string> };
 
-/** The service with workflows that have these options. What they post is found by the last part of its path. */
+/** The service with workflows that have these options. Their posts are identified by the last part of the path. */
 async function watched(t: TestContext, notify: Record<string, string>, { settings = {}, bodies = {} }: Options = {}) {
   const receiver = await startReceiver(t);
   const clock = movedClock();
@@ -44,7 +44,7 @@ async function watched(t: TestContext, notify: Record<string, string>, { setting
     receiver,
     clock,
     all,
-    /** Where notices of these events went. */
+    /** Which receivers got notices of these events. */
     went: () =>
       all()
         .map(({ to, event }) => `${to} ${event}`)
@@ -60,7 +60,7 @@ async function watched(t: TestContext, notify: Record<string, string>, { setting
 }
 
 describe("notify of a workflow", () => {
-  it("names who gets its notices instead of NOTIFY_URL, or no one", async (t) => {
+  it("names the receivers of its notices instead of NOTIFY_URL, or none", async (t) => {
     const { start, went, all, clock } = await watched(t, {
       one: '"SLACK_A"',
       two: '["SLACK_A", { to: "SLACK_B", on: ["success", "failure"] }]',
@@ -68,34 +68,34 @@ describe("notify of a workflow", () => {
       usual: "undefined",
     });
     for (const name of ["none", "one", "two", "usual"]) await start(name);
-    await until("all are told", () => all().length === 4);
+    await until("all are notified", () => all().length === 4);
     assert.deepEqual(went(), ["a failure", "a failure", "b failure", "usual failure"]);
     clock.move(11 * MINUTE);
     for (const name of ["none", "one", "two", "usual"]) await start(name, 0);
-    await until("all are told again", () => all().length === 8);
+    await until("all are notified again", () => all().length === 8);
     assert.deepEqual(
       went().filter((each) => !each.endsWith("failure")),
       ["a recovery", "a recovery", "b success", "usual recovery"],
     );
   });
 
-  it("has a link to the run with PUBLIC_URL, in JSON as its own field", async (t) => {
+  it("has a link to the run with PUBLIC_URL, in JSON as a separate field", async (t) => {
     const { start, all, receiver } = await watched(
       t,
       { one: "undefined" },
       { settings: { PUBLIC_URL: "https://ci.example/runner" } },
     );
     const run = (await start("one")).headers["x-run-id"];
-    await until("it is told", () => all().length === 1);
+    await until("it is notified", () => all().length === 1);
     assert.equal(all()[0].url, `https://ci.example/runner/runs/${run}`);
-    // What receivers were sent before there was a link, byte for byte.
+    // What receivers got before links existed, byte for byte.
     assert.match(
       receiver.received[0]?.body ?? "",
       /^\{"text":"one for all failed: .*","event":"failure","workflow":"one","group":"all","run":"[\w-]+","attempts":1,"reason":".*","endedAt":"[\dTZ:.-]+","heldBack":0,"url":/,
     );
   });
 
-  it("says of a failure when it last worked, and what has changed since", async (t) => {
+  it("shows for a failure when the workflow last worked, and what has changed since", async (t) => {
     const { start, all, clock } = await watched(
       t,
       { one: '[{ to: "SLACK_A", as: "json" }, { to: "SLACK_B", as: "slack" }]' },
@@ -104,7 +104,7 @@ describe("notify of a workflow", () => {
     const worked = (await start("one", 0)).headers["x-run-id"];
     clock.move(90 * MINUTE);
     await start("one");
-    await until("both are told", () => all().length === 2);
+    await until("both are notified", () => all().length === 2);
     const { lastSuccess, changes } = all().find(({ to }) => to === "a");
     const url = `https://ci.example/runs/${worked}`;
     assert.deepEqual([lastSuccess.run, lastSuccess.url], [worked, url]);
@@ -117,14 +117,14 @@ describe("notify of a workflow", () => {
     assert.ok(text.endsWith(`<${url}|Open the last success>`), text);
   });
 
-  it("speaks as each receiver reads it, and what others wrote stays text", async (t) => {
+  it("uses the format of each receiver, and texts of others stay text", async (t) => {
     const { start, all } = await watched(
       t,
       { one: '[{ to: "SLACK_A", as: "slack" }, { to: "SLACK_B", as: "teams" }]' },
       { settings: { PUBLIC_URL: "https://ci.example" } },
     );
     const run = (await start("one")).headers["x-run-id"];
-    await until("both are told", () => all().length === 2);
+    await until("both are notified", () => all().length === 2);
     const slack = all().find(({ to }) => to === "a");
     const url = `https://ci.example/runs/${run}`;
     const link = `<${url}|Open the run>`;
@@ -136,7 +136,7 @@ describe("notify of a workflow", () => {
       sections.map(({ text }: { text: string }) => text.replace(/(?<=\*x\*).*/, "")),
       ["*one for all failed*", why, link],
     );
-    // Otherwise Slack makes a link of every address and name that it finds.
+    // Otherwise Slack makes links of all addresses and names that it finds.
     assert.ok(sections.every(({ verbatim }: { verbatim: boolean }) => verbatim));
     const [{ contentType, content }] = all().find(({ to }) => to === "b").attachments;
     assert.equal(contentType, "application/vnd.microsoft.card.adaptive");
@@ -147,23 +147,23 @@ describe("notify of a workflow", () => {
     assert.deepEqual(content.actions, [{ type: "Action.OpenUrl", title: "Open the run", url }]);
   });
 
-  it("is quiet for ten minutes per receiver and workflow, and failures are not held back for successes", async (t) => {
+  it("sends one notice in ten minutes per receiver and workflow, and failures are not held back for successes", async (t) => {
     const { start, all, clock } = await watched(t, {
       one: '["SLACK_A", { to: "SLACK_B", on: ["failure", "success"] }]',
       two: '"SLACK_A"',
     });
     await start("one", 0);
-    await until("the success is told", () => all().length === 1);
+    await until("the success is notified", () => all().length === 1);
     await start("one");
-    await until("the failure is told", () => all().length === 3);
+    await until("the failure is notified", () => all().length === 3);
     await start("two");
-    await until("that of the other workflow is told", () => all().length === 4);
+    await until("that of the other workflow is notified", () => all().length === 4);
     await start("one");
     await start("one");
     clock.move(MINUTE);
     assert.equal(all().length, 4);
     clock.move(10 * MINUTE);
-    await until("the held ones are told, one per receiver", () => all().length === 6);
+    await until("the held ones are notified, one per receiver", () => all().length === 6);
     assert.deepEqual(
       all()
         .slice(4)
@@ -173,7 +173,7 @@ describe("notify of a workflow", () => {
     );
   });
 
-  it("tells once when a run begins to wait, not at each look", async (t) => {
+  it("sends one notice when a run begins to wait, not at each check", async (t) => {
     const waits = `
       await waitUntil("approval of the release", async () => undefined, { every: "1m", timeout: "2d" });`;
     const { start, all, clock, url } = await watched(
@@ -182,7 +182,7 @@ describe("notify of a workflow", () => {
       { bodies: { asks: waits }, settings: { PUBLIC_URL: "https://ci.example" } },
     );
     const run = (await start("asks")).headers["x-run-id"];
-    await until("it is told", () => all().length === 1);
+    await until("it is notified", () => all().length === 1);
     const [{ event, text, endedAt, url: link }] = all();
     assert.deepEqual([event, endedAt, link], ["waiting", undefined, `https://ci.example/runs/${run}`]);
     assert.match(text, /^asks for all waits: .*approval of the release/);
@@ -200,7 +200,7 @@ describe("notify of a workflow", () => {
   it("is loaded again with the file", async (t) => {
     const { start, all, app } = await watched(t, { one: '"SLACK_A"' });
     await start("one");
-    await until("it is told", () => all().length === 1);
+    await until("it is notified", () => all().length === 1);
     await app.reload();
     assert.deepEqual(app.loaded.broken, []);
     assert.equal(all()[0].to, "a");
@@ -208,7 +208,7 @@ describe("notify of a workflow", () => {
 });
 
 describe("a receiver that hangs or is gone", () => {
-  it("delays no other one and no run, is named without its address, and a stop does not wait for it", async (t) => {
+  it("delays no other receiver and no run, is logged without its address, and a stop does not wait for it", async (t) => {
     const sockets = new Set<{ destroy(): void }>();
     const hanging = createServer((socket) => void sockets.add(socket)).listen(0, "127.0.0.1");
     await once(hanging, "listening");
@@ -228,7 +228,7 @@ describe("a receiver that hangs or is gone", () => {
       },
     );
     await start("one");
-    await until("the one that works is told", () => all().length === 1);
+    await until("the working one is notified", () => all().length === 1);
     assert.deepEqual(went(), ["a failure"]);
     await until("the one that is gone is reported", () => {
       clock.move(1000);
@@ -244,7 +244,7 @@ describe("a receiver that hangs or is gone", () => {
 });
 
 describe("a receiver that hangs for long", () => {
-  it("holds up to a hundred notices, and a stop with all of them ends in time", async (t) => {
+  it("keeps at most a hundred notices, and a stop with all of them ends in time", async (t) => {
     const hanging = createServer(() => {}).listen(0, "127.0.0.1");
     await once(hanging, "listening");
     t.after(() => void hanging.close());
@@ -277,7 +277,7 @@ describe("notify of a workflow that is wrong", () => {
     return app.loaded.broken.flatMap((each) => each.problems).join("\n");
   }
 
-  it("is refused with what to write, and an address is not repeated", async (t) => {
+  it("is rejected with what to write, and an address is not repeated", async (t) => {
     assert.equal(await problems(t, '"NOT_THERE"'), "notify: NOT_THERE is not set: set it, or NOT_THERE_FILE");
     assert.match(
       await problems(t, '"NO_URL"', { NO_URL: SECRET }),
@@ -311,7 +311,7 @@ describe("doctor", () => {
     return (await checkSettings(environment, { notify })).filter(({ check }) => check === "notices");
   }
 
-  it("warns when notices have no link, and sends nothing unless asked", async (t) => {
+  it("warns when notices have no link, and sends nothing without --notify", async (t) => {
     const receiver = await startReceiver(t);
     const TEAMS_OPS = `${receiver.url}/${SECRET}`;
     const [only, ...more] = await checked(t, { TEAMS_OPS }, false);
@@ -336,12 +336,12 @@ describe("doctor", () => {
     );
     assert.deepEqual(receiver.received.map(({ path }) => path.split("/").at(-1)).sort(), ["teams", "usual"]);
     receiver.status = 404;
-    const refused = await checked(t, settings, true);
+    const rejected = await checked(t, settings, true);
     assert.deepEqual(
-      refused.map(({ status }) => status),
+      rejected.map(({ status }) => status),
       ["problem", "problem"],
     );
-    assert.match(refused[1]?.message ?? "", /a test notice to TEAMS_OPS \(teams\) was not taken: answered 404/);
-    assert.ok(!JSON.stringify(refused).includes(SECRET));
+    assert.match(rejected[1]?.message ?? "", /a test notice to TEAMS_OPS \(teams\) was not taken: answered 404/);
+    assert.ok(!JSON.stringify(rejected).includes(SECRET));
   });
 });

@@ -23,10 +23,10 @@ async function watched(t: TestContext, dataDir = temporaryFolder(t), settings = 
 }
 
 describe("NOTIFY_URL", () => {
-  it("is told when a run fails for good, and when its group recovers", async (t) => {
+  it("gets a notice when a run fails permanently, and when its group recovers", async (t) => {
     const { github, url, receiver, clock, notices } = await watched(t);
     const failed = await notify(url, { application: "pr-1" });
-    await until("the failure is told", () => notices().length === 1);
+    await until("the failure is notified", () => notices().length === 1);
     const [{ text, ...facts }] = notices();
     assert.match(
       text,
@@ -50,7 +50,7 @@ describe("NOTIFY_URL", () => {
     clock.move(11 * MINUTE);
     deploy(github, "pr-1", "abc");
     await notify(url, { application: "pr-1" });
-    await until("the recovery is told", () => notices().length === 2);
+    await until("the recovery is notified", () => notices().length === 2);
     assert.match(notices()[1].text, /^environment-ready for pr-1 succeeded again\. /);
     clock.move(11 * MINUTE);
     await notify(url, { application: "pr-1" });
@@ -59,14 +59,14 @@ describe("NOTIFY_URL", () => {
     assert.equal(notices().length, 2, "a success that follows a success is no news");
   });
 
-  it("gets one notice of a workflow in ten minutes; the next says how many were held back", async (t) => {
+  it("gets one notice per workflow in ten minutes; the next reports how many were held back", async (t) => {
     const { url, clock, notices } = await watched(t);
     for (let at = 0; at < 6; at++) await notify(url, { application: `pr-${at}` });
-    await until("one is told", () => notices().length === 1);
+    await until("one is notified", () => notices().length === 1);
     clock.move(9 * MINUTE);
     assert.equal(notices().length, 1);
     clock.move(2 * MINUTE);
-    await until("the next is told", () => notices().length === 2);
+    await until("the next is notified", () => notices().length === 2);
     assert.match(notices()[1].text, /for pr-5 failed: .*\n4 more held back\.$/);
     assert.equal(notices()[1].heldBack, 4);
     clock.move(30 * MINUTE);
@@ -76,7 +76,7 @@ describe("NOTIFY_URL", () => {
     assert.match(metrics, /gh_runner_notices_total\{result="held_back"\} 5\n/);
   });
 
-  it("hears nothing of a run that is tried again", async (t) => {
+  it("gets no notice about a run that is retried", async (t) => {
     const { github, url, clock, notices } = await watched(t);
     deploy(github, "pr-1", "abc");
     const outage = github.fault({}, { kind: "status", status: 502 });
@@ -88,19 +88,19 @@ describe("NOTIFY_URL", () => {
     assert.deepEqual(notices(), []);
   });
 
-  it("hears of the recovery of what failed before a restart, by a re-run too", async (t) => {
+  it("gets a notice about the recovery of a group that failed before a restart, by a re-run too", async (t) => {
     const before = await watched(t);
     const failed = await notify(before.url, { application: "pr-1" });
-    await until("the failure is told", () => before.notices().length === 1);
+    await until("the failure is notified", () => before.notices().length === 1);
     await before.app.close();
     const after = await watched(t, before.dataDir);
     deploy(after.github, "pr-1", "abc");
     await send(after.url, { method: "POST", path: `/api/runs/${failed.headers["x-run-id"]}/rerun` });
-    await until("the recovery is told", () => after.notices().length === 1);
+    await until("the recovery is notified", () => after.notices().length === 1);
     assert.equal(after.notices()[0].event, "recovery");
   });
 
-  it("hears once of a recovery, whichever replica settled the failure, and never of one that was long ago", async (t) => {
+  it("gets one notice about a recovery from any replica, and none about an old failure", async (t) => {
     const url = postgres.url;
     const DATABASE_SCHEMA = postgres.schema();
     const replica = () => watched(t, undefined, { DATABASE_URL: url, DATABASE_SCHEMA });
@@ -110,10 +110,10 @@ describe("NOTIFY_URL", () => {
     one.github.fault({ times: 1 }, { kind: "status", status: 401 });
     const told = () => [...one.notices(), ...two.notices()].map(({ event }) => event);
     await notify(one.url, { application: "pr-1" });
-    await until("the failure is told", () => told().length === 1);
+    await until("the failure is notified", () => told().length === 1);
     for (const { clock } of [one, two]) clock.move(11 * MINUTE);
     await notify(two.url, { application: "pr-1" });
-    await until("the recovery is told", () => told().length === 2);
+    await until("the recovery is notified", () => told().length === 2);
     assert.deepEqual(told(), ["failure", "recovery"]);
     for (const { clock } of [one, two]) clock.move(7 * 24 * 60 * MINUTE);
     for (const each of [one, two]) await notify(each.url, { application: "pr-1" });
@@ -122,7 +122,7 @@ describe("NOTIFY_URL", () => {
     assert.deepEqual(told(), ["failure", "recovery"]);
   });
 
-  it("that does not answer well is tried three times, logged once without its path, and disturbs no run", async (t) => {
+  it("that fails is tried three times, logged once without its path, and disturbs no run", async (t) => {
     const { github, url, receiver, clock, log, logLines } = await watched(t);
     receiver.status = 503;
     await notify(url, { application: "pr-1" });
@@ -152,7 +152,7 @@ describe("NOTIFY_URL", () => {
     assert.ok(!logLines.join("").includes("webhook-secret"));
   });
 
-  it("is not tried again when it refuses, and takes nobody to another address", async (t) => {
+  it("is not retried after a rejection, and its redirects are not followed", async (t) => {
     const { url, receiver, clock, log } = await watched(t);
     receiver.status = 404;
     await notify(url, { application: "pr-1" });
@@ -161,11 +161,11 @@ describe("NOTIFY_URL", () => {
     assert.equal(receiver.received.length, 1);
   });
 
-  it("gets no name that would call a channel, and no token", async (t) => {
+  it("gets no name that would mention a channel, and no token", async (t) => {
     const { url, notices } = await watched(t);
     const token = "ghp_0123456789abcdefghijklmnopqrstuvwxyz";
     await notify(url, { application: "pr-<!channel>&\u2028x", github_token: token });
-    await until("the failure is told", () => notices().length === 1);
+    await until("the failure is notified", () => notices().length === 1);
     assert.match(notices()[0].text, /for pr-&lt;!channel&gt;&amp;\\u2028x failed/);
     assert.ok(!JSON.stringify(notices()).includes(token));
   });
