@@ -10,7 +10,7 @@ const repo = { owner: "acme", repo: "shop" };
 const LABELS = "GET /repos/{owner}/{repo}/labels";
 const labels = Array.from({ length: 250 }, (_, at) => ({ name: `label-${at}` }));
 
-/** A run that does this. */
+/** A run that does this work. */
 function run(work: (given: { github: GitHub; step: never }) => Promise<unknown>, options: TestOptions = {}) {
   const workflow = defineWorkflow({ name: "names", on: { manual: true }, run: work as never });
   return testRun(workflow, { inputs: {} }, options);
@@ -32,7 +32,7 @@ describe("Octokit's names in an attempt", () => {
     assert.deepEqual(sent, [{ method: "POST", path: "/repos/acme/shop/issues/7/labels", body: { labels: ["bug"] } }]);
   });
 
-  it("are waited for when they were not awaited, also the first, which loads their table", async () => {
+  it("are awaited at the end if the workflow did not, also the first one, which loads their table", async () => {
     const {
       run: ended,
       sent,
@@ -81,7 +81,7 @@ describe("Octokit's names in an attempt", () => {
     assert.equal(requests, 1);
   });
 
-  it("are remembered in a step, so that a later attempt reads no list again", async () => {
+  it("are remembered as a step, so that a later attempt does not read a list again", async () => {
     let requests = 0;
     const workflow = defineWorkflow({
       name: "remembers",

@@ -10,7 +10,7 @@ import { type Received, type Scripted, scriptedGitHub } from "./support/scripted
 
 const repo = { owner: "acme", repo: "shop" };
 
-/** GitHub by Octokit's names, before a GitHub that answers what the test says. */
+/** GitHub by Octokit's names, in front of a GitHub that gives the test's answers. */
 async function octokit(t: TestContext, answer: (request: Received) => Scripted, base = "") {
   const { requests, apiUrl, ...client } = await scriptedGitHub(t, answer, { base });
   const calls: string[] = [];
@@ -22,7 +22,7 @@ async function octokit(t: TestContext, answer: (request: Received) => Scripted, 
   return { requests, calls, apiUrl, ...names };
 }
 
-/** As many items as there are, 100 a page, as GitHub lists them. */
+/** A list of `count` items, 100 per page, as GitHub sends it. */
 function pages(count: number, { wrap = (items: unknown[]): unknown => items, path = "/repositories/7/items" } = {}) {
   return ({ query, headers }: Received): Scripted => {
     const [page, each] = [Number(query.get("page") ?? 1), Number(query.get("per_page") ?? 30)];
@@ -44,7 +44,7 @@ const failure = async (work: () => Promise<unknown>): Promise<PermanentFailure> 
 };
 
 describe("Octokit's names", () => {
-  it("have the routes of its table as types (npm run docs writes them anew)", () => {
+  it("have the routes of its table as types (npm run docs writes them again)", () => {
     const written = readFileSync(new URL("../src/model/rest-routes.ts", import.meta.url), "utf8");
     assert.equal(written, restRoutes());
   });
@@ -68,7 +68,7 @@ describe("Octokit's names", () => {
     assert.equal(requests.length, 2);
   });
 
-  it("send what Octokit sends where its names and GitHub's differ", async (t) => {
+  it("send what Octokit sends if its names and GitHub's differ", async (t) => {
     const { rest, requests } = await octokit(t, () => ({ json: {} }));
     await rest.repos.addStatusCheckContexts({ ...repo, branch: "main", contexts: ["ci"] });
     await rest.codeScanning.getAlert({ ...repo, alert_id: 3 } as never);
@@ -81,7 +81,7 @@ describe("Octokit's names", () => {
     );
   });
 
-  it("say which name was meant by one that is not there", async (t) => {
+  it("suggest the right name for an unknown one", async (t) => {
     const { rest, requests } = await octokit(t, () => ({ json: {} }));
     const any = rest as unknown as Record<string, Record<string, () => Promise<unknown>>>;
     const meant = async (scope: string, name: string) =>
@@ -94,7 +94,7 @@ describe("Octokit's names", () => {
     assert.deepEqual(requests, []);
   });
 
-  it("are no promises, and can be looked at", async (t) => {
+  it("are not promises, and can be inspected", async (t) => {
     const { rest } = await octokit(t, () => ({ json: {} }));
     assert.equal((await (rest as Rest & PromiseLike<Rest>)) === rest, true);
     assert.equal(JSON.stringify(rest), "{}");
@@ -103,7 +103,7 @@ describe("Octokit's names", () => {
 });
 
 describe("paginate", () => {
-  it("gives the items of all pages, 100 a page, whatever the link calls the repository", async (t) => {
+  it("returns the items of all pages, 100 per page, for any form of the repository in the link", async (t) => {
     const { paginate, requests } = await octokit(t, pages(250));
     const items = await paginate("GET /repos/{owner}/{repo}/labels", { ...repo });
     assert.deepEqual(
@@ -120,7 +120,7 @@ describe("paginate", () => {
     );
   });
 
-  it("takes a function of rest, and unwraps its list", async (t) => {
+  it("accepts a function of rest, and unwraps its list", async (t) => {
     const wrap = (items: unknown[]) => ({ total_count: 3, workflow_runs: items });
     const { rest, paginate, requests, calls } = await octokit(t, pages(3, { wrap }));
     const runs = await paginate(rest.actions.listWorkflowRunsForRepo, { ...repo, per_page: 2, status: "failure" });
@@ -145,7 +145,7 @@ describe("paginate", () => {
     assert.equal(requests.length, 2);
   });
 
-  it("reads page by page, and no further than the loop", async (t) => {
+  it("reads page by page, and only as far as the loop", async (t) => {
     const { paginate, requests } = await octokit(t, pages(1000));
     const seen: number[] = [];
     for await (const { data, status } of paginate.iterator("GET /repos/{owner}/{repo}/issues", { ...repo })) {
@@ -156,7 +156,7 @@ describe("paginate", () => {
     assert.equal(requests.length, 2);
   });
 
-  it("asks for a page again whose answer was lost, and for no other", async (t) => {
+  it("requests only the page again whose answer was lost", async (t) => {
     let lost = 2;
     const list = pages(500);
     const { paginate, requests } = await octokit(t, (request) =>
@@ -169,7 +169,7 @@ describe("paginate", () => {
     );
   });
 
-  it("passes on a limit of GitHub's, upon which the run waits", async (t) => {
+  it("passes on a limit of GitHub, so that the run waits", async (t) => {
     const list = pages(500);
     const message = "You have exceeded a secondary rate limit";
     const { paginate, requests } = await octokit(t, (request) =>
@@ -191,7 +191,7 @@ describe("paginate", () => {
     );
   });
 
-  it("sends the same headers for each page, and a query as the link has it", async (t) => {
+  it("sends the same headers for each page, and the query of the link", async (t) => {
     const { paginate, requests } = await octokit(t, ({ query, headers: { host } }) => ({
       json: { total_count: 2, items: [{ id: 1 }] },
       headers: {
@@ -217,7 +217,7 @@ describe("paginate", () => {
     ["nowhere", '<http://:0>; rel="next"'],
     ["to the same page", '<HOST/api/v3/items?page=2>; rel="next"'],
   ] as const) {
-    it(`follows no link ${what}`, async (t) => {
+    it(`does not follow a link ${what}`, async (t) => {
       const { paginate, requests } = await octokit(
         t,
         ({ headers: { host } }) => ({ json: [], headers: { link: link.replace("HOST", `http://${host}`) } }),
@@ -229,7 +229,7 @@ describe("paginate", () => {
     });
   }
 
-  it("fails where there is no list, and says what to do", async (t) => {
+  it("fails without a list, and says what to do", async (t) => {
     const { paginate, rest } = await octokit(t, ({ path }) => ({
       json: path.includes("compare") ? { commits: [], files: [] } : { id: 1, url: "https://x.test", topics: ["a"] },
     }));
@@ -242,12 +242,12 @@ describe("paginate", () => {
     assert.match(await about(undefined), /undefined is not a route and not a function of github\.rest/);
   });
 
-  it("gives nothing for the list of an empty repository, which GitHub answers with 204", async (t) => {
+  it("returns nothing for the list of an empty repository, which GitHub answers with 204", async (t) => {
     const { paginate } = await octokit(t, () => ({ status: 204 }));
     assert.deepEqual(await paginate("GET /repos/{owner}/{repo}/contributors", { ...repo }), []);
   });
 
-  it("fails before the memory is full, and reads any number of pages where little of each is kept", async () => {
+  it("fails before the memory is full, and reads any number of pages if little of each is kept", async () => {
     let page = 0;
     const request: AnyRequest = async () => ({
       status: 200,

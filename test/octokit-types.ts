@@ -1,6 +1,6 @@
 import type { Context, GitHub } from "../src/index.ts";
 
-/** Never run: `tsc` holds that Octokit's names and `paginate` have the types of their routes, and that mistakes are noticed. */
+/** Never run: `tsc` checks that Octokit's names and `paginate` have the types of their routes, and that it reports errors. */
 
 const repo = { owner: "acme", repo: "shop" };
 
@@ -8,7 +8,7 @@ export async function names({ rest }: GitHub) {
   const { data, headers } = await rest.issues.addLabels({ ...repo, issue_number: 7, labels: ["bug"] });
   const name: string | undefined = data[0]?.name;
   const link: string | undefined = headers.link;
-  // @ts-expect-error: GitHub answers with no such field
+  // @ts-expect-error: GitHub's answer has no such field
   data[0]?.nmae;
   await rest.issues.get({ ...repo, issue_number: 7 }, { allow: [404], retry: false });
   await rest.rateLimit.get();
@@ -27,7 +27,7 @@ export async function names({ rest }: GitHub) {
   await rest.issue.get({ ...repo, issue_number: 7 });
   // @ts-expect-error: it goes to another host
   await rest.repos.uploadReleaseAsset({ ...repo, release_id: 7, data: "" });
-  // @ts-expect-error: how often is not the workflow's to choose
+  // @ts-expect-error: a workflow cannot set the number of retries
   await rest.issues.get({ ...repo, issue_number: 7 }, { retry: 5 });
   return { name, link };
 }
@@ -64,7 +64,7 @@ export async function lists({ paginate, rest }: GitHub) {
 
   // @ts-expect-error: this route has no list
   await paginate("GET /repos/{owner}/{repo}", { ...repo });
-  // @ts-expect-error: nor has this one, although what it answers with has lists
+  // @ts-expect-error: this route has no list either, only an object with lists
   await paginate(rest.pulls.get, { ...repo, pull_number: 7 });
   // @ts-expect-error: only a GET has pages
   await paginate("POST /repos/{owner}/{repo}/issues", { ...repo, title: "" });
@@ -78,9 +78,9 @@ export async function lists({ paginate, rest }: GitHub) {
   await paginate(rest.issues.listForRepo, { ...repo, state: "opened" });
   // @ts-expect-error: a page is mapped to a list
   await paginate(rest.issues.listForRepo, { ...repo }, ({ data }) => data.length);
-  // @ts-expect-error: it is called by `paginate`
+  // @ts-expect-error: only `paginate` calls it
   await paginate(rest.issues.listForRepo({ ...repo }));
-  // @ts-expect-error: a list of pages is read by `for await`
+  // @ts-expect-error: a list of pages needs `for await`
   await paginate.iterator("GET /repos/{owner}/{repo}/labels", { ...repo }).then();
   return { names, numbers, conclusions, titles, mine, checkNames, unknown, expired };
 }
@@ -110,7 +110,7 @@ export async function bots({ github, fetch, notify, repository }: Context) {
   return [changed, sha, text, bytes, answer.status];
 }
 
-/** GitHub's types have `number | bigint` for ids that other routes take as numbers. */
+/** GitHub's types have `number | bigint` for ids that other routes accept as numbers. */
 export async function ids({ rest, artifact, cancelRun }: GitHub): Promise<{ id: number | undefined }> {
   const { data } = await rest.actions.listWorkflowRunsForRepo({ ...repo });
   for (const { id } of data.workflow_runs) {

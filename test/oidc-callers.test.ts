@@ -37,7 +37,7 @@ async function start(t: TestContext) {
 }
 
 describe("callers with tokens of a real OIDC issuer", () => {
-  it("do what their role says, and are named in the history", async (t) => {
+  it("may do what their role allows, and appear in the history", async (t) => {
     const { issuer, url } = await start(t);
     const ci = await issuer.token("ci");
     const answer = await dispatchWith(url, ci);
@@ -62,7 +62,7 @@ describe("callers with tokens of a real OIDC issuer", () => {
     assert.equal(status, 200, "also as the password of basic authentication");
   });
 
-  it("are told why a token does not let in", async (t) => {
+  it("get the reason when a token is rejected", async (t) => {
     const { issuer, clock, url, service } = await start(t);
     const other = await dispatchWith(url, await issuer.token("ci", "https://other.acme.com"));
     assert.equal(other.status, 401);
@@ -81,7 +81,7 @@ describe("callers with tokens of a real OIDC issuer", () => {
     assert.ok(!service.logLines.join("").includes(ci.slice(-20)), "no token is in the log");
   });
 
-  it("pass after the issuer has rotated its key, and with a known key while it is down", async (t) => {
+  it("are accepted after the issuer has rotated its key, and with a known key while it is down", async (t) => {
     const { issuer, clock, url, service } = await start(t);
     const first = await issuer.token("ci");
     assert.equal((await dispatchWith(url, first)).status, 200);
@@ -104,7 +104,7 @@ describe("callers with tokens of a real OIDC issuer", () => {
     assert.match(JSON.stringify(record), /ECONNREFUSED/);
   });
 
-  it("do not open the service: without a token it is closed, also when there are no AUTH_TOKENS", async (t) => {
+  it("do not make the service public: it needs a token even without AUTH_TOKENS", async (t) => {
     const { url: issuer } = await startMachineIssuer(t);
     const AUTH_OIDC = JSON.stringify([{ issuer, audience: "x", claims: { sub: "*" }, role: "viewer" }]);
     const { url } = await startService(t, { settings: { AUTH_OIDC } });

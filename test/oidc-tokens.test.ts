@@ -40,7 +40,7 @@ async function start(t: TestContext, entries: readonly Partial<OidcTrust>[] = [{
       peer: "192.0.2.1",
       rawHeaders: [],
     });
-  /** Whom it lets in. */
+  /** The caller that a token authenticates. */
   const verify = async (token: string) => {
     const found = await identified(token);
     if (found?.status !== "known") return assert.fail(JSON.stringify(found));
@@ -48,13 +48,13 @@ async function start(t: TestContext, entries: readonly Partial<OidcTrust>[] = [{
     assert.deepEqual([via, address], ["oidc_token", "192.0.2.1"]);
     return who;
   };
-  /** Why it does not let in. */
+  /** Why a token is rejected. */
   const rejected = async (token: string) => {
     const found = await identified(token);
     if (found?.status !== "unknown" || found.credential !== "oidc_token") return assert.fail(JSON.stringify(found));
     return /^The OIDC token was rejected: (.+)\.$/.exec(found.reason ?? "")?.[1] ?? assert.fail(String(found.reason));
   };
-  /** It is neither let in nor rejected. */
+  /** The token can be accepted or rejected only later. */
   const unavailable = async (token: string, message = "not for later") => {
     const found = await identified(token);
     if (found?.status !== "later") return assert.fail(message + JSON.stringify(found));
@@ -68,7 +68,7 @@ async function start(t: TestContext, entries: readonly Partial<OidcTrust>[] = [{
 const LET_IN = { grants: [{ role: "caller" }], actor: "oidc repo:acme/shop" };
 const CLAIMS = ["header", "payload"] as const;
 
-/** A token with parts of one's own, signed or not. */
+/** A token with the given parts, signed or not. */
 function forged(parts: Record<(typeof CLAIMS)[number], object>, signature: (signed: string) => string): string {
   const signed = CLAIMS.map((part) => Buffer.from(JSON.stringify(parts[part])).toString("base64url")).join(".");
   return `${signed}.${signature(signed)}`;
@@ -77,7 +77,7 @@ function forged(parts: Record<(typeof CLAIMS)[number], object>, signature: (sign
 const payloadOf = (token: string) => JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
 
 describe("an OIDC token", () => {
-  it("lets in by issuer, audience and claims, and reads the issuer's keys once", async (t) => {
+  it("authenticates by issuer, audience and claims, and reads the issuer's keys once", async (t) => {
     const { issuer, verify, token } = await start(t);
     for (let nth = 0; nth < 5; nth++) assert.deepEqual(await verify(await token()), LET_IN);
     assert.deepEqual(
@@ -92,7 +92,7 @@ describe("an OIDC token", () => {
       assert.deepEqual(await verify(await token()), LET_IN);
     });
 
-  it("has the grants of all entries that it fits, and the name of the first", async (t) => {
+  it("has the grants of all matching entries, and the name of the first", async (t) => {
     const { verify, token, rejected } = await start(t, [
       { claims: { repository: ["acme/shop", "acme/docs"], ref: ["refs/heads/main"] }, name: "repository" },
       { claims: { repository: ["acme/*"] }, grant: { role: "viewer" }, audience: ["other", "gh-runner"] },
@@ -114,7 +114,7 @@ describe("an OIDC token", () => {
     assert.deepEqual((await verify(onlyOther)).grants, [{ role: "viewer" }]);
   });
 
-  it("is read in claims that are lists, numbers, or within others", async (t) => {
+  it("may have claims that are lists, numbers, or nested", async (t) => {
     const { verify, token, rejected } = await start(t, [
       {
         claims: {
@@ -140,7 +140,7 @@ describe("an OIDC token", () => {
     assert.match(await rejected(await token({ ...right, "kubernetes.io": null })), /namespace is missing$/);
   });
 
-  it("is rejected once it has expired, but for 60 s between the clocks", async (t) => {
+  it("is rejected after its expiry, with 60 s of tolerance", async (t) => {
     const { clock, rejected, verify, token } = await start(t);
     const its = await token();
     clock.move(359_000);
@@ -149,7 +149,7 @@ describe("an OIDC token", () => {
     assert.match(await rejected(its), /^it expired at 20\d\d-/);
   });
 
-  it("is rejected before it is valid, but for 60 s, and without an end", async (t) => {
+  it("is rejected before it is valid, with 60 s of tolerance, and without an expiry", async (t) => {
     const { clock, rejected, verify, token } = await start(t);
     const now = Math.floor(clock.now() / 1000);
     assert.deepEqual(await verify(await token({ nbf: now + 50 })), LET_IN);
@@ -169,7 +169,7 @@ describe("an OIDC token", () => {
     assert.deepEqual(await verify(await token({ aud: ["sts.amazonaws.com", "gh-runner"] })), LET_IN);
   });
 
-  it("is rejected of an issuer that is not named, which is never asked", async (t) => {
+  it("is rejected if its issuer is not configured, without a request to that issuer", async (t) => {
     const { issuer, rejected, token } = await start(t);
     const other = await startIssuer(t);
     assert.equal(await rejected(await other.token()), `its issuer ${other.url} is not among those of AUTH_OIDC`);
@@ -197,20 +197,20 @@ describe("an OIDC token", () => {
     const [header, , signature] = (await token()).split(".");
     const changed = Buffer.from(JSON.stringify({ ...payload, sub: "repo:acme/admin" })).toString("base64url");
     assert.equal(await rejected(`${header}.${changed}.${signature}`), "its signature is wrong");
-    // A key that the token itself brings is nobody's.
-    const { publicKey: _, ...own } = await startIssuer(t);
+    // A key that the token names does not count.
+    const { publicKey: _, ...attacker } = await startIssuer(t);
     assert.match(
-      await rejected(await own.token({ iss: issuer.url }, { jku: `${own.url}/keys`, kid: "key-1" })),
+      await rejected(await attacker.token({ iss: issuer.url }, { jku: `${attacker.url}/keys`, kid: "key-1" })),
       /signature/,
     );
-    assert.equal(own.requests.length, 0);
+    assert.equal(attacker.requests.length, 0);
     assert.match(
       await rejected(forged({ header: { alg: "RS256", crit: ["exp"], exp: 1 }, payload }, () => "AAAA")),
       /valid|signature|key/,
     );
   });
 
-  it("is rejected when it is no token", async (t) => {
+  it("is rejected when it is not a token", async (t) => {
     const { issuer, rejected, identified } = await start(t);
     for (const text of ["eyJhbGciOiJSUzI1NiJ9.W10.AAAA", "eyJhbGciOiJSUzI1NiJ9.bnVsbA.AAAA", "eyJhbGciOiJ.e.A"])
       assert.equal(await rejected(text), "it is no JSON Web Token with an issuer");
@@ -225,7 +225,7 @@ describe("an OIDC token", () => {
     assert.ok(process.cpuUsage(begun).user < 2_000_000);
   });
 
-  it("need not name its key, where an issuer has several", async (t) => {
+  it("need not name its key, even if an issuer has several", async (t) => {
     const { issuer, verify, token, rejected } = await start(t);
     const other = await startIssuer(t);
     const keyOf = async (url: string) => {
@@ -241,7 +241,7 @@ describe("an OIDC token", () => {
 });
 
 describe("the keys of an issuer", () => {
-  it("may be new: an unknown one is looked for at once", async (t) => {
+  it("may be new: an unknown key is fetched at once", async (t) => {
     const { issuer, clock, verify, rejected, token } = await start(t);
     const before = await token();
     assert.deepEqual(await verify(before), LET_IN);
@@ -251,7 +251,7 @@ describe("the keys of an issuer", () => {
     assert.equal(await rejected(before), "it is signed with a key that its issuer does not have");
   });
 
-  it("are looked for every 10 s at most, however many tokens have unknown ones", async (t) => {
+  it("are fetched at most every 10 s, for any number of tokens with unknown keys", async (t) => {
     const { issuer, clock, verify, rejected, token } = await start(t);
     await verify(await token());
     const unknown = await Promise.all(Array.from({ length: 50 }, (_, nth) => token({}, { kid: `unknown-${nth}` })));
@@ -259,11 +259,11 @@ describe("the keys of an issuer", () => {
       await Promise.all(unknown.map(rejected));
       clock.move(1000);
     }
-    // Discovery and keys: once at the beginning, and at 10 and 20 s.
+    // Discovery and keys: once at the beginning, then at 10 and 20 s.
     assert.equal(issuer.requests.length, 6);
   });
 
-  it("do not count any longer, ten minutes after the issuer withdrew them", async (t) => {
+  it("stop counting ten minutes after the issuer withdrew them", async (t) => {
     const { issuer, clock, verify, rejected, token } = await start(t);
     const stolen = await token({ exp: Math.floor(clock.now() / 1000) + 86_400 });
     assert.deepEqual(await verify(stolen), LET_IN);
@@ -289,7 +289,7 @@ describe("the keys of an issuer", () => {
     assert.deepEqual(await verify(long), LET_IN);
   });
 
-  it("that are not known are an answer for later, never a rejection, while the issuer is down", async (t) => {
+  it("that are unknown lead to an answer for later, never to a rejection, while the issuer is down", async (t) => {
     const { issuer, clock, verify, rejected, token, unavailable } = await start(t);
     const its = await token();
     issuer.break((answer) => answer.destroy());
@@ -309,7 +309,7 @@ describe("the keys of an issuer", () => {
     assert.match(await rejected(its), /does not have$/);
   });
 
-  it("do not hold up callers with a known key while the issuer does not answer", async (t) => {
+  it("do not delay callers with a known key while the issuer does not answer", async (t) => {
     const { issuer, clock, verify, token } = await start(t);
     const its = await token({ exp: Math.floor(clock.now() / 1000) + 86_400 });
     await verify(its);
@@ -343,7 +343,7 @@ describe("the keys of an issuer", () => {
       assert.match(failures.join(), says);
     });
 
-  it("are not looked for where the issuer redirects to", async (t) => {
+  it("are not fetched from a redirect of the issuer", async (t) => {
     const { issuer, token, failures, unavailable } = await start(t);
     const other = await startIssuer(t);
     issuer.break((answer) => answer.writeHead(302, { location: `${other.url}/keys` }).end());
@@ -352,7 +352,7 @@ describe("the keys of an issuer", () => {
     assert.equal(other.requests.length, 0);
   });
 
-  it("of secret ones among them verify nothing", async (t) => {
+  it("do not verify anything if they are symmetric", async (t) => {
     const { issuer, rejected, token } = await start(t);
     issuer.setJwks({ keys: [{ kty: "oct", kid: issuer.kid(), k: Buffer.from("secret").toString("base64url") }] });
     const hmac = (signed: string) => createHmac("sha256", "secret").update(signed).digest("base64url");
@@ -360,7 +360,7 @@ describe("the keys of an issuer", () => {
     assert.match(await rejected(forged({ header: { alg: "HS256", kid: issuer.kid() }, payload }, hmac)), /algorithm/);
   });
 
-  it("may need a bearer token, which follows its file and goes to no other host", async (t) => {
+  it("may need a bearer token, which is read from a file and sent to no other host", async (t) => {
     const file = join(temporaryFolder(t), "token");
     writeFileSync(file, "first\n");
     const { issuer, clock, verify, rejected, token } = await start(t, [{ tokenFile: file }]);
@@ -379,7 +379,7 @@ describe("the keys of an issuer", () => {
     assert.deepEqual(other.requests, [{ path: "/keys", authorization: undefined }]);
   });
 
-  it("may be at an address of their own", async (t) => {
+  it("may be at a separate address", async (t) => {
     const issuer = await startIssuer(t);
     const { verify, clock } = await start(t, [
       { issuer: "https://kubernetes.default.svc", jwks: `${issuer.url}/keys` },
@@ -389,7 +389,7 @@ describe("the keys of an issuer", () => {
     assert.deepEqual(issuer.requests, [{ path: "/keys", authorization: undefined }]);
   });
 
-  it("are read over TLS, by the system's authorities or those of a file alone, and through a proxy", async (t) => {
+  it("are read over TLS, with the system's authorities or only those of a file, and through a proxy", async (t) => {
     const authority = privateAuthority();
     const file = join(temporaryFolder(t), "ca.crt");
     writeFileSync(file, authority.cert);

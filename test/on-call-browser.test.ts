@@ -30,7 +30,7 @@ class Asking {
     await this.page.locator(within).getByRole(role, { name, exact: true }).first().click(PATIENCE);
   }
 
-  /** Waits until the page says so, as a person sees it. */
+  /** Waits until the page shows it, as a person sees it. */
   async reads(what: RegExp, within = "main"): Promise<void> {
     const read = async () => {
       const text = await this.page.evaluate(`document.querySelector(${JSON.stringify(within)})?.innerText ?? ""`);
@@ -130,7 +130,7 @@ const QUESTIONS: readonly Question[] = [
     },
   },
   {
-    question: "did the webhook arrive that closed #7, and what became of it",
+    question: "did the webhook arrive that closed #7, and what happened then",
     async asked(asking) {
       await asking.click("link", "Events", "nav");
       await asking.reads(/acme\/shop #7 pull_request\.closed .*welcome: wants opened, this is closed/);

@@ -16,14 +16,14 @@ const dispatching = ({ github }: Given) => github.dispatch("acme/shop", "ready",
 const starting = ({ github }: Given) =>
   github.runWorkflow("acme/shop", "tests.yml", { ref: "main", inputs: { n: 1 }, once: "start" });
 
-/** Give `ONCE_SEED` to repeat a test run's chances. */
+/** Set `ONCE_SEED` to repeat the chances of a test run. */
 const SEED = Number(process.env.ONCE_SEED ?? Math.floor(Math.random() * 2 ** 32));
 
 const postgres = postgresForTests();
 
 for (const [kind, open] of bothStores(postgres)) {
   describe(`an event that is sent once, on ${kind}`, () => {
-    it("has its key stored before it is sent, and in its payload", async (t) => {
+    it("has a key, stored before it is sent, and in its payload", async (t) => {
       const run = await followingRun(t, open, dispatching);
       const { outputs } = (await run.begin()) ?? assert.fail();
       const [sent] = run.world.sent;
@@ -59,7 +59,7 @@ for (const [kind, open] of bothStores(postgres)) {
       assert.deepEqual([(ended.outputs as StartedRun).runId, run.world.sent.length], [100, 1]);
     });
 
-    it("is waited for while GitHub does not show the run yet, and looked for upon its webhook", async (t) => {
+    it("waits while GitHub does not show the run yet, and checks after its webhook", async (t) => {
       const run = await followingRun(t, open, dispatching);
       run.world.fates.push("after");
       run.world.listedAfterMs = 7 * SECOND;
@@ -71,7 +71,7 @@ for (const [kind, open] of bothStores(postgres)) {
       assert.equal(((await run.detail()).run.outputs as StartedRun).runId, 100);
     });
 
-    it("whose answer is lost before GitHub had it is sent again with the same key, after a last look", async (t) => {
+    it("whose answer is lost before GitHub had it is sent again with the same key, after a last check", async (t) => {
       const run = await followingRun(t, open, dispatching);
       run.world.fates.push("before");
       assert.match((await run.begin())?.reason ?? "", /looks whether GitHub has taken dispatch, whose answer was lost/);
@@ -86,7 +86,7 @@ for (const [kind, open] of bothStores(postgres)) {
       assert.ok(!lines.some((line) => line.includes("not reached")), lines.join("\n"));
     });
 
-    it("is looked for as long as is asked for", async (t) => {
+    it("is searched for the requested time", async (t) => {
       const options = { once: "dispatch", nothingAfter: "20s" } as const;
       const run = await followingRun(t, open, ({ github }) => github.dispatch("acme/shop", "ready", { n: 1 }, options));
       run.world.fates.push("before");
@@ -97,7 +97,7 @@ for (const [kind, open] of bothStores(postgres)) {
       assert.deepEqual([run.world.sent.length, (await run.detail()).run.status], [2, "success"]);
     });
 
-    it("is sent at once in the next attempt when it certainly was not sent", async (t) => {
+    it("is sent at once in the next attempt if it certainly was not sent", async (t) => {
       const run = await followingRun(t, open, dispatching);
       run.world.fates.push("unsent");
       assert.equal((await run.begin())?.status, "queued");
@@ -114,7 +114,7 @@ for (const [kind, open] of bothStores(postgres)) {
       assert.deepEqual([run.world.sent.length, run.world.runs.length], [2, 1]);
     });
 
-    it("is not sent more often than the run is attempted while GitHub does not answer", async (t) => {
+    it("is sent at most once per attempt while GitHub does not answer", async (t) => {
       const run = await followingRun(t, open, dispatching);
       run.world.fates.push(...Array.from({ length: 30 }, () => "before" as const));
       await run.begin();
@@ -128,7 +128,7 @@ for (const [kind, open] of bothStores(postgres)) {
       assert.equal(new Set(run.world.sent.map(({ key }) => key)).size, 1);
     });
 
-    it("is sent again after three minutes also when the clock was set back meanwhile", async (t) => {
+    it("is sent again after three minutes even if the clock was set back", async (t) => {
       const run = await followingRun(t, open, dispatching, { losesLease: true });
       run.world.fates.push("hangs before");
       void run.begin();
@@ -138,7 +138,7 @@ for (const [kind, open] of bothStores(postgres)) {
       assert.deepEqual([run.world.runs.length, run.world.sent.length], [1, 2]);
     });
 
-    it("of which a hundred are cut at random, once each", async (t) => {
+    it("is sent once each, when a hundred are cut at random", async (t) => {
       const EVENTS = 100;
       const random = chanceOf(SEED);
       const run = await followingRun(t, open, async ({ github }) => {
@@ -164,14 +164,14 @@ for (const [kind, open] of bothStores(postgres)) {
       assert.deepEqual([runId, key, workflow, event], [100, run.world.sent[0]?.key, "tests.yml", "workflow_dispatch"]);
     });
 
-    it("has no key where the workflow takes none", async (t) => {
+    it("has no key if the workflow accepts none", async (t) => {
       const run = await followingRun(t, open, starting);
       run.world.takesKey = false;
       const { outputs } = (await run.begin()) ?? assert.fail();
       assert.equal("key" in (outputs as StartedRun), false);
     });
 
-    it("takes what was found by its time alone for no certain run", async (t) => {
+    it("does not treat a run that was found only by its time as certain", async (t) => {
       const run = await followingRun(t, open, dispatching);
       run.world.fates.push("after");
       run.world.foundBy = "time";
@@ -179,7 +179,7 @@ for (const [kind, open] of bothStores(postgres)) {
       assert.equal("runId" in (outputs as StartedRun), false);
     });
 
-    it("in a run with its own token is looked for within the attempt", async (t) => {
+    it("in a run with the caller's token is searched within the attempt", async (t) => {
       const run = await followingRun(t, open, dispatching);
       run.world.fates.push("after");
       run.world.listedAfterMs = 7 * SECOND;
@@ -190,7 +190,7 @@ for (const [kind, open] of bothStores(postgres)) {
       assert.deepEqual([run.world.sent.length, (await run.detail()).run.attempts], [1, 1]);
     });
 
-    it("in a run with its own token is sent again within the attempt when no run appears", async (t) => {
+    it("in a run with the caller's token is sent again within the attempt when no run appears", async (t) => {
       const run = await followingRun(t, open, dispatching);
       run.world.fates.push("before");
       const ended = run.begin("ghs_own");
@@ -200,7 +200,7 @@ for (const [kind, open] of bothStores(postgres)) {
       assert.deepEqual([run.world.sent.length, run.world.runs.length], [2, 1]);
     });
 
-    it("that was lost, and then certainly was not sent again, is looked for once more before it is sent", async (t) => {
+    it("that was lost, and then certainly was not sent again, is searched again before it is sent", async (t) => {
       const run = await followingRun(t, open, dispatching);
       run.world.fates.push("after", "unsent");
       run.world.listedAfterMs = 3 * MINUTE + 3 * SECOND;
@@ -260,7 +260,7 @@ describe("an event that cannot be sent once", () => {
       /has had a step of that name/,
     ],
   ] as [string, (context: Given) => Promise<unknown>, RegExp][]) {
-    it(`fails and says why: ${what}`, async (t) => {
+    it(`fails with the reason: ${what}`, async (t) => {
       const run = await followingRun(t, SQLITE, work);
       const ended = await run.begin();
       assert.equal(ended?.status, "failure");
@@ -269,7 +269,7 @@ describe("an event that cannot be sent once", () => {
     });
   }
 
-  it("two of one run are told apart by their names", async (t) => {
+  it("two events of one run are distinguished by their names", async (t) => {
     const run = await followingRun(t, SQLITE, async ({ github }) =>
       Promise.all([
         github.dispatch("acme/shop", "ready", {}, { once: "shop" }),

@@ -52,7 +52,7 @@ const APP_HOOK = "GET /app/hook/config";
 const APP_DELIVERIES = "GET /app/hook/deliveries";
 const APP_DELIVERY = `${APP_DELIVERIES}/{delivery_id}`;
 
-/** What GitHub answers on any route, although its description lists it for a few. Nothing else may deviate. */
+/** Answers that GitHub gives on any route, although its description lists them only for a few. Nothing else may deviate. */
 const NOT_LISTED: Readonly<Record<number, string>> = {
   301: "reads of a renamed repository: docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api",
   307: "writes to a renamed repository: the same page",
@@ -72,7 +72,7 @@ function appJwt(): string {
   return `${text}.${sign("sha256", Buffer.from(text), privateKey).toString("base64url")}`;
 }
 
-/** One of every kind that the cases below speak of. */
+/** One object of every kind that the cases below use. */
 async function startScene(options: GitHubOptions): Promise<StandInGitHub> {
   const github = await startGitHub(options);
   github.token("all");
@@ -120,7 +120,7 @@ const event = { event_type: "environment-ready", client_payload: { application: 
 
 const start = { ref: "main" };
 
-/** The stand-in counts from here, over all webhooks. */
+/** The stand-in counts deliveries from here, over all webhooks. */
 const FIRST_DELIVERY = 2n ** 53n + 1n;
 const SHOP_WORKFLOWS = "/repos/acme/shop/actions/workflows";
 
@@ -281,21 +281,21 @@ const CASES: Case[] = [
   ]),
   ...at(APP_HOOK, [
     { status: 200, what: "an App", path: "/app/hook/config", token: "app" },
-    { status: 401, what: "a token in the place of a JWT", path: "/app/hook/config" },
+    { status: 401, what: "a token instead of a JWT", path: "/app/hook/config" },
   ]),
   ...at(APP_DELIVERIES, [
     { status: 200, what: "an App", path: "/app/hook/deliveries?per_page=2", token: "app" },
-    { status: 401, what: "a token in the place of a JWT", path: "/app/hook/deliveries" },
+    { status: 401, what: "a token instead of a JWT", path: "/app/hook/deliveries" },
   ]),
   ...at(APP_DELIVERY, [
     { status: 200, what: "a delivery", path: `/app/hook/deliveries/${FIRST_DELIVERY + 6n}`, token: "app" },
-    { status: 401, what: "a token in the place of a JWT", path: `/app/hook/deliveries/${FIRST_DELIVERY + 6n}` },
+    { status: 401, what: "a token instead of a JWT", path: `/app/hook/deliveries/${FIRST_DELIVERY + 6n}` },
     { status: 404, what: "no such delivery", path: "/app/hook/deliveries/9", token: "app" },
   ]),
   ...at(INSTALLATION, [
     { status: 200, what: "an installation", path: "/repos/acme/shop/installation", token: "app" },
     { status: 301, what: "a renamed repository", path: "/repos/acme/before/installation", token: "app" },
-    { status: 401, what: "a token in the place of a JWT", path: "/repos/acme/shop/installation" },
+    { status: 401, what: "a token instead of a JWT", path: "/repos/acme/shop/installation" },
     { status: 404, what: "no installation", path: "/repos/initech/shop/installation", token: "app" },
   ]),
   ...at(ACCESS_TOKEN, [
@@ -308,7 +308,7 @@ const CASES: Case[] = [
       body: { repositories: ["shop"], permissions: { contents: "read" } },
     },
     { status: 400, what: "no JSON", path: "/app/installations/70/access_tokens", token: "app", body: "{" },
-    { status: 401, what: "a token in the place of a JWT", path: "/app/installations/70/access_tokens" },
+    { status: 401, what: "a token instead of a JWT", path: "/app/installations/70/access_tokens" },
     { status: 403, what: "a suspended installation", path: "/app/installations/71/access_tokens", token: "app" },
     { status: 404, what: "no installation", path: "/app/installations/72/access_tokens", token: "app" },
     {
@@ -321,11 +321,11 @@ const CASES: Case[] = [
   ]),
   ...at(APP, [
     { status: 200, what: "an App", path: "/app", token: "app" },
-    { status: 401, what: "a token in the place of a JWT", path: "/app" },
+    { status: 401, what: "a token instead of a JWT", path: "/app" },
   ]),
   ...at(INSTALLATIONS, [
     { status: 200, what: "an App", path: "/app/installations?per_page=1", token: "app" },
-    { status: 401, what: "a token in the place of a JWT", path: "/app/installations" },
+    { status: 401, what: "a token instead of a JWT", path: "/app/installations" },
   ]),
   ...at(WORKFLOWS, [
     { status: 200, what: "a repository with a workflow", path: "/repos/acme/shop/actions/workflows?per_page=100" },
@@ -353,11 +353,11 @@ const GITHUB_COM_CASES = [
     },
   ]),
 ];
-/** As long as its administrator has not switched limits on. */
+/** Until its administrator switches limits on. */
 const ENTERPRISE_CASES = at(RATE_LIMIT, [{ status: 404, what: "a server without limits", path: "/rate_limit" }]);
 
 for (const edition of EDITIONS)
-  describe(`every answer of the stand-in is as ${edition} has it in GitHub's description`, () => {
+  describe(`every answer of the stand-in matches GitHub's description for ${edition}`, () => {
     const isEnterprise = edition !== "api.github.com";
     const basePath = isEnterprise ? "/api/v3" : "";
     const cases = isEnterprise ? [...CASES, ...ENTERPRISE_CASES] : [...CASES, ...GITHUB_COM_CASES];
@@ -396,7 +396,7 @@ for (const edition of EDITIONS)
         route,
         status: answer.status,
         contentType,
-        // A request that is refused for its body is not as documented; its answer has to be.
+        // A rejected body may not match the description. The answer must.
         requestBody: route === DISPATCH && answer.status >= 400 ? event : typeof body === "string" ? undefined : body,
         responseBody: answer.text === "" ? undefined : isJson ? answer.json : answer.text,
       };
@@ -430,7 +430,7 @@ for (const edition of EDITIONS)
       assert.deepEqual(validateExchange(again), []);
     });
 
-    it("is asked for on every route, once at least with success", () => {
+    it("are tested for every route, at least once with success", () => {
       const succeeding = cases.filter(({ status }) => status < 300 || status === 302).map(({ route }) => route);
       assert.deepEqual(
         new Set(succeeding),
@@ -438,7 +438,7 @@ for (const edition of EDITIONS)
       );
     });
 
-    it("deviates in nothing that does not happen", () => {
+    it("has no unused deviations", () => {
       assert.deepEqual([...unlisted].sort(), Object.keys(NOT_LISTED).map(Number));
     });
   });

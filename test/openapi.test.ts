@@ -64,7 +64,7 @@ describe("every request of the service is one that GitHub documents", () => {
     assert.deepEqual(judged(github), new Set([INSTALLATION, ACCESS_TOKEN, CONTENTS, DISPATCH]));
   });
 
-  /** The routes that were asked, each in a way that every edition documents. */
+  /** The requested routes, each of them valid in every edition. */
   function judged(github: StandInGitHub): ReadonlySet<string> {
     for (const { route, query, body, headers } of github.requests) {
       const requestBody = body === "" ? undefined : JSON.parse(body);

@@ -28,7 +28,7 @@ async function opened(t: TestContext, account: Account = ALICE, now: () => numbe
     },
     { fetch, now },
   );
-  /** What the browser comes back with. */
+  /** The parameters with which the browser comes back. */
   const goThere = async (its = trip()) => (await walkTo(await method.begin(its), REDIRECT)).searchParams;
   return { issuer, method, goThere };
 }
@@ -41,7 +41,7 @@ const fails = (kind: SignInFailed["kind"], message: RegExp) => (error: unknown) 
 };
 
 describe("signing in by OpenID Connect, at a real provider", () => {
-  it("knows who has come back, with their verified address and their groups", async (t) => {
+  it("identifies the person, with their verified address and their groups", async (t) => {
     const { method, goThere } = await opened(t);
     const { person, doubts } = await method.finish(await goThere(), trip());
     assert.deepEqual(person, {
@@ -51,7 +51,7 @@ describe("signing in by OpenID Connect, at a real provider", () => {
     assert.deepEqual(doubts, []);
   });
 
-  it("sends PKCE with S256, state and nonce, and no secret by the browser", async (t) => {
+  it("sends PKCE with S256, state and nonce, and no secret through the browser", async (t) => {
     const { issuer, method } = await opened(t);
     const url = await method.begin(trip());
     assert.equal(url.origin, issuer.url);
@@ -62,7 +62,7 @@ describe("signing in by OpenID Connect, at a real provider", () => {
     assert.doesNotMatch(url.href, /client-secret|vvvv/);
   });
 
-  it("takes no address that is not verified, and names the person otherwise", async (t) => {
+  it("ignores an unverified address, and names the person otherwise", async (t) => {
     const { issuer, method, goThere } = await opened(t, { ...ALICE, email_verified: false });
     const unverified = await method.finish(await goThere(), trip());
     assert.deepEqual(
@@ -74,7 +74,7 @@ describe("signing in by OpenID Connect, at a real provider", () => {
     assert.deepEqual([bare.person.name, "groups" in bare.person && bare.person.groups], ["8", []]);
   });
 
-  it("shows what cannot be seen in a name", async (t) => {
+  it("shows invisible characters in a name", async (t) => {
     const { method, goThere } = await opened(t, { sub: "9", preferred_username: `eve\u202e\n${"x".repeat(500)}` });
     const { person } = await method.finish(await goThere(), trip());
     assert.match(person.name, /^eve\\u202e\\u000ax+$/);
@@ -104,7 +104,7 @@ describe("signing in by OpenID Connect, at a real provider", () => {
     await assert.rejects(method.finish(await goThere(), trip()), fails("invalid", /does not hold/));
   });
 
-  it("takes a token of a key that was rotated a moment ago", async (t) => {
+  it("accepts a token of a key that was just rotated", async (t) => {
     const { issuer, method, goThere } = await opened(t);
     await method.finish(await goThere(), trip());
     issuer.rotate();
@@ -112,12 +112,12 @@ describe("signing in by OpenID Connect, at a real provider", () => {
     assert.equal(person.name, "alice@acme.com");
   });
 
-  it("takes a token of an issuer whose clock is a minute off, and none of one that is two off", async (t) => {
+  it("accepts a token if the issuer's clock is a minute off, and none if it is two minutes off", async (t) => {
     for (const [offMs, holds] of [
       [50_000, true],
       [130_000, false],
     ] as const) {
-      // The token is issued in the future.
+      // The token's time of issue is in the future.
       const { method, goThere, issuer } = await opened(t, ALICE, () => Date.now() - offMs);
       issuer.claims = (claims) => ({ ...claims, nbf: claims.iat });
       const finished = method.finish(await goThere(), trip());
@@ -152,13 +152,13 @@ describe("signing in by OpenID Connect, at a real provider", () => {
     await assert.rejects(method.finish(answer, trip()), fails("invalid", /does not hold.*iss/));
   });
 
-  it("says that the person, or the issuer, said no", async (t) => {
+  it("reports that the person or the issuer declined", async (t) => {
     const { issuer, method, goThere } = await opened(t);
     issuer.says = "no";
     await assert.rejects(method.finish(await goThere(), trip()), fails("denied", /answered access_denied/));
   });
 
-  it("says that the issuer is down, on the way there and on the way back, and works when it is up again", async (t) => {
+  it("reports that the issuer is down, at the beginning and at the end, and works when it is up again", async (t) => {
     const { issuer, method, goThere } = await opened(t);
     const answer = await goThere();
     await issuer.stop();
@@ -183,7 +183,7 @@ describe("signing in by OpenID Connect, at a real provider", () => {
     assert.ok(await again.begin(trip()));
   });
 
-  it("asks for what the issuer says about itself once in five minutes, by any number of browsers", async (t) => {
+  it("reads the issuer's discovery document once in five minutes, for any number of browsers", async (t) => {
     let now = Date.now();
     const { issuer, method } = await opened(t, ALICE, () => now);
     const looks = () => issuer.requests.filter((each) => each.includes("openid-configuration")).length;
@@ -195,7 +195,7 @@ describe("signing in by OpenID Connect, at a real provider", () => {
     assert.equal(looks(), 2);
   });
 
-  it("finds groups inside of other claims", async (t) => {
+  it("finds groups in nested claims", async (t) => {
     const { issuer } = await opened(t);
     issuer.claims = (claims) => ({ ...claims, realm_access: { roles: ["admin", 5] } });
     const { id, secret } = OPENID_CLIENT;

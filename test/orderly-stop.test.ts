@@ -13,12 +13,12 @@ import { fixedPort } from "./support/process.ts";
 import { send, startService, TARGET } from "./support/service.ts";
 import { workerWith } from "./support/worker.ts";
 
-/** How long runs go on before their signals are aborted, and how long what they have begun may then take, ms. */
-const [GO_ON_MS, LAST_MS] = [8000, 2000];
+/** How long runs continue before their signals are aborted, and how long what they have begun may then take, ms. */
+const [CONTINUE_MS, LAST_MS] = [8000, 2000];
 
 const ANYTHING = { safeParse: (data: unknown) => ({ success: true as const, data }) };
 
-/** GitHub that answers when the test says so. */
+/** A GitHub that answers when the test lets it. */
 async function heldGitHub(t: TestContext) {
   const requests: string[] = [];
   const open: ServerResponse[] = [];
@@ -36,7 +36,7 @@ async function heldGitHub(t: TestContext) {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
     answer: (status: number) => void open.shift()?.writeHead(status).end(),
-    /** Requests that the service ended before they were answered. */
+    /** Requests that the service aborted before they were answered. */
     cut: () => cut,
   };
 }
@@ -78,7 +78,7 @@ async function serviceWithRun(
   /** SIGTERM does the same. */
   const stop = async () => {
     const closed = service.app.close();
-    const due = clock.now() + GO_ON_MS;
+    const due = clock.now() + CONTINUE_MS;
     await until("the stop has begun", () => clock.next() === due || isNear(clock.next(), due));
     return { closed };
   };
@@ -87,14 +87,14 @@ async function serviceWithRun(
   return { github, clock, service, start, stop, history, begun: () => begun };
 }
 
-/** The deadline of the stop is kept by another clock, to a few milliseconds. */
+/** Another clock measures the deadline of the stop, to a few milliseconds. */
 const isNear = (at: number | undefined, due: number) => at !== undefined && at <= due && at > due - 1000;
 
-/** Resolves when the signals are aborted and the end of the last part is waited for. */
+/** Resolves when the signals are aborted and the stop waits for the last part. */
 const lastPart = (clock: MovedClock) =>
   until("the last part has begun", () => (clock.next() ?? Number.POSITIVE_INFINITY) <= clock.now() + LAST_MS);
 
-/** What a workflow is told when it begins something. */
+/** What a workflow gets when it begins something. */
 const outcomeOf = (work: Promise<unknown>) =>
   work.then(
     () => "done",
@@ -110,14 +110,14 @@ describe("an orderly stop", () => {
       return { told };
     });
     const { closed } = await stop();
-    clock.move(GO_ON_MS);
+    clock.move(CONTINUE_MS);
     await closed;
     assert.match(told, /github\.dispatch of work failed: the attempt is over/);
     assert.deepEqual(github.requests, []);
     assert.deepEqual(history(), [["queued", ["stopped"]]]);
   });
 
-  it("leaves a workflow that hears no signal behind, and nothing that it still does has an effect", async (t) => {
+  it("abandons a workflow that ignores its signal, and nothing that it still does has an effect", async (t) => {
     const { promise: released, resolve: release } = Promise.withResolvers<void>();
     const told: string[] = [];
     const { github, clock, stop, history } = await serviceWithRun(t, async ({ github: { dispatch }, step }) => {
@@ -125,7 +125,7 @@ describe("an orderly stop", () => {
       told.push(await outcomeOf(dispatch("acme/shop", "late", {})), await outcomeOf(step("late", () => 1)));
     });
     const { closed } = await stop();
-    clock.move(GO_ON_MS);
+    clock.move(CONTINUE_MS);
     await lastPart(clock);
     clock.move(LAST_MS);
     await closed;
@@ -136,7 +136,7 @@ describe("an orderly stop", () => {
     assert.deepEqual(github.requests, []);
   });
 
-  it("waits for the answer to what is on the wire, and a run that succeeds by it has succeeded", async (t) => {
+  it("waits for the answer to a request on the wire, and a run that succeeds with it has succeeded", async (t) => {
     let signal: AbortSignal | undefined;
     const { github, clock, stop, history } = await serviceWithRun(t, async (context) => {
       signal = context.signal;
@@ -145,7 +145,7 @@ describe("an orderly stop", () => {
     });
     await until("it is on the wire", () => github.requests.length === 1);
     const { closed } = await stop();
-    clock.move(GO_ON_MS);
+    clock.move(CONTINUE_MS);
     await until("the signal is aborted", () => signal?.aborted === true);
     github.answer(204);
     await closed;
@@ -161,10 +161,10 @@ describe("an orderly stop", () => {
       return {};
     });
     await until("it is on the wire", () => github.requests.length === 1);
-    // After that a step is shown as begun.
+    // After that a step appears as begun.
     clock.move(100);
     const { closed } = await stop();
-    clock.move(GO_ON_MS);
+    clock.move(CONTINUE_MS);
     await lastPart(clock);
     github.answer(204);
     await closed;
@@ -174,14 +174,14 @@ describe("an orderly stop", () => {
     assert.deepEqual([github.requests.length, results], [1, ["sent", "sent"]]);
   });
 
-  it("aborts what is still on the wire before it gives the run back, which goes on after the next start", async (t) => {
+  it("aborts what is still on the wire before it gives the run back, which continues after the next start", async (t) => {
     const { github, clock, stop, start, history } = await serviceWithRun(t, async ({ github: { dispatch } }) => {
       await dispatch("acme/shop", "deployed", {});
       return {};
     });
     await until("it is on the wire", () => github.requests.length === 1);
     const { closed } = await stop();
-    clock.move(GO_ON_MS);
+    clock.move(CONTINUE_MS);
     await lastPart(clock);
     clock.move(LAST_MS);
     await closed;
@@ -194,7 +194,7 @@ describe("an orderly stop", () => {
     await until("it has ended", () => history()[0]?.[0] === "success");
   });
 
-  it("makes no further try of a request that failed before", async (t) => {
+  it("does not retry a request that failed before", async (t) => {
     const { promise: waited, resolve: goOn } = Promise.withResolvers<void>();
     const tries: number[] = [];
     const waiting = (ms: number) => {
@@ -204,7 +204,7 @@ describe("an orderly stop", () => {
     const { github, clock, stop, history } = await serviceWithRun(
       t,
       async ({ github: { dispatch } }) => {
-        // A workflow that takes any failure for an answer.
+        // A workflow that treats any failure as an answer.
         await dispatch("acme/shop", "deployed", {}).catch(() => {});
         return {};
       },
@@ -214,7 +214,7 @@ describe("an orderly stop", () => {
     github.answer(502);
     await until("it waits for the next try", () => tries.length === 1);
     const { closed } = await stop();
-    clock.move(GO_ON_MS);
+    clock.move(CONTINUE_MS);
     await lastPart(clock);
     goOn();
     await closed;
@@ -222,12 +222,12 @@ describe("an orderly stop", () => {
     assert.equal(github.requests.length, 1);
   });
 
-  it("ends a run that came with a token, which no later attempt has", async (t) => {
+  it("ends a run that came with a token, because a later attempt would not have it", async (t) => {
     const { clock, stop, history } = await serviceWithRun(t, () => new Promise(() => {}), {
       body: { github_token: "ghp_callersOwn0123456789abcdefABCDEF01" },
     });
     const { closed } = await stop();
-    clock.move(GO_ON_MS);
+    clock.move(CONTINUE_MS);
     await lastPart(clock);
     clock.move(LAST_MS);
     await closed;
@@ -265,7 +265,7 @@ describe("an orderly stop while nothing can be stored", () => {
 });
 
 describe("a service that has stopped", () => {
-  it("has no alarm left, whatever it waited for: each would hold the process up", async (t) => {
+  it("has no alarm left, for any kind of wait: each would keep the process alive", async (t) => {
     const clock = movedClock();
     const down = `http://127.0.0.1:${await fixedPort()}/`;
     const workflow = (name: string, run: (context: Given) => Promise<unknown>, on?: Workflow["on"]) => ({
@@ -297,7 +297,7 @@ describe("a service that has stopped", () => {
     const caller = send(url, { method: "POST", path: "/hangs", body: "{}" }).catch(() => {});
     await until("one is sent", () => github.dispatches.length === 1);
     const closed = app.close();
-    // The caller's connection is open until it is told to go: by another clock.
+    // The caller's connection stays open until it is closed, by another clock.
     const moving = setInterval(() => clock.move(LAST_MS), 50);
     await closed;
     clearInterval(moving);
@@ -306,8 +306,8 @@ describe("a service that has stopped", () => {
   });
 });
 
-describe("an attempt whose time is up", () => {
-  it("makes no further try of a request that failed before", async (t) => {
+describe("an attempt whose time is over", () => {
+  it("does not retry a request that failed before", async (t) => {
     const { promise: waited, resolve: goOn } = Promise.withResolvers<void>();
     const tries: number[] = [];
     const waiting = (ms: number) => {
@@ -328,7 +328,7 @@ describe("an attempt whose time is up", () => {
     clock.move(5000);
     await until("it has failed", () => history()[0]?.[0] === "failure");
     goOn();
-    await until("the workflow is told", () => told !== "");
+    await until("the workflow gets the error", () => told !== "");
     assert.equal(github.requests.length, 1);
   });
 
@@ -347,7 +347,7 @@ describe("an attempt whose time is up", () => {
 
 describe("an orderly stop while the store is about to answer", () => {
   for (const way of ["accepted", "claimed"] as const) {
-    it(`gives back a run that is being ${way}, and runs none of its code`, async (t) => {
+    it(`gives back a run that is being ${way}, and executes none of its code`, async (t) => {
       const folder = temporaryFolder(t);
       const clock = movedClock();
       const store = openSqliteStore(folder, clock);

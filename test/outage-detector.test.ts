@@ -6,13 +6,13 @@ import { type GitHubOutcome, outageDetector, PROBE } from "../src/model/outage.t
 const SECOND = 1000;
 const START = Date.parse("2026-11-29T02:10:00Z");
 
-/** Who asks for the service itself. */
+/** Askers of the service itself. */
 const SERVICE = [PROBE, "watch"];
 
-/** One request, so many seconds after the start. */
+/** One request, this many seconds after the start. */
 type Asked = Pick<GitHubOutcome, "asker"> & { readonly at: number; readonly failed: boolean; readonly kind?: "write" };
 
-/** A detector that has seen these, in order of time. */
+/** A detector that has seen these requests, in order of time. */
 function having(asked: readonly Asked[], detector = outageDetector()) {
   for (const { asker, at, failed, kind = "read" } of asked.toSorted((a, b) => a.at - b.at)) {
     const fault = failed ? "GitHub answered 502" : undefined;
@@ -40,7 +40,7 @@ const tries = (asker: string, at: number, failed = true): Asked[] =>
   [0, 0.3, 1.3].map((after) => ({ asker, at: at + after, failed }));
 
 describe("an outage", () => {
-  it("begins a minute after the first request that failed, and names that one, however many were answered before", () => {
+  it("begins a minute after the first failed request, and names it, for any number of answers before", () => {
     const before = every(1, 300, (nth) => ({ asker: `pr-${nth}`, failed: false }));
     const failing = every(3, 361, (nth) => ({ asker: `new-${nth}`, failed: true }), 301);
     const { outage } = having([...before, ...failing]);
@@ -48,7 +48,7 @@ describe("an outage", () => {
     assert.deepEqual(outage(361.5), { since: START + 301 * SECOND, fault: "GitHub answered 502" });
   });
 
-  it("is found while answers still come now and then, and while only what is written fails", () => {
+  it("is found even if some requests are still answered, or only writes fail", () => {
     const most = every(1, 200, (nth) => ({ asker: `pr-${nth}`, failed: nth % 10 !== 9 }));
     assert.ok(having(most).outage(200));
     const reads = every(2, 100, (nth) => ({ asker: `pr-${nth}`, failed: false }));
@@ -56,7 +56,7 @@ describe("an outage", () => {
     assert.equal(having([...reads, ...writes]).outage(101)?.since, START + SECOND);
   });
 
-  it("of which one run alone knows is one when the probe fails as well", () => {
+  it("that only one run sees counts when the probe fails as well", () => {
     const run = [...tries("pr-1", 0), ...tries("pr-1", 6), ...tries("pr-1", 37)];
     const probes = (failed: boolean) => every(15, 60, () => ({ asker: PROBE, failed }), 15);
     assert.ok(having(run).isSuspected(38));
@@ -65,7 +65,7 @@ describe("an outage", () => {
     assert.equal(having([...run, ...probes(false)]).outage(61), undefined);
   });
 
-  it("is over for a process that was answered right before it heard of it", () => {
+  it("is over for a process that got an answer just before it learned about the outage", () => {
     const { detector, isOver } = having(tries("pr-1", 100, false));
     detector.begin(105 * SECOND);
     assert.deepEqual([isOver(106), isOver(112)], [false, true]);
@@ -74,13 +74,13 @@ describe("an outage", () => {
     assert.equal(isOver(175), false, "that was too long ago");
   });
 
-  it("is forgotten when nothing is asked for long", () => {
+  it("is forgotten when there are no requests for long", () => {
     const { outage, isSuspected } = having(every(3, 63, (nth) => ({ asker: `pr-${nth}`, failed: true })));
     assert.ok(outage(64));
     assert.deepEqual([outage(190), isSuspected(190)], [undefined, false]);
   });
 
-  it("is over when runs have been answered for ten seconds, and not for what is read alone while writes fail", () => {
+  it("is over when runs have had answers for ten seconds, but not if only reads work", () => {
     const { detector, isOver } = having(every(3, 63, (nth) => ({ asker: `pr-${nth}`, failed: true })));
     detector.begin(64 * SECOND);
     for (const asker of SERVICE) having(tries(asker, 70, false), detector);
@@ -100,7 +100,7 @@ describe("an outage", () => {
 describe("no outage", () => {
   const answered = fc.record({ asker: fc.constantFrom("a", "b", "c", "d", "e", "f"), at: fc.nat({ max: 600 }) });
 
-  it("is one repository or run that fails again and again while others are answered", () => {
+  it("is found if one repository or run keeps failing while others get answers", () => {
     fc.assert(
       fc.property(
         fc.array(fc.nat({ max: 600 }), { maxLength: 40 }),
@@ -108,7 +108,7 @@ describe("no outage", () => {
         fc.integer({ min: 1, max: 4 }),
         (attempts, offset, bad) => {
           const failing = attempts.flatMap((at) => tries(`bad-${at % bad}`, at));
-          // Somebody else is answered every 15 seconds, be it the probe.
+          // Another asker gets an answer every 15 seconds; it may be the probe.
           const others = every(15, 620, () => ({ asker: PROBE, failed: false }), offset);
           const { detector } = having([]);
           for (const each of [...failing, ...others].toSorted((a, b) => a.at - b.at)) {
@@ -120,7 +120,7 @@ describe("no outage", () => {
     );
   });
 
-  it("is a fault among answers, whoever asks and whenever", () => {
+  it("is found for a fault among answers, from any asker at any time", () => {
     fc.assert(
       fc.property(fc.array(answered, { minLength: 2, maxLength: 200 }), fc.nat(), (asked, which) => {
         const failed = which % asked.length;
@@ -135,7 +135,7 @@ describe("no outage", () => {
     );
   });
 
-  it("is suspected while GitHub answers all, and none lasts less than a minute", () => {
+  it("is suspected while GitHub answers everything, and no outage lasts less than a minute", () => {
     fc.assert(
       fc.property(fc.array(answered, { maxLength: 100 }), (asked) => {
         const { outage, isSuspected } = having(asked.map((one) => ({ ...one, failed: false })));

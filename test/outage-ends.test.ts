@@ -8,7 +8,7 @@ import { movedClock, until } from "./support/clock.ts";
 const SECOND = 1000;
 
 describe("the end of an outage that two processes notice in the same moment", () => {
-  it("is seen to by one of them", async (t) => {
+  it("is handled by one of them", async (t) => {
     const clock = movedClock();
     const store = openSqliteStore(undefined, clock);
     t.after(() => store.close());
@@ -33,7 +33,7 @@ describe("the end of an outage that two processes notice in the same moment", ()
         return away(() => store.hasten(most));
       },
     };
-    /** Until no process asks the store for anything. */
+    /** Resolves when no process asks the store for anything. */
     const rest = async () => {
       for (let quiet = 0; quiet < 5; quiet = asking === 0 ? quiet + 1 : 0)
         await new Promise((resolve) => setImmediate(resolve));

@@ -12,14 +12,14 @@ const MINUTE = 60 * SECOND;
 
 const postgres = postgresForTests();
 
-/** A run that brings its token is attempted once, so that it fails for good. */
+/** A run that brings its token gets one attempt, so it fails permanently. */
 const once = ({ services }: Deployment, application: string) =>
   notify(services[0]!.url, { application, github_token: TOKEN });
 
 const kinds = ({ notices }: Deployment) => notices().map((notice) => notice.event);
 
 describe("the notices of runs", () => {
-  it("are left out for failures of an outage, also of the minute before it is known, and for their recovery", async (t) => {
+  it("are not sent for failures of an outage, or of the minute before it was known, or for their recovery", async (t) => {
     const all = await deployment(t, 1);
     for (const name of ["pr-1", "pr-2"]) deploy(all.github, name, "abc");
     const outage = all.fails();
@@ -39,25 +39,25 @@ describe("the notices of runs", () => {
     assert.match(metrics, /gh_runner_notices_total\{result="held_back"\} 2\n/);
   });
 
-  it("are sent three minutes later when it was no outage, and at once for what a person must fix", async (t) => {
+  it("are sent three minutes later if there was no outage, and at once for what a person must fix", async (t) => {
     const all = await deployment(t, 1);
     deploy(all.github, "pr-1", "abc");
     const short = all.fails();
     const failed = await once(all, "pr-1");
     short.remove();
     await once(all, "pr-none");
-    await until("what has no file is told", () => kinds(all).length === 1);
+    await until("the missing file is notified", () => kinds(all).length === 1);
     await all.pass(5 * MINUTE);
-    // The second of one workflow is held back for ten minutes, like every other.
+    // The second notice of a workflow waits for ten minutes, like every other.
     await all.pass(8 * MINUTE);
-    await until("the other is told", () => kinds(all).length === 2);
+    await until("the other is notified", () => kinds(all).length === 2);
     assert.deepEqual(kinds(all), ["failure", "failure"]);
     assert.equal(all.notices()[1].run, failed.headers["x-run-id"]);
   });
 });
 
 describe("a run that waits for an Actions run", () => {
-  it("looks again when an outage is over", async (t) => {
+  it("checks again when an outage is over", async (t) => {
     let looks = 0;
     const waits = defineWorkflow({
       name: "waits",
@@ -99,10 +99,10 @@ describe("a stop in an outage", () => {
 });
 
 describe("a replica whose network is broken while the others are answered", () => {
-  it("reports no outage, and what it cannot do another one does", { timeout: 480_000 }, async (t) => {
+  it("reports no outage, and another replica does its work", { timeout: 480_000 }, async (t) => {
     const all = await deployment(t, { count: 2, postgres });
     const { services, notices, pass, github, logged, clock } = all;
-    // All but the receiver of notices is behind a proxy that is not there.
+    // Everything except the receiver of notices is behind a proxy that does not exist.
     const broken = await all.start({ HTTP_PROXY: "http://127.0.0.1:9", NO_PROXY: new URL(all.receiver.url).host });
     services.push(broken);
     for (let nth = 0; nth < 60; nth++) {

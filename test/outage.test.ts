@@ -21,7 +21,7 @@ for (const [name, replicas] of [
   ["PostgreSQL and three replicas", { count: 3, postgres }],
 ] as const) {
   describe(`an outage of GitHub, with ${name}`, () => {
-    it("is one notice and one summary; afterwards the newest of each application goes first, and none is lost", {
+    it("is one notice and one summary; after it the newest event of each application goes first, and none is lost", {
       timeout: 480_000,
     }, async (t) => {
       const all = await deployment(t, replicas);
@@ -36,12 +36,12 @@ for (const [name, replicas] of [
         newest.set(application, nth);
       };
       for (let nth = 0; nth < EVENTS / 2; nth++) await notifyOf(nth);
-      // A run that brings its token is attempted once.
-      const own = (application: string) => notify(services[0]!.url, { application, github_token: TOKEN });
-      const failed = (await own("pr-own-1")).headers["x-run-id"];
+      // A run that brings its token gets one attempt.
+      const withToken = (application: string) => notify(services[0]!.url, { application, github_token: TOKEN });
+      const failed = (await withToken("pr-own-1")).headers["x-run-id"];
       await pass(90 * SECOND);
       await until("it is noticed", () => notices().length === 1);
-      assert.equal((await own("pr-own-2")).status, 500);
+      assert.equal((await withToken("pr-own-2")).status, 500);
       for (let nth = EVENTS / 2; nth < EVENTS; nth++) await notifyOf(nth);
       await pass(5 * MINUTE);
 
@@ -85,7 +85,7 @@ for (const [name, replicas] of [
       const expected = [...newest.values()].toReversed().map((nth) => `commit-${nth}`);
       assert.deepEqual(commits(github).toSorted(), expected.toSorted(), "the newest of each application, once");
       assert.deepEqual(commits(github).slice(0, 3).toSorted(), expected.slice(0, 3).toSorted());
-      // Of replicas, each has some at once: in which order those arrive is chance.
+      // Each replica sends some at once. The order in which those arrive is chance.
       if (replicas === 1) assert.ok(disorder(commits(github), expected) < 0.35, commits(github).join(" "));
 
       await pass(3 * MINUTE);
@@ -154,14 +154,14 @@ describe("a service that is restarted in an outage", () => {
   });
 });
 
-describe("GitHub that works and fails in turns", () => {
-  it("is one outage, by which no run loses any of its time for retries", { timeout: 480_000 }, async (t) => {
+describe("GitHub that alternately works and fails", () => {
+  it("is one outage, which costs no run any of its time for retries", { timeout: 480_000 }, async (t) => {
     const all = await deployment(t, 1);
     const { github, services, pass, notices } = all;
     for (let nth = 0; nth < 6; nth++) await event(all, nth, `pr-${nth}`);
     await all.settle();
     assert.equal(github.dispatches.length, 6);
-    // What is read is answered, and what is sent is not.
+    // Reads are answered, and writes are not.
     let fails = github.fault({ method: "POST" }, { kind: "status", status: 503 });
     for (let nth = 10; nth < 16; nth++) await event(all, nth, `pr-${nth}`);
     await pass(75 * SECOND);
@@ -188,8 +188,8 @@ describe("GitHub that works and fails in turns", () => {
   });
 });
 
-describe("what is no outage", () => {
-  it("changes nothing: one run that fails, a wrong token, and a limit", { timeout: 480_000 }, async (t) => {
+describe("no outage", () => {
+  it("is caused by one run that fails, a wrong token, and a limit", { timeout: 480_000 }, async (t) => {
     const all = await deployment(t, 1);
     const { github, pass, notices, logged } = all;
     github.fault({ path: /pr-bad/ }, { kind: "status", status: 502 });
@@ -207,7 +207,7 @@ describe("what is no outage", () => {
   });
 });
 
-/** Which share of all pairs comes in another order than expected. */
+/** The share of all pairs that come in another order than expected. */
 function disorder(order: readonly string[], expected: readonly string[]): number {
   const places = order.map((each) => expected.indexOf(each));
   const pairs = places.flatMap((place, at) => places.slice(at + 1).map((later) => later < place));

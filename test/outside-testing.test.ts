@@ -19,7 +19,7 @@ const announce = defineWorkflow({
 });
 
 describe("other hosts in the test kit", () => {
-  it("answer what the test says, and are sent nothing", async () => {
+  it("give the test's answers, and nothing is really sent", async () => {
     const asked: string[] = [];
     const { run, posted, sent } = await testRun(
       announce,
@@ -43,7 +43,7 @@ describe("other hosts in the test kit", () => {
     assert.deepEqual(sent, []);
   });
 
-  it("get nothing by an address that fetch rejects", async () => {
+  it("get nothing for an address that fetch rejects", async () => {
     const outside = { "GET https://status.acme.dev/api": { body: { open: 2 } } };
     const { run, posted } = await testRun(
       announce,

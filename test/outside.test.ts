@@ -20,7 +20,7 @@ type Handled = {
   readonly body: string;
 };
 
-/** A server that answers as the test says; its requests, with their bodies. */
+/** A server that gives the test's answers, and its requests with their bodies. */
 async function server(t: TestContext, answer: (request: Handled, response: ServerResponse) => void) {
   const requests: Handled[] = [];
   const http = createServer(async (incoming: IncomingMessage, response) => {
@@ -38,7 +38,7 @@ async function server(t: TestContext, answer: (request: Handled, response: Serve
   return { url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`, requests };
 }
 
-/** A run of a workflow that does this, with the connections of the service. The clock moves by itself. */
+/** A run of a workflow that does this work, with the connections of the service. The clock moves automatically. */
 async function run(
   t: TestContext,
   work: (context: Context<{ body: never }>) => Promise<unknown>,
@@ -53,7 +53,7 @@ async function run(
   await accept();
   let ended: Run | undefined;
   await until("the run has ended", async () => {
-    // Pauses within the attempt are over at once.
+    // Pauses within the attempt end at once.
     const next = clock.next() ?? Number.POSITIVE_INFINITY;
     if (next - clock.now() <= LONGEST_PAUSE_MS) clock.move(next - clock.now());
     const found = (await store.get("r1"))?.run;
@@ -98,7 +98,7 @@ describe("fetch", () => {
     assert.equal(requests[3]?.body, "a=b");
   });
 
-  it("asks again twice for what a GET met in passing, and never sends a POST again", async (t) => {
+  it("retries a GET twice after a transient fault, and never a POST", async (t) => {
     let down = 2;
     const { url, requests } = await server(t, (_, response) => {
       if (down-- > 0) response.socket?.destroy();
@@ -133,7 +133,7 @@ describe("fetch", () => {
     assert.doesNotMatch(String(port), /s3cret/);
   });
 
-  it("ends with the attempt, and begins nothing after it", async (t) => {
+  it("ends with the attempt, and starts nothing after it", async (t) => {
     const { url, requests } = await server(t, () => {});
     let late: Promise<unknown> = Promise.resolve();
     const { accept, clock, store } = workerWith(
@@ -209,7 +209,7 @@ describe("notify", () => {
     return JSON.parse(bodies[0] ?? "") as never;
   }
 
-  it("speaks as each chat does", async (t) => {
+  it("uses the format of each chat", async (t) => {
     const text = "**Fixed**: [tests & co](https://x.test/?a=1&b=2) <!channel>\nbye";
     assert.deepEqual(await posted(t, SLACK, text), {
       text: "*Fixed*: <https://x.test/?a=1&amp;b=2|tests &amp; co> &lt;!channel&gt;\nbye",
@@ -222,7 +222,7 @@ describe("notify", () => {
     assert.deepEqual(await posted(t, "https://mattermost.acme.test/hooks/abc", text), { text });
   });
 
-  it("cuts a text to what the chat takes", async (t) => {
+  it("cuts a text to the limit of the chat", async (t) => {
     const long = "x".repeat(60_000);
     assert.ok(((await posted(t, SLACK, long)) as { text: string }).text.length <= 40_000);
     const { content } = (await posted(t, DISCORD, long)) as { content: string };
@@ -230,7 +230,7 @@ describe("notify", () => {
     assert.ok(JSON.stringify(await posted(t, TEAMS, "語".repeat(60_000))).length * 3 < 28_000);
   });
 
-  it("waits while a chat asks for a moment, and lets the run wait when it asks for more", async (t) => {
+  it("waits if a chat asks for a short pause, and lets the run wait for a long one", async (t) => {
     const asked: string[] = ["1", "2", ""];
     const fetch: Fetch = async () => {
       const after = asked.shift();
@@ -249,7 +249,7 @@ describe("notify", () => {
     );
   });
 
-  it("fails for good when the webhook is gone, and shows no address", async (t) => {
+  it("fails permanently when the webhook is gone, and shows no address", async (t) => {
     const fetch: Fetch = async () => new Response("no_service", { status: 404 });
     const { status, kind, reason } = await run(t, async ({ notify }) => notify(SLACK, "hello"), { fetch });
     assert.deepEqual([status, kind], ["failure", "permanent"]);
@@ -259,7 +259,7 @@ describe("notify", () => {
     assert.match(String(wrong.reason), /Posting to a URL failed: this is not the address of a webhook/);
   });
 
-  it("shows no address that the answer repeats", async (t) => {
+  it("hides an address that the answer repeats", async (t) => {
     const fetch: Fetch = async (url) => new Response(`Cannot POST ${url}`, { status: 404 });
     for (const url of [SLACK, `${DISCORD}?key=a%2Bsecret`, "https://x.test/hooks?key=12345678&v=1"]) {
       const { reason } = await run(t, async ({ notify }) => notify(url, "hello"), { fetch });

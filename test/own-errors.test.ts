@@ -11,7 +11,7 @@ const SECOND = 1000;
 
 const postgres = postgresForTests();
 
-/** A worker with one run in flight that does not end, for whose sake claims are extended. */
+/** A worker with one run in flight that does not end, so that claims are extended. */
 async function busyWorker(
   t: TestContext,
   open: OpenStore,
@@ -24,7 +24,7 @@ async function busyWorker(
   const breakable: RunStore = {
     ...store,
     async settle(claim, ...rest) {
-      if (breaking(claim.run.id)) throw new TypeError("a mistake of ours");
+      if (breaking(claim.run.id)) throw new TypeError("a bug in the service");
       return store.settle(claim, ...rest);
     },
   };
@@ -62,7 +62,7 @@ async function busyWorker(
     accept: () => accept({}, run),
     begun: () => begun.filter((id) => id === run).length,
     errors,
-    /** Lets the time pass for which a claim holds, in steps in which those in flight are extended. */
+    /** Lets the time of a claim pass, in steps that extend the claims in flight. */
     async leaseEnds() {
       for (let step = 0; step < 6; step++) {
         await pass(7 * SECOND);
@@ -74,33 +74,33 @@ async function busyWorker(
 }
 
 for (const [name, open] of bothStores(postgres)) {
-  describe(`a mistake of the service's own, in ${name}`, () => {
-    it("fails the run in which it is made, and says so", async (t) => {
+  describe(`an internal error, in ${name}`, () => {
+    it("fails the run in which it happens, and reports it", async (t) => {
       const worker = await busyWorker(t, open, {
         github: () => {
-          throw new TypeError("a mistake of ours");
+          throw new TypeError("a bug in the service");
         },
       });
       const { outcome } = await worker.accept();
       await until("it has ended", async () => (await worker.store.get(worker.run))?.run.status === "failure");
       const run = await outcome;
       assert.deepEqual([run?.status, run?.http, run?.kind], ["failure", 500, "permanent"]);
-      assert.match(run?.reason ?? "", /Internal error: TypeError: a mistake of ours\. .*re-run it/);
+      assert.match(run?.reason ?? "", /Internal error: TypeError: a bug in the service\. .*re-run it/);
       const detail = await worker.store.get(worker.run);
       assert.deepEqual(
         detail?.attempts.map(({ number, outcome, reason }) => [number, outcome, reason]),
         [[1, "failure", run?.reason]],
       );
       const [[facts, text] = []] = worker.errors as [{ run: string; err: Error }, string][];
-      assert.deepEqual([worker.errors.length, facts?.run, facts?.err.message], [1, worker.run, "a mistake of ours"]);
+      assert.deepEqual([worker.errors.length, facts?.run, facts?.err.message], [1, worker.run, "a bug in the service"]);
       assert.match(text ?? "", /an internal error/);
     });
 
-    it("that also keeps the failure from being stored lets the claim lapse, and the run is attempted again", async (t) => {
+    it("that also prevents storing the failure lets the claim expire, and the run is retried", async (t) => {
       let left = 2;
       const worker = await busyWorker(t, open, { breaking: (id) => id === worker.run && left-- > 0 });
       await worker.accept();
-      await until("both are told", () => worker.errors.length === 2);
+      await until("both are logged", () => worker.errors.length === 2);
       assert.equal((await worker.store.get(worker.run))?.run.status, "running");
       await worker.leaseEnds();
       await until("it has ended", async () => (await worker.store.get(worker.run))?.run.status === "success");

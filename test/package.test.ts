@@ -24,7 +24,7 @@ import { type StandInRegistry, startRegistry } from "./support/registry.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** What the package depends on, and what that does: taken from here, so that no registry is asked. */
+/** The package's dependencies, with theirs. They come from this folder, so that no registry is used. */
 const INSTALLED = ["zod", "@octokit/types", "@octokit/openapi-types", "@octokit/openapi-webhooks-types"];
 
 const WORKFLOW = `import { defineWorkflow, PermanentFailure, skip } from "gh-runner";
@@ -35,14 +35,14 @@ export default defineWorkflow({
   on: { http: { path: "/comment", body: z.object({ pr: z.number().int() }) } },
   async run({ body, github, step }) {
     if (body.pr === 0) return skip("no pull request");
-    if (body.pr < 0) throw new PermanentFailure({ tried: "counting", happened: "it is negative", remedy: "Mend it." }, 404);
+    if (body.pr < 0) throw new PermanentFailure({ tried: "counting", happened: "it is negative", remedy: "Fix it." }, 404);
     const made = await step("comment", () =>
       github.request("POST /repos/{owner}/{repo}/issues/{issue_number}/comments", {
         owner: "acme", repo: "shop", issue_number: body.pr, body: "Preview",
       }),
     );
     const url: string = made.data.html_url;
-    // @ts-expect-error: the published types know every field
+    // @ts-expect-error: the published types reject an unknown field
     made.data.html_ulr;
     // @ts-expect-error: and what the schema gives
     const wrong: string = body.pr;
@@ -93,9 +93,9 @@ it("marks stale issues", async () => {
   assert.deepEqual([run.status, sent.map(({ path }) => path)], ["success", ["/repos/acme/shop/issues/7"]]);
 });
 
-it("fails in the service's own words", async () => {
+it("fails with the message of the service", async () => {
   const { run } = await testRun(comment, { body: { pr: -1 } });
-  assert.deepEqual([run.kind, run.reason], ["permanent", "Counting failed: it is negative. Mend it."]);
+  assert.deepEqual([run.kind, run.reason], ["permanent", "Counting failed: it is negative. Fix it."]);
 });
 
 it("dispatches", async () => {
@@ -151,16 +151,16 @@ describe("the npm package", () => {
   });
   after(() => rmSync(project, { recursive: true, force: true }));
 
-  it("brings types that hold a workflow and its test to their words", () => {
+  it("has types that check a workflow and its test", () => {
     inProject(process.execPath, join(ROOT, "node_modules/typescript/bin/tsc"), "-p", ".");
   });
 
-  it("runs a workflow's test by Node alone", () => {
+  it("runs a workflow's test with Node only", () => {
     const told = inProject(process.execPath, "--test", "--test-reporter=tap", "workflows/comment.test.ts");
     assert.match(told, /# pass 5\n# fail 0/);
   });
 
-  it("brings its documents, what it is made of, and under which licences", () => {
+  it("has its documents, its bill of materials, and the licences", () => {
     const brought = readdirSync(join(project, "node_modules/gh-runner"));
     for (const file of ["README.md", "CHANGELOG.md", "LICENSE", "SECURITY.md", "LICENSES.txt", "sbom.cdx.json"]) {
       assert.ok(brought.includes(file), file);
@@ -170,7 +170,7 @@ describe("the npm package", () => {
     assert.ok(names.includes("undici") && !names.includes("zod"), "what is installed beside it is not in it");
   });
 
-  it("brings documents whose links work: to files that it has, or to the repository", () => {
+  it("has documents with working links: to its files, or to the repository", () => {
     const folder = join(project, "node_modules/gh-runner");
     const documents = globSync(["*.md", "docs/**/*.md"], { cwd: folder });
     assert.ok(documents.length > 20);
@@ -185,15 +185,15 @@ describe("the npm package", () => {
     assert.ok(readme.includes(target));
   });
 
-  it("brings the command", () => {
+  it("has the command", () => {
     assert.equal(inProject(bin(), "--version").trim(), manifest.version);
   });
 
-  it("starts the service, with workflows that use the very zod that it uses", async (t) => {
+  it("starts the service, with workflows that use the same copy of zod", async (t) => {
     const modules = join(project, "node_modules/gh-runner");
     const ofTheService = createRequire(join(modules, "gh-runner.js")).resolve("zod");
     assert.equal(createRequire(join(project, "workflows/comment.ts")).resolve("zod"), ofTheService);
-    assert.deepEqual(globSync("**/zod*", { cwd: modules }), [], "no copy of its own");
+    assert.deepEqual(globSync("**/zod*", { cwd: modules }), [], "no second copy");
     const port = await fixedPort();
     const service = spawnService(t, {
       port,
@@ -205,8 +205,8 @@ describe("the npm package", () => {
     await listening(service, port);
     const answer = await fetch(`http://127.0.0.1:${port}/comment`, { method: "POST", body: '{"pr":0}' });
     assert.deepEqual(await answer.json(), { status: "skipped", reason: "no pull request" });
-    const refused = await fetch(`http://127.0.0.1:${port}/comment`, { method: "POST", body: '{"pr":-1}' });
-    assert.equal(refused.status, 404);
+    const rejected = await fetch(`http://127.0.0.1:${port}/comment`, { method: "POST", body: '{"pr":-1}' });
+    assert.equal(rejected.status, 404);
     const described = (await (await fetch(`http://127.0.0.1:${port}/openapi.json`)).json()) as {
       components: { schemas: Record<string, { required?: unknown }> };
     };
@@ -216,9 +216,9 @@ describe("the npm package", () => {
   });
 });
 
-describe("what gh-runner init says to do next", () => {
+describe("the next steps that gh-runner init prints", () => {
   let registry: StandInRegistry;
-  /** Where npm keeps what it has fetched, and the package as a command of its own. */
+  /** npm's cache, and the package as an installed command. */
   let home = "";
   before(async () => {
     const beside = [...INSTALLED, "@types/node", "undici-types"];
@@ -247,7 +247,7 @@ describe("what gh-runner init says to do next", () => {
   });
 
   type Scene = {
-    /** In which the commands are given. */
+    /** The folder in which the commands run. */
     readonly cwd: string;
     readonly env: Record<string, string | undefined>;
     readonly shell: (line: string) => Promise<string>;
@@ -286,7 +286,7 @@ describe("what gh-runner init says to do next", () => {
     return () => told;
   }
 
-  /** Does all of it, line by line. */
+  /** Runs all printed commands, line by line. */
   async function follow(t: TestContext, { cwd, env, shell }: Scene, told: string): Promise<readonly string[]> {
     const lines = [...told.matchAll(/^ {2}(.*)$/gm)].map(([, line = ""]) => line);
     const [test = "", dev = "", dryRun = "", serve = "", curl = ""] = lines.slice(-5);
@@ -297,7 +297,7 @@ describe("what gh-runner init says to do next", () => {
         () => false,
       );
     async function whileRunning(line: string, work: () => Promise<void>): Promise<void> {
-      // A process group, so that the signal reaches what npx has started.
+      // A process group, so that the signal reaches the processes that npx started.
       const service = spawn("sh", ["-c", line], { cwd, env, detached: true });
       const ended = once(service, "close");
       let running = true;
@@ -306,12 +306,12 @@ describe("what gh-runner init says to do next", () => {
       });
       t.after(() => running && process.kill(-Number(service.pid), "SIGKILL"));
       await listening({ child: service, output: toldBy(service) }, Number(env.PORT));
-      // gh-runner dev first listens for a moment to see whether the port is free.
+      // gh-runner dev first tests whether the port is free.
       await eventually("the service answers", 60_000, answers);
       await work();
       process.kill(-Number(service.pid), "SIGTERM");
       await ended;
-      // The shell may end before the service does, which would be taken for the next one.
+      // The shell may end before the service does. The service would then be taken for the next one.
       await eventually("the service has ended, too", 60_000, async () => !(await answers()));
     }
     for (const line of install) await shell(line);
@@ -351,7 +351,7 @@ describe("what gh-runner init says to do next", () => {
 
   it("works for a folder elsewhere, from a checkout", async (t) => {
     const scene = await sceneIn(t, temporaryFolder(t));
-    const folder = join(temporaryFolder(t), "my own");
+    const folder = join(temporaryFolder(t), "my folder");
     const told = await scene.shell(`WORKFLOWS_DIR='${folder}' node ${join(ROOT, "src/main.ts")} init`);
     const at = {
       ...scene,
@@ -362,7 +362,7 @@ describe("what gh-runner init says to do next", () => {
     assert.deepEqual(scene.dispatched(), ["preview_ready"]);
   });
 
-  it("works within the checkout, where nothing is to be installed", async (t) => {
+  it("works within the checkout, where nothing must be installed", async (t) => {
     const scene = await sceneIn(t, ROOT);
     const folder = mkdtempSync(join(ROOT, "test/.init-"));
     t.after(() => rmSync(folder, { recursive: true, force: true }));

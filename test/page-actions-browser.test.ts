@@ -140,7 +140,7 @@ describe("what a person does on the page, in a browser", { skip: withoutChromium
     return { ...service, page };
   }
 
-  /** Fills in the form and sends it; resolves on the page of the run. */
+  /** Fills in the form and sends it. Resolves on the page of the run. */
   async function startRelease(page: OpenPage, version = "v1") {
     await page.locator("#workflow-release").getByRole("link", { name: "Run workflow…" }).click();
     await page.getByLabel("version").fill(version);
@@ -155,7 +155,7 @@ describe("what a person does on the page, in a browser", { skip: withoutChromium
     await status(page, SHARED.pageTest.broken ? "Failure" : "Success");
   }
 
-  it("starts a run from the form, after what is wrong with it is corrected", async (t) => {
+  it("starts a run from the form, after its errors are corrected", async (t) => {
     const { page } = await start(t);
     await page.locator("#workflow-release").getByRole("link", { name: "Run workflow…" }).click();
     await page.getByLabel("channel").selectOption("stable");
@@ -174,7 +174,7 @@ describe("what a person does on the page, in a browser", { skip: withoutChromium
     assert.match(input, /"version": "v1.2",\s+"channel": "stable",\s+"loud": true/);
   });
 
-  it("shows steps and lines as they arrive, without a reload, and leaves alone what the reader has folded and scrolled", async (t) => {
+  it("shows steps and lines as they arrive, without a reload, and keeps what the reader has folded and scrolled", async (t) => {
     const { page } = await start(t);
     await startRelease(page);
     const steps = page.locator(".steps li");
@@ -203,7 +203,7 @@ describe("what a person does on the page, in a browser", { skip: withoutChromium
     assert.deepEqual(page.complaints, []);
   });
 
-  it("keeps a log folded that the reader has folded", async (t) => {
+  it("keeps a log folded that the reader folded", async (t) => {
     const { page } = await start(t);
     await startRelease(page);
     await page.locator(".log summary").click();
@@ -214,7 +214,7 @@ describe("what a person does on the page, in a browser", { skip: withoutChromium
     await status(page, "Success");
   });
 
-  it("cancels a run, by the keyboard alone, and says who did", async (t) => {
+  it("cancels a run, with only the keyboard, and shows who did", async (t) => {
     const { page } = await start(t);
     await startRelease(page);
     await open("build");
@@ -229,7 +229,7 @@ describe("what a person does on the page, in a browser", { skip: withoutChromium
     assert.equal(await button(page, "Cancel run").count(), 0);
   });
 
-  it("shows the clean-up after a cancel while it is under way, and how it ended", async (t) => {
+  it("shows the clean-up after a cancel while it runs, and how it ended", async (t) => {
     const { page } = await start(t);
     await page.locator("#workflow-tidy").getByRole("button", { name: "Run workflow" }).click();
     await open("work");
@@ -245,7 +245,7 @@ describe("what a person does on the page, in a browser", { skip: withoutChromium
     assert.match((await page.locator(".line-of-time").textContent()) ?? "", /Attempt 1\s+Cancelled/);
   });
 
-  it("works with JavaScript off: start, cancel, and what is wrong with a form", async (t) => {
+  it("works with JavaScript off: start, cancel, and the errors of a form", async (t) => {
     const { page } = await start(t, { javaScriptEnabled: false });
     await page.locator("#workflow-release").getByRole("link", { name: "Run workflow…" }).click();
     await page.getByLabel("version").fill("1");
@@ -263,7 +263,7 @@ describe("what a person does on the page, in a browser", { skip: withoutChromium
     await status(page, "Cancelled");
   });
 
-  it("re-runs from the failed step, so that what was done is not done again", async (t) => {
+  it("re-runs from the failed step, so that completed steps are not repeated", async (t) => {
     const { page } = await start(t);
     SHARED.pageTest.broken = true;
     await startRelease(page);
@@ -302,7 +302,7 @@ describe("what a person does on the page, in a browser", { skip: withoutChromium
     await status(page, "Running");
   });
 
-  it("shows that a run waits, counts it while the list is looked at, and cancels all that are open", async (t) => {
+  it("shows that a run waits, counts it on the open list, and cancels all open runs", async (t) => {
     const { page, url } = await start(t);
     const list = await page.context().newPage();
     await list.goto(`${url}/?status=waiting`);
@@ -363,7 +363,7 @@ describe("what a person does on the page, in a browser", { skip: withoutChromium
     await page.getByText("All workflows are paused").waitFor({ ...PATIENCE, state: "detached" });
   });
 
-  it("re-runs all failed runs that the filter shows, and nothing before it is confirmed", async (t) => {
+  it("re-runs all failed runs that the filter shows, after a confirmation", async (t) => {
     const { page, url } = await start(t);
     SHARED.pageTest.broken = true;
     for (const n of [1, 2, 3]) await startFlaky(page, url, n);
@@ -399,7 +399,7 @@ describe("what a person does on the page, in a browser", { skip: withoutChromium
     await page.getByText("Answered by callback").waitFor(PATIENCE);
   });
 
-  it("has nothing that axe-core finds wrong, in light and dark, on a phone and on a desktop", async (t) => {
+  it("passes axe-core in light and dark, on a phone and on a desktop", async (t) => {
     const { page, url } = await start(t);
     SHARED.pageTest.broken = true;
     await startRelease(page);

@@ -9,7 +9,7 @@ const CALLER = "caller-token-0123456789";
 const COMMIT = "9fceb02d0ae598e95dc970b74767f19372d61af8";
 const PATIENCE = { timeout: 60_000 };
 
-/** A run that succeeded, one that was skipped, one that failed, and a request that was refused. */
+/** A run that succeeded, one that was skipped, one that failed, and a rejected request. */
 async function startWithRuns(t: TestContext, settings: Record<string, string> = {}) {
   const service = await startService(t, { settings, options: { serverLimits: { drainMs: 200 } } });
   deploy(service.github, "pr-1", COMMIT);
@@ -31,7 +31,7 @@ describe("the page, in a browser", { skip: withoutChromium }, () => {
   });
   after(() => browser?.close());
 
-  it("lists a run that arrives while it is open, says so, and asks nobody but the service", async (t) => {
+  it("lists a run that arrives while it is open, announces it, and contacts only the service", async (t) => {
     const { url, github } = await startWithRuns(t);
     const page = await openPage(t, browser);
     await page.goto(url);
@@ -53,7 +53,7 @@ describe("the page, in a browser", { skip: withoutChromium }, () => {
     assert.deepEqual(page.complaints, []);
   });
 
-  it("has room on a phone for all of its head and its filters", async (t) => {
+  it("shows all of its head and its filters on a phone", async (t) => {
     const folder = workflowsFolder(t, { "comment-preview-url.ts": httpWorkflow("comment-preview-url", "return {};") });
     for (const [PAGE_NAME, most] of [["", 96] as const, ["staging in Frankfurt", 130] as const]) {
       const { url } = await startWithRuns(t, { AUTH_TOKENS: CALLER, WORKFLOWS_DIR: folder, PAGE_NAME });
@@ -93,7 +93,7 @@ describe("the page, in a browser", { skip: withoutChromium }, () => {
     }
   });
 
-  it("explains at the field what can be searched, also without JavaScript, and what cannot be meant", async (t) => {
+  it("explains at the field what can be searched and what is invalid, also without JavaScript", async (t) => {
     const { url } = await startWithRuns(t);
     const page = await openPage(t, browser, { javaScriptEnabled: false, viewport: { width: 390, height: 844 } });
     await page.goto(`${url}/workflows`);
@@ -179,7 +179,7 @@ describe("the page, in a browser", { skip: withoutChromium }, () => {
     assert.deepEqual(await page.getByText(/^Attempt \d$/).allTextContents(), ["Attempt 1", "Attempt 2"]);
   });
 
-  it("lets in who knows a token, by a cookie that is not the token, and out again", async (t) => {
+  it("signs in with a token, by a cookie that is not the token, and signs out again", async (t) => {
     const { url, failed } = await startWithRuns(t, { AUTH_TOKENS: CALLER });
     const page = await openPage(t, browser);
     await page.goto(`${url}/runs/${failed}`);
@@ -189,13 +189,13 @@ describe("the page, in a browser", { skip: withoutChromium }, () => {
     await page.getByLabel(/AUTH_TOKENS/).fill(CALLER);
     await page.getByRole("button", { name: "Sign in" }).click();
     await page.getByRole("region", { name: "Why it failed" }).waitFor(PATIENCE);
-    assert.equal(page.url(), `${url}/runs/${failed}`, "goes on where it was asked for");
+    assert.equal(page.url(), `${url}/runs/${failed}`, "continues to the requested page");
     await isLive(page);
     const [cookie] = await page.context().cookies();
     assert.deepEqual([cookie?.httpOnly, cookie?.sameSite], [true, "Strict"]);
     assert.ok(!cookie?.value.includes(CALLER));
 
-    // A link on a page of another site brings no such cookie at first.
+    // The browser does not send such a cookie at first for a link on another site.
     const elsewhere = await page.context().newPage();
     await elsewhere.route("http://elsewhere.example/", (route) =>
       route.fulfill({ contentType: "text/html", body: `<a href="${url}/runs/${failed}">the run</a>` }),
@@ -211,7 +211,7 @@ describe("the page, in a browser", { skip: withoutChromium }, () => {
     assert.match(page.url(), /\/sign-in\?next=%2F$/);
   });
 
-  it("shows a hostile name, commit and reason as the text that they are", async (t) => {
+  it("shows a hostile name, commit and reason as plain text", async (t) => {
     const { url, github } = await startWithRuns(t);
     const hostile = `pr-"><img src=x onerror=alert(1)><script>alert(1)</script>`;
     const name = hostile.replaceAll("/", "");
@@ -257,7 +257,7 @@ describe("the page, in a browser", { skip: withoutChromium }, () => {
     });
   }
 
-  it("says why a run waits, with times in one zone and without a word of failure", async (t) => {
+  it("says why a run waits, with times in one zone and without words of failure", async (t) => {
     const { url, github } = await startWithRuns(t);
     const waiting = async (application: string, fault: Parameters<typeof github.fault>[1]) => {
       deploy(github, application, COMMIT);

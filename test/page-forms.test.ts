@@ -27,7 +27,7 @@ const RELEASE = z.object({
   targets: z.array(z.string()).default(["eu"]),
 });
 
-/** What a browser sends: every field that is not an unchecked box. */
+/** What a browser sends: every field except unchecked boxes. */
 const sent = (entries: Record<string, string>) => {
   const form = new URLSearchParams(entries);
   return (name: string) => form.get(name) ?? undefined;
@@ -55,7 +55,7 @@ describe("a form made from a JSON Schema", () => {
     }
   });
 
-  it("gives a value that the schema takes, of the fields that are filled in", () => {
+  it("makes a value for the schema from the filled fields", () => {
     const { value, problems } = filledIn(
       fields,
       sent({
@@ -74,7 +74,7 @@ describe("a form made from a JSON Schema", () => {
     assert.deepEqual(RELEASE.parse(value), value);
   });
 
-  it("says at each field what cannot be read, and keeps what was entered", async () => {
+  it("shows at each field what is invalid, and keeps the entered text", async () => {
     const entered = sent({ "input.share": "many", "input.channel": "alpha", "input.targets": "[eu" });
     const { problems } = filledIn(fields, entered);
     assert.deepEqual(
@@ -94,7 +94,7 @@ describe("a form made from a JSON Schema", () => {
     assert.equal([...text.matchAll(/ autofocus/g)].length, 1, "the first wrong field has the focus");
   });
 
-  it("shows what belongs to no field above all of them, and the place within a field before its problem", async () => {
+  it("shows problems without a field above all fields, and the place within a field before its problem", async () => {
     const problems = [
       { field: "", message: "a beta needs a share" },
       { field: "targets.0", message: "too short" },
@@ -105,7 +105,7 @@ describe("a form made from a JSON Schema", () => {
     assert.match(text, /<p class="error" id="field-10-wrong">0: too short<\/p>/);
   });
 
-  it("begins with a value that there is already, and gives it back", () => {
+  it("starts with an existing value, and returns it", () => {
     const value = { version: "v1", channel: "stable", share: 3, notify: true, note: null, targets: ["a", "b"] };
     assert.deepEqual(filledIn(fields, enteredFrom(fields, value)).value, value);
     const whole = fieldsOf(undefined, "Input");
@@ -114,19 +114,19 @@ describe("a form made from a JSON Schema", () => {
     }
   });
 
-  it("is one field for an object that may have other properties, so that it keeps them", () => {
+  it("is one field for an object that may have more properties, so that it keeps them", () => {
     const loose = fieldsOf(jsonSchema(z.looseObject({ n: z.number().optional() })), "Input");
     const value = { n: 1, more: ["a"] };
     assert.deepEqual(filledIn(loose, enteredFrom(loose, value)).value, value);
   });
 
-  it("takes no JSON of more values than there is room for", () => {
+  it("rejects JSON with too many values", () => {
     const whole = fieldsOf(undefined, "Input");
     const { problems } = filledIn(whole, () => `[${"0,".repeat(MAX_VALUES)}0]`);
     assert.deepEqual(problems, [{ field: "", message: "holds more values than there is room for" }]);
   });
 
-  it("is one field for what is no object, and takes a name such as __proto__ for a name", () => {
+  it("is one field for anything that is not an object, and treats a name such as __proto__ as a name", () => {
     const flag = fieldsOf(jsonSchema(z.boolean()), "Answer");
     assert.deepEqual([flag.length, flag[0]?.control.kind], [1, "boolean"]);
     assert.equal(filledIn(flag, sent({ input: "true" })).value, true);
@@ -183,7 +183,7 @@ describe("the page of a callback", () => {
     return { app, answers, failures, send };
   };
 
-  it("asks a person, takes the answer once, and shows that it was taken", async () => {
+  it("asks a person, accepts the answer once, and shows that it was accepted", async () => {
     const { app, answers, send } = start(CALLBACK);
     const page = await app.request("/callbacks/s3cret");
     assert.equal(page.status, 200);
@@ -202,7 +202,7 @@ describe("the page of a callback", () => {
     assert.deepEqual(after.answers, [], "a second answer is not taken");
   });
 
-  it("says what is wrong with an answer, and keeps what was filled in", async () => {
+  it("shows what is wrong with an answer, and keeps the filled fields", async () => {
     const { answers, send } = start(CALLBACK);
     const empty = await send("input.approved=true");
     assert.equal(empty.status, 422);
@@ -213,7 +213,7 @@ describe("the page of a callback", () => {
     assert.deepEqual(answers, []);
   });
 
-  it("does not show a token again that stood in an answer", async () => {
+  it("does not repeat a token of an answer", async () => {
     const { send } = start(CALLBACK, [{ path: ["why"], message: "holds a token" }]);
     const text = await (await send("input.why=ghp_0123456789abcdef")).text();
     assert.match(text, /value="\*\*\*".*holds a token/s);
@@ -221,7 +221,7 @@ describe("the page of a callback", () => {
     assert.doesNotMatch(await (await json.send("input=ghp_0123456789abcdef")).text(), /ghp_|0123/);
   });
 
-  it("says that a link is wrong or over, and names no secret when it breaks", async () => {
+  it("reports that a link is wrong or expired, and names no secret when it fails", async () => {
     assert.equal((await start(undefined).app.request("/callbacks/none")).status, 404);
     const over = await start({ ...CALLBACK, state: "over" }).app.request("/callbacks/s3cret");
     assert.match(await over.text(), /does not wait for this answer any more/);

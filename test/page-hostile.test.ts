@@ -10,9 +10,9 @@ import { walk } from "./support/walk.ts";
 import { deliver, payloadOf, WEBHOOK_SECRET } from "./support/webhooks.ts";
 import { workflowsFolder } from "./support/workflows.ts";
 
-/** Closes whatever it stands in, turns the text around it, and would be an element if it were no text. */
+/** Closes the element around it, reverses the text around it, and would be an element if it were not text. */
 const MARKUP = `'"--></title></script><x-hostile onmouseover=alert(1)>&lt;x-hostile&gt;\u202e\u2066\u0007`;
-/** A token by its shape, which nothing may keep. */
+/** Has the shape of a token, so it must not be kept anywhere. */
 const MISPLACED = `ghp_${"q".repeat(36)}`;
 
 const TEXTS = [
@@ -40,8 +40,8 @@ const TEXTS = [
   "😀".repeat(300),
 ];
 
-describe("whatever stands in names, logs, outputs and events", () => {
-  it("stays text on every page, with any search, and tells no token", async (t) => {
+describe("any text in names, logs, outputs and events", () => {
+  it("stays text on every page, with any search, and reveals no token", async (t) => {
     const { url, logLines } = await hostileService(t);
     const get = async (path: string) => {
       const answer = await send(url, { path, headers: { accept: "text/html" } });
@@ -89,7 +89,7 @@ describe("whatever stands in names, logs, outputs and events", () => {
   });
 });
 
-/** A service whose history, events and rejected requests are made of it. */
+/** A service whose history, events and rejected requests contain it. */
 async function hostileService(t: TestContext) {
   const DATA_DIR = temporaryFolder(t);
   const now = Date.now();
@@ -187,7 +187,7 @@ function judge(path: string, { status, text, headers }: HttpAnswer): void {
   assert.match(String(headers["content-security-policy"]), /default-src 'none'/, where);
   const markup = text.search(/<x-hostile|<script>alert/);
   assert.equal(markup, -1, `${where} has markup: ${text.slice(Math.max(0, markup - 200), markup + 100)}`);
-  // A field and a link have what was typed as it was: it is sent back.
+  // A field and a link have the typed text unchanged: it is sent back.
   const shown = text.replaceAll(/ (?:value|href|action)="[^"]*"/g, "");
   const at = shown.search(/[\u0000-\u0008\u000b-\u001f\u202e\u2066\ud800]/);
   const around = JSON.stringify(shown.slice(Math.max(0, at - 200), at + 100));

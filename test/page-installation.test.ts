@@ -35,13 +35,13 @@ describe("an installation with a name and a colour", () => {
     }
   });
 
-  it("is as it was without them", async () => {
+  it("looks the same without them", async () => {
     const text = await (await pagesOf().request("/")).text();
     assert.equal(titleIn(text), "Runs · gh-runner");
     assert.doesNotMatch(text, /class="installation"/);
   });
 
-  it("has a name and a colour that can be seen, or does not start", () => {
+  it("needs a visible name and colour to start", () => {
     const problem = (settings: Record<string, string>) => {
       assert.throws(() => readConfig(settings), /PAGE_/);
       try {
@@ -78,7 +78,7 @@ describe("failures of the last hour", () => {
     assert.doesNotMatch(await look(iconIn(signIn)), /<text/);
   });
 
-  it("are asked for since an hour ago, and many of them are 9+", async () => {
+  it("are counted for the last hour, up to 9+", async () => {
     for (const [count, title, icon] of [
       [9, /^\(9\) Runs/, 9],
       [10, /^\(9\+\) Runs/, 10],
@@ -105,7 +105,7 @@ describe("failures of the last hour", () => {
     }
   });
 
-  it("make as many icons as there are numbers, each kept by browsers for ever", async () => {
+  it("make one icon per number, each of which browsers cache forever", async () => {
     const app = pagesOf();
     const icon = iconIn(await (await app.request("/")).text());
     const { headers } = await app.request(icon);
@@ -115,7 +115,7 @@ describe("failures of the last hour", () => {
 });
 
 describe("the zone of a reader", () => {
-  it("is that of times in a search, as the page's script has told it", async () => {
+  it("is used for times in a search, as the page's script reports it", async () => {
     for (const [cookie, since] of [
       ["gh-runner-zone=Europe%2FBerlin", "2026-03-01T11:30:00Z"],
       ["other=1; gh-runner-zone=Asia/Kathmandu", "2026-03-01T06:45:00Z"],

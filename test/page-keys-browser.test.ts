@@ -37,7 +37,7 @@ describe("keys, in a browser", { skip: withoutChromium }, () => {
     return { url, page };
   }
 
-  it("j and k step through the rows, whose focus is seen and heard, and Enter opens one", async (t) => {
+  it("j and k step through the rows, whose focus is visible and announced, and Enter opens one", async (t) => {
     const { url, page } = await openList(t);
     await press(page, "k");
     assert.equal(await focused(page), "pr-none", "the first, from wherever the reader is");
@@ -63,7 +63,7 @@ describe("keys, in a browser", { skip: withoutChromium }, () => {
     assert.deepEqual(page.complaints, []);
   });
 
-  it("the row that a reader is at stays so while runs arrive above it", async (t) => {
+  it("the focused row keeps the focus while runs arrive above it", async (t) => {
     const { url, page } = await openList(t);
     await press(page, "j", "j");
     await notify(url, { application: "main2" });
@@ -73,7 +73,7 @@ describe("keys, in a browser", { skip: withoutChromium }, () => {
     assert.equal(await focused(page), "pr-1");
   });
 
-  it("rows that have no page of their own have the focus themselves", async (t) => {
+  it("rows without a page get the focus themselves", async (t) => {
     const { url, page } = await openList(t);
     for (const app of ["one", "two"]) await send(url, { method: "POST", path: "/dispatch", body: `{"app":"${app}"` });
     await press(page, "g", "e");
@@ -85,12 +85,12 @@ describe("keys, in a browser", { skip: withoutChromium }, () => {
     assert.deepEqual(await violations(page), []);
   });
 
-  it("g and a letter open a page, and / searches from any page that can be searched", async (t) => {
+  it("g and a letter open a page, and / searches from any searchable page", async (t) => {
     const { url, page } = await openList(t);
     for (const [letter, path] of [
       ["p", "/previews"],
       ["w", "/workflows"],
-      ["e", "/(refused|events)"],
+      ["e", "/events"],
       ["r", "/"],
     ] as const) {
       await press(page, "g", letter);
@@ -157,7 +157,7 @@ describe("keys, in a browser", { skip: withoutChromium }, () => {
     assert.deepEqual(page.complaints, []);
   });
 
-  it("none does anything with a modifier, while text is composed, in a field or where something else took it", async (t) => {
+  it("no key acts with a modifier, while text is composed, in a field, or if something else handled it", async (t) => {
     const { page } = await openList(t);
     const isUntouched = async (what: string) => {
       assert.equal(await page.evaluate("document.activeElement.nodeName"), "BODY", what);
@@ -197,7 +197,7 @@ describe("keys, in a browser", { skip: withoutChromium }, () => {
     assert.equal(await focused(page), "pr-none", "the same event without any of that does");
   });
 
-  it("without JavaScript nothing promises keys, zones or notifications", async (t) => {
+  it("without JavaScript no text promises keys, zones or notifications", async (t) => {
     const { url } = await startWithRuns(t);
     const page = await openPage(t, browser, { javaScriptEnabled: false });
     await page.goto(url);

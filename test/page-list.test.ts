@@ -12,7 +12,7 @@ import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
 const HOUR_MS = 3_600_000;
 
-/** What the list is asked for by this path. */
+/** The query that this path makes. */
 const queryOf = (path: string) => {
   const { searchParams } = new URL(path, "http://page");
   return listQuery((name) => searchParams.get(name) ?? undefined);
@@ -28,8 +28,8 @@ const links = (text: string, part: RegExp) =>
     .map(([, href = "", inner = ""]) => [plain(inner).trim(), href.replaceAll("&amp;", "&")] as const)
     .filter(([label]) => part.test(label));
 
-describe("what the list is asked for", () => {
-  it("is the text of the field, and what is chosen beside it, which counts more", () => {
+describe("the query of the list", () => {
+  it("is the text of the field plus the chosen filters, which take precedence", () => {
     assert.deepEqual(meant("/?text=pr-1+status:failure").filter, { words: ["pr-1"], status: "failure" });
     assert.equal(meant("/?text=pr-1+status:failure&status=success").filter.status, "success");
     assert.equal(meant("/?text=pr-1+status:failure&status=all").filter.status, undefined);
@@ -38,7 +38,7 @@ describe("what the list is asked for", () => {
     assert.equal(meant("/?text=since:1h&since=2h").filter.since, NOW - 2 * HOUR_MS);
   });
 
-  it("can be narrowed step by step: what was chosen before stays, also what the text says", async () => {
+  it("can be narrowed step by step: earlier choices and the text stay", async () => {
     const all = [{ name: "deploy" }, { name: "welcome" }].map((each) => ({ ...each, on: {}, run: async () => {} }));
     const app = pagesOf({ workflows: { all: all as never } });
     const formOf = async (path: string) =>
@@ -53,14 +53,14 @@ describe("what the list is asked for", () => {
     assert.deepEqual(meant("/?text=workflow:welcome&workflow=*").filter, { workflow: undefined });
   });
 
-  it("takes times of day in the zone in which the reader is shown times", () => {
+  it("reads times of day in the reader's zone", () => {
     const at = (path: string, zone: string) => meant(path, zone).filter.since;
     assert.equal(at("/?since=09:00", "Europe/Zagreb"), Date.UTC(2026, 2, 1, 8));
     assert.equal(at("/?since=09:00", "UTC"), Date.UTC(2026, 2, 1, 9));
     assert.equal(at("/?text=since:09:00", "Europe/Zagreb"), Date.UTC(2026, 2, 1, 8));
   });
 
-  it("is a problem in words where it cannot be meant, and nothing is looked for", async () => {
+  it("causes a message if it is invalid, without a search", async () => {
     const asked: RunFilter[] = [];
     const list = async (filter: RunFilter) => {
       asked.push(filter);
@@ -86,7 +86,7 @@ describe("what the list is asked for", () => {
     assert.deepEqual(asked, []);
   });
 
-  it("stands in the address, and comes back from it", () => {
+  it("is kept in the address, and read from it", () => {
     const query = { status: "all", since: "13:00", text: 'a "b c" #7', workflow: "x&y" } as const;
     const read = queryOf(listPath(query));
     assert.deepEqual(
@@ -97,7 +97,7 @@ describe("what the list is asked for", () => {
 });
 
 describe("the search field", () => {
-  it("is in the top bar of every page, with its qualifiers explained, and keeps what was looked for", async () => {
+  it("is in the top bar of every page, with its qualifiers explained, and keeps the search", async () => {
     const app = pagesOf({ runs: { get: async () => undefined, cancellable: async () => ({ runs: [], more: false }) } });
     for (const path of ["/", "/previews", "/workflows", "/events", "/runs/none", "/bulk/cancel?text=x"]) {
       const text = await (await app.request(path)).text();
@@ -113,7 +113,7 @@ describe("the search field", () => {
     assert.match(text, /id="search" name="text" value="&quot;two words&quot; &lt;b&gt;"/);
   });
 
-  it("is not on pages of people who may see nothing else", async () => {
+  it("is missing on pages of people who may see nothing else", async () => {
     const app = pagesOf({ callbacks: { find: async () => undefined, answer: async () => ({ status: "unknown" }) } });
     assert.doesNotMatch(await (await app.request("/callbacks/none")).text(), /role="search"|<nav/);
     assert.doesNotMatch(await (await app.request("/sign-in")).text(), /role="search"|<nav/);
@@ -162,13 +162,13 @@ describe("the list of runs", () => {
     assert.deepEqual(tabs[0]?.[1], "/?status=all&since=24h&text=pr");
   });
 
-  it("says where there are more than were counted", async () => {
+  it("shows when there are more than it counted", async () => {
     const many = { ...countsOf({}), success: { count: 10_000, more: true } };
     const page = plain(await listing(many).text("/"));
     assert.match(page, /All 10,000\+.*Success 10,000\+/);
   });
 
-  it("has a time range, one click each, which keeps what else is chosen", async () => {
+  it("has time ranges of one click each, which keep the other choices", async () => {
     const page = await listing().text("/?status=failure&text=pr&before=7");
     const ranges = links(/aria-label="Since"[\s\S]*?<\/nav>/.exec(page)?.[0] ?? "", /./);
     assert.deepEqual(
@@ -182,14 +182,14 @@ describe("the list of runs", () => {
     );
   });
 
-  it("marks what is looked for, in names and reasons, and stays text", async () => {
+  it("marks the searched text in names and reasons, as text", async () => {
     const page = await listing().text(`/?text=${encodeURIComponent("PR-1 file <b>")}`);
     assert.match(page, /<bdi><mark>pr-1<\/mark><\/bdi>/);
     assert.match(page, /No <mark>file<\/mark> 1\./);
     assert.ok(!page.includes("<b>"));
   });
 
-  it("groups failures by their cause, each with its runs and what can be done with them", async () => {
+  it("groups failures by their cause, each with its runs and actions", async () => {
     const reasons = [
       ...[1, 2, 3].map((n) => failure(`There is no file for pr-${n}.`, { id: `r${n}`, acceptedAt: NOW - n * HOUR_MS })),
       failure("GitHub answered 502.", { id: "r4", workflow: "welcome" }),
@@ -209,7 +209,7 @@ describe("the list of runs", () => {
     assert.doesNotMatch(await listing(undefined, reasons.slice(0, 1)).text("/?status=failure"), /class="causes"/);
   });
 
-  it("re-runs and cancels exactly what it shows: nothing that comes meanwhile, and all of it though time passes", async () => {
+  it("re-runs and cancels exactly what it shows: nothing that comes later, and all of it even if time passes", async () => {
     const filters: unknown[] = [];
     const found = async (filter: object) => {
       filters.push(filter);
@@ -234,7 +234,7 @@ describe("the list of runs", () => {
 });
 
 describe("failures of a service", () => {
-  it("are grouped, and each group is found and re-run as it is counted", async (t) => {
+  it("are grouped, and each group is found and re-run with its exact runs", async (t) => {
     const { url } = await startService(t, {
       settings: {
         WORKFLOWS_DIR: workflowsFolder(t, {
@@ -280,7 +280,7 @@ describe("GitHub's incidents", () => {
     assert.doesNotMatch(await (await pagesOf().request("/")).text(), /GitHub reports/);
   });
 
-  it("are asked for behind a page, at most every two minutes, and not where there is no status page", async () => {
+  it("are requested in the background, at most every two minutes, and not without a status page", async () => {
     const clock = movedClock(NOW);
     let asked = 0;
     const known = knownIncidents(async () => [`incident ${++asked}`], clock);
@@ -317,7 +317,7 @@ describe("a search without a result", () => {
     return { asked, text: async (path: string) => (await app.request(path)).text() };
   };
 
-  it("is answered with why nothing happened", async () => {
+  it("shows why nothing happened", async () => {
     const { asked, text } = start([]);
     const page = await text("/?text=pr-1+app:x");
     assert.match(page, /No &lt;event&gt; came\..*<code>kubectl -n argocd get app pr-1<\/code>/s);
@@ -327,7 +327,7 @@ describe("a search without a result", () => {
     assert.deepEqual(asked, ["pr-1 app:x"]);
   });
 
-  it("asks for no answer where nothing was searched, or older runs have not been looked through", async () => {
+  it("shows no explanation without a search, or before older runs are searched", async () => {
     for (const [path, next] of [
       ["/?status=failure", undefined],
       ["/?text=pr-1", "7"],
@@ -341,7 +341,7 @@ describe("a search without a result", () => {
     }
   });
 
-  it("has its answer one click away where runs were found", async () => {
+  it("links to the explanation if runs were found", async () => {
     const { asked, text } = start([aRun()]);
     const [, href] = links(await text("/?text=pr-1"), /Why is there no newer run/)[0] ?? [];
     assert.deepEqual(asked, []);
@@ -358,7 +358,7 @@ describe("the cause of failures", () => {
       ({ count, text }) => `${count} ${text}`,
     );
 
-  it("is one where names, numbers, hashes, times and addresses alone differ", () => {
+  it("is the same if only names, numbers, hashes, times and addresses differ", () => {
     assert.deepEqual(
       grouped(
         'reading configs/pr/light/pr-1/values.yaml in acme/deployment failed: there is no such file at "main"',
@@ -378,7 +378,7 @@ describe("the cause of failures", () => {
     ]);
   });
 
-  it("is another one where a status differs in the words of others, or all of the text", () => {
+  it("is another one if a status in a quoted text differs, or the whole text", () => {
     for (const said of [
       "returned ",
       "responded with ",
@@ -399,7 +399,7 @@ describe("the cause of failures", () => {
     assert.equal(causesOf([failure('"no such tag"'), failure('"no such branch"')]).length, 2);
   });
 
-  it("is another one where the status of an answer differs, or the words", () => {
+  it("is another one if the status of an answer differs, or the words", () => {
     assert.deepEqual(grouped("GitHub answered 404 to GET /a/b", "GitHub answered 502 to GET /a/c", "It is broken"), [
       "1 GitHub answered 404 to GET /a/b",
       "1 GitHub answered 502 to GET /a/c",
@@ -427,7 +427,7 @@ describe("the cause of failures", () => {
     assert.equal(second?.text, "yes");
   });
 
-  it("is found again by its words in every reason, and by a search that has no problem", () => {
+  it("is found again by its words in every reason, with a valid search", () => {
     const reasons = [
       ...['a "b" c', "12", '""', "…", "x".repeat(3000), "two\n\nlines  and 12 gaps", "since:now is wrong for pr-12"],
       'dispatching to acme/shop failed: GitHub answered 422 "Invalid request. \\"x\\"" to POST /repos/acme/shop/dispatches.',
@@ -443,7 +443,7 @@ describe("the cause of failures", () => {
     }
   });
 
-  it("is found in reasons that others made long and odd: no pattern looks at one again and again without end", () => {
+  it("is found in long and odd reasons of others: no pattern takes endless time", () => {
     for (const odd of ["a.", "1-", "/", '"', "#+", "a/", "answered "]) {
       const causes = causesOf(Array.from({ length: 200 }, (_, at) => failure(odd.repeat(2000) + at)));
       assert.equal(

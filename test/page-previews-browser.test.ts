@@ -14,7 +14,7 @@ const PATIENCE = { timeout: 60_000 };
 const MINUTE = 60_000;
 
 const LONG = "very-long-name-".repeat(15);
-/** Nowhere in it a line may break. */
+/** Has no place where a line can break. */
 const UNBROKEN = `pr-${"x".repeat(250)}`;
 const STORIES: readonly Omit<Story, "at">[] = [
   { application: "pr-1", tests: "passed" },
@@ -25,7 +25,7 @@ const STORIES: readonly Omit<Story, "at">[] = [
   { application: "pr-1", tests: "appearing" },
 ];
 
-/** The service with runs that the two workflows have left, a minute apart. */
+/** The service with runs of the two workflows, a minute apart. */
 async function startWithPreviews(t: TestContext, stories = STORIES) {
   const folder = temporaryFolder(t);
   const store = openSqliteStore(folder, systemClock);
@@ -44,7 +44,7 @@ describe("the page of previews, in a browser", { skip: withoutChromium }, () => 
   });
   after(() => browser?.close());
 
-  it("shows a preview that arrives while it is open, and says so", async (t) => {
+  it("shows a preview that arrives while it is open, and announces it", async (t) => {
     const { url, github } = await startWithPreviews(t);
     const page = await openPage(t, browser);
     await page.goto(url);
@@ -143,7 +143,7 @@ describe("the page of previews, in a browser", { skip: withoutChromium }, () => 
     assert.ok(hrefs.includes("https://argocd.example/applications/pr-7"));
     assert.equal(await page.getByText("The tests are not followed.").count(), 0);
 
-    // A person re-runs them at GitHub, and they pass.
+    // A person re-runs the tests at GitHub, and they pass.
     github.actions.rerun(shop, runs[0] ?? 0);
     await row.locator(".pill", { hasText: "Running" }).waitFor(PATIENCE);
     github.actions.end(shop, runs[0] ?? 0, "success");
@@ -152,7 +152,7 @@ describe("the page of previews, in a browser", { skip: withoutChromium }, () => 
     assert.deepEqual(page.complaints, []);
   });
 
-  it("has nothing that axe-core finds wrong, in light and dark, on a phone and on a desktop", async (t) => {
+  it("passes axe-core in light and dark, on a phone and on a desktop", async (t) => {
     const { url } = await startWithPreviews(t);
     const empty = await startWithPreviews(t, []);
     const unbroken = await startWithPreviews(t, [{ application: UNBROKEN, tests: "failed", title: UNBROKEN }]);

@@ -32,7 +32,7 @@ const aChain = (changes: Partial<Chain> = {}): Chain => ({
 
 type Previews = NonNullable<NonNullable<Parameters<typeof pagesOf>[0]>["previews"]>;
 
-/** A page before one page of previews, as text and as HTML. */
+/** A page with one page of previews, as text and as HTML. */
 async function pageOf(previews: readonly Chain[], more: Previews = {}, path = "/previews", next?: string) {
   const app = pagesOf({ previews: { list: async () => ({ previews, next }), ...more } });
   const answer = await app.request(path);
@@ -42,7 +42,7 @@ async function pageOf(previews: readonly Chain[], more: Previews = {}, path = "/
 }
 
 describe("the page of previews", () => {
-  it("links the commit, the pull request, the Actions run, its jobs, the values file as it was read, and ArgoCD", async () => {
+  it("links the commit, the pull request, the Actions run, its jobs, the values file at the read revision, and ArgoCD", async () => {
     const { links, text } = await pageOf([aChain()], { argocdUrl: "https://argocd.example" });
     for (const link of [
       `https://github.com/acme/shop/commit/${SHA}`,
@@ -62,7 +62,7 @@ describe("the page of previews", () => {
     assert.match(text, /5 min ago took 6\.0 s/);
   });
 
-  it("links nothing whose address is not known, and steers no one elsewhere by a name", async () => {
+  it("links nothing with an unknown address, and never links elsewhere because of a name", async () => {
     const odd = aChain({
       application: "pr-\u202e/../<b>",
       values: { repository: "acme/deployment", path: "a/../b", commit: SHA },
@@ -91,7 +91,7 @@ describe("the page of previews", () => {
     );
   });
 
-  it("says why, which run replaced it, and how long the stage under way has taken", async () => {
+  it("shows the reason, which run replaced it, and how long the current stage has taken", async () => {
     const stages = aChain().stages.map((stage, nth) => (nth < 3 ? stage : { ...stage, at: undefined, ms: undefined }));
     const chains = [
       aChain({ result: "running", reason: `Limited until ${new Date(NOW + 60_000).toISOString()}.`, stages }),
@@ -111,7 +111,7 @@ describe("the page of previews", () => {
     assert.match(text, /Notified again 2 min ago: nothing new was started\./);
   });
 
-  it("says how to have the tests followed where they are not, in one sentence", async () => {
+  it("says in one sentence how to follow tests if they are not followed", async () => {
     const { text } = await pageOf([aChain({ result: "dispatched", tests: undefined, jobs: [] })], { follows: false });
     assert.match(
       text,
@@ -121,7 +121,7 @@ describe("the page of previews", () => {
     assert.doesNotMatch((await pageOf([aChain()])).text, /not followed/);
   });
 
-  it("keeps its filter in the address, and leaves out what cannot be meant", async () => {
+  it("keeps its filter in the address, and leaves out invalid values", async () => {
     const asked: unknown[] = [];
     const list: Previews["list"] = async (query, page) => {
       asked.push({ ...query, ...page });
@@ -147,7 +147,7 @@ describe("the page of previews", () => {
     );
   });
 
-  it("has less than 1 MB, however long the names of 25 previews are", async () => {
+  it("has less than 1 MB, for any length of the names of 25 previews", async () => {
     const long = "x".repeat(100_000);
     const jobs = Array.from({ length: 50 }, () => ({ ...aChain().jobs[0]!, name: long, conclusion: long }));
     const chain = aChain({
@@ -162,7 +162,7 @@ describe("the page of previews", () => {
 });
 
 describe("the page of a run of a preview", () => {
-  it("shows the same chain, and leads to the other run", async () => {
+  it("shows the same chain, and links to the other run", async () => {
     const of = async () => aChain();
     for (const [id, other, term] of [
       [RUN, TESTS, "Followed by preview-tests failure"],

@@ -29,7 +29,7 @@ beforeEach(() => {
   SHARED.pageReplicas = {};
 });
 
-it("a page at one replica hears of steps and lines at another, shows them, and cancels and pauses there", async (t) => {
+it("a page at one replica shows steps and lines of another replica, and cancels and pauses there", async (t) => {
   const settings = {
     DATABASE_URL: postgres.url,
     DATABASE_SCHEMA: postgres.schema(),

@@ -70,7 +70,7 @@ describe("the page of a run, in a browser", { skip: withoutChromium }, () => {
     return { url, page, begin, finish };
   }
 
-  it("counts on while a step runs, and keeps what is read in place while older lines make room for new ones", async (t) => {
+  it("counts seconds while a step runs, and keeps the reading position while older lines make room for new ones", async (t) => {
     const { url, page, begin } = await start(t);
     const id = await begin();
     await page.goto(`${url}/runs/${id}`);
@@ -88,7 +88,7 @@ describe("the page of a run, in a browser", { skip: withoutChromium }, () => {
     await log.getByText("line 130 ").waitFor(PATIENCE);
     const first = Number(/line (\d+) /.exec((await log.locator("p:not(.note)").first().textContent()) ?? "")?.[1]);
     assert.ok(first > 1 && first < 100, `older lines have no room: ${first}`);
-    /** Where a line is on the screen, within the log. */
+    /** The position of a line on the screen, within the log. */
     const placeOf = (line: number) =>
       log.evaluate((each, at) => {
         const found = each.querySelector(`#line-1-${at}`);
@@ -116,7 +116,7 @@ describe("the page of a run, in a browser", { skip: withoutChromium }, () => {
     assert.deepEqual(page.complaints, []);
   });
 
-  it("copies a command with one click, also where a browser has no clipboard", async (t) => {
+  it("copies a command with one click, even if a browser has no clipboard", async (t) => {
     const { url, page, begin, finish } = await start(t, { permissions: ["clipboard-read", "clipboard-write"] });
     const id = await begin(JSON.stringify({ text: 'it\'s "$HOME"' }));
     await finish(id);
@@ -138,7 +138,7 @@ describe("the page of a run, in a browser", { skip: withoutChromium }, () => {
     assert.deepEqual(page.complaints, []);
   });
 
-  it("shows a command that can be selected, and the log by level, without JavaScript", async (t) => {
+  it("shows a selectable command, and the log by level, without JavaScript", async (t) => {
     const { url, page, begin, finish } = await start(t, { javaScriptEnabled: false });
     const id = await begin();
     await finish(id);
@@ -155,7 +155,7 @@ describe("the page of a run, in a browser", { skip: withoutChromium }, () => {
     await page.getByText("line 1 ").first().waitFor(PATIENCE);
   });
 
-  it("keeps an attempt at its address when the run is re-run, with no violation in light and dark", async (t) => {
+  it("keeps an attempt at its address when the run is re-run, without accessibility violations in light and dark", async (t) => {
     SHARED.runTest.broken = true;
     const { url, page, begin, finish } = await start(t);
     const id = await begin();

@@ -5,11 +5,11 @@ import type { Attempt, LogLine, Run, Step } from "../src/model/run.ts";
 import type { Workflow } from "../src/model/workflow.ts";
 import { aRun, NOW, pagesOf, plain } from "./support/pages.ts";
 
-/** A page may have so many bytes without its assets. */
+/** The size limit of a page without its assets, bytes. */
 const MOST = 60_000;
 
 const ANYTHING = { safeParse: (data: unknown) => ({ success: true as const, data }) };
-/** What takes most room when it is escaped. */
+/** What grows most when it is escaped. */
 const QUOTES = `"'<&>`.repeat(4000);
 
 const attempt = (number: number, more: Partial<Attempt> = {}): Attempt => ({
@@ -153,7 +153,7 @@ describe("The page of a run has at most 60 kB", () => {
     });
   }
 
-  it("also of one attempt", async () => {
+  it("also with one attempt", async () => {
     const page = pageOf(detailOf({ ...its, status: "failure" }, many), lines, release);
     for (const number of [1, 25, 50]) {
       const { bytes, text } = await page(`/runs/x/attempts/${number}`);
@@ -164,7 +164,7 @@ describe("The page of a run has at most 60 kB", () => {
 });
 
 describe("What does not fit on the page of a run", () => {
-  it("is the older attempts, first in part and then whole; the latest is always there, and the others are linked", async () => {
+  it("are the older attempts, first in part and then completely; the latest is always there, and the others are linked", async () => {
     const attempts = range(50, (at) => attempt(at + 1, { reason: "no ".repeat(500) }));
     const { text, html } = await pageOf(detailOf({ status: "failure", attempts: 50 }, { attempts }))();
     assert.match(text, /Attempt 50 Failure after 5\.0 s Began/);
@@ -172,7 +172,7 @@ describe("What does not fit on the page of a run", () => {
     assert.match(html, /href="\/runs\/[-\w]+\/attempts\/1"/);
   });
 
-  it("is steps that succeeded before those that failed or are under way", async () => {
+  it("are successful steps before failed or running ones", async () => {
     const steps = [
       step("broken", { error: "no" }),
       ...range(1000, (at) => step(`fine ${at}`)),
@@ -185,7 +185,7 @@ describe("What does not fit on the page of a run", () => {
     );
   });
 
-  it("is the earlier lines of a log, which are on a page and in a text", async () => {
+  it("are the earlier lines of a log, which are on another page and in a text", async () => {
     const lines = range(450, (at) =>
       line((at % 200) + 1, {
         attempt: Math.floor(at / 200) + 1,
@@ -239,7 +239,7 @@ describe("The level of a log", () => {
 });
 
 describe("A permalink of an attempt", () => {
-  it("shows that attempt and no other, whatever became of the run, and leads to those beside it", async () => {
+  it("shows only that attempt, for any later state of the run, and links to its neighbours", async () => {
     const attempts = [
       attempt(1, { reason: "first" }),
       attempt(2, { reason: "second" }),
@@ -263,7 +263,7 @@ describe("A permalink of an attempt", () => {
     );
   });
 
-  it("shows the attempt that is under way, and says where there is none", async () => {
+  it("shows the current attempt, and reports a missing one", async () => {
     const page = pageOf(
       detailOf(
         { status: "running", attempts: 2 },
@@ -280,7 +280,7 @@ describe("A permalink of an attempt", () => {
 });
 
 describe("The page of a run that failed", () => {
-  it("says when it last worked and what is different now, before all else", async () => {
+  it("first shows when it last worked and what is different now", async () => {
     const id = "3f9c2a10-0000-4000-8000-00000000000b";
     const detail = detailOf({ status: "failure", reason: "no", kind: "permanent" }, { attempts: [attempt(1)] });
     const app = pagesOf({
@@ -311,8 +311,8 @@ describe("The page of a run that failed", () => {
       "    at Object.<anonymous> (/srv/node_modules/a/b.js:1:1)",
     ].join("\n");
     const { html } = await pageOf(detailOf({ status: "failure" }, { attempts: [attempt(1, { stack })] }))();
-    const [, own = ""] = /<pre class="stack"[^>]*><code>([\s\S]*?)<\/code>/.exec(html) ?? [];
-    assert.deepEqual(own.split("\n"), [
+    const [, frames = ""] = /<pre class="stack"[^>]*><code>([\s\S]*?)<\/code>/.exec(html) ?? [];
+    assert.deepEqual(frames.split("\n"), [
       "TypeError: &lt;b&gt;no&lt;/b&gt;",
       "    at run (deploy.ts:3:1)",
       "    at help (lib/help.ts:9:2)",
@@ -324,7 +324,7 @@ describe("The page of a run that failed", () => {
     );
   });
 
-  it("shows what was sent to GitHub, marks what was refused, unanswered or held back, and never as HTML", async () => {
+  it("shows what was sent to GitHub, marks what was rejected, unanswered or held back, and never as HTML", async () => {
     const sent = {
       count: 23,
       requests: [

@@ -52,7 +52,7 @@ async function pageOf(detail: RunDetail, lines: readonly (LogLine & { attempt: n
 }
 
 describe("the page of a run", () => {
-  it("says what a waiting run waits for, since when, until when, and what wakes it", async () => {
+  it("shows what a waiting run waits for, since when, until when, and what wakes it", async () => {
     const steps = [
       step("build"),
       step("quiet", { kind: "sleep", endedAt: undefined, until: NOW + 60_000 }),
@@ -80,7 +80,7 @@ describe("the page of a run", () => {
     assert.doesNotMatch(text, /Re-run/);
   });
 
-  it("shows steps and lines of the attempt that is under way", async () => {
+  it("shows steps and lines of the current attempt", async () => {
     const lines = [
       { attempt: 1, number: 1, at: NOW - 3000, level: "info", message: "first\nsecond", facts: { pull: 7, of: "a b" } },
       { attempt: 1, number: 2, at: NOW - 2000, level: "warn", message: "<b>\u202ehm" },
@@ -95,7 +95,7 @@ describe("the page of a run", () => {
     assert.match(html, /<details class="log" id="log-1" open>/);
   });
 
-  it("names who started, re-ran and cancelled it, in the order of time, and marks the clean-up after a cancel", async () => {
+  it("names who started, re-ran and cancelled it, in order of time, and marks the clean-up after a cancel", async () => {
     const actions: Action[] = [
       { at: NOW - 60_000, actor: "token alice", action: "started" },
       { at: NOW - 33_000, actor: "token bob", action: "re-run", details: "from the failed step" },
@@ -123,14 +123,14 @@ describe("the page of a run", () => {
     assert.equal(text.match(/Started by token alice/g)?.length, 2, "in the facts and once in what happened");
   });
 
-  it("leads to the run that has started it", async () => {
+  it("links to the run that started it", async () => {
     const id = "3f9c2a10-0000-4000-8000-00000000000a";
     const { html, text } = await pageOf(detailOf({ actor: `run ${id}`, trigger: "call" }));
     assert.ok(html.includes(`<bdi>run <a href="/runs/${id}">${id}</a></bdi>`));
     assert.match(text, /Trigger Another workflow Started by run 3f9c2a10/);
   });
 
-  it("says that a running run is being cancelled, but not because of a cancel before its re-run", async () => {
+  it("shows that a running run is being cancelled, but not because of a cancel before its re-run", async () => {
     const actions: Action[] = [{ at: NOW - 1000, actor: "token bob", action: "cancelled" }];
     const run = { status: "running", startedAt: NOW - 10_000 } as const;
     const { text } = await pageOf(detailOf({ ...run, cancelledBy: "token bob" }, { actions }));
@@ -148,8 +148,8 @@ describe("the page of a run", () => {
     assert.deepEqual([(await answer).status, (await answer).headers.get("location")], [303, "/runs/x"]);
   });
 
-  it("shows a wait with the attempt that still waits for it, and the clean-up that is under way", async () => {
-    // The attempts before it waited for the same, and are not kept.
+  it("shows a wait with the attempt that still waits for it, and the running clean-up", async () => {
+    // Earlier attempts waited for the same thing. They are not kept.
     const steps = [step("approval", { kind: "callback", endedAt: undefined }), step("build", { attempt: 3 })];
     const waiting = [attempt(4, { outcome: "waiting" })];
     const { text } = await pageOf(detailOf({ status: "waiting", attempts: 4 }, { steps, attempts: waiting }));
@@ -166,7 +166,7 @@ describe("the page of a run", () => {
     assert.match(page.html, /<a href="\/runs\/a-newer-run">Show the newer run/);
   });
 
-  it("offers to re-run from the failed step only where a step's result can stand", async () => {
+  it("offers to re-run from the failed step only if earlier results can be used", async () => {
     const buttons = async (detail: RunDetail) =>
       [
         ...(await pageOf(detail)).html
@@ -182,7 +182,7 @@ describe("the page of a run", () => {
     assert.deepEqual(await buttons(detailOf({ status: "failure", ownToken: true }, failed)), []);
   });
 
-  it("bounds how many steps and how much of a line it shows, whatever a workflow does", async () => {
+  it("limits the number of steps and the length of lines, for any workflow", async () => {
     const steps = Array.from({ length: 300 }, (_, at) => step(`step ${at} ${"x".repeat(5000)}`));
     const lines = Array.from({ length: 200 }, (_, at) => {
       return { attempt: 1, number: at + 1, at: NOW, level: "info" as const, message: "y".repeat(50_000) };
@@ -192,7 +192,7 @@ describe("the page of a run", () => {
     assert.match(text, /And 2\d\d more steps/);
   });
 
-  it("asks for a re-run and a cancel with who wants them, and says why they do not happen", async () => {
+  it("passes on who re-runs and cancels, and shows why that failed", async () => {
     const asked: unknown[] = [];
     const rejected: Rerun = {
       status: "notNeeded",
@@ -261,7 +261,7 @@ describe("the page of a run", () => {
     assert.match(await wrong.text(), /value="v3".*must be a tag/s);
     const right = await send(app, { "input.version": "v2", "input.dry": "true" });
     assert.deepEqual([right.status, right.headers.get("location")], [303, "/runs/a-new-run"]);
-    // Its workflow is gone, or says nothing about its input.
+    // Its workflow is gone, or does not describe its input.
     const plain = start([]);
     assert.match(
       await (await plain.request("/runs/x/changed")).text(),
@@ -277,7 +277,7 @@ describe("the page of a run", () => {
     ]);
   });
 
-  it("says of a failure whether a newer run of its group succeeded, unless every event of the group runs", async () => {
+  it("shows for a failure whether a newer run of its group succeeded, unless every event of the group runs", async () => {
     const failed = aRun({
       status: "failure",
       kind: "permanent",

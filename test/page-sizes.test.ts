@@ -13,18 +13,18 @@ import { notify, send, startService } from "./support/service.ts";
 import { deliver, WEBHOOK_SECRET } from "./support/webhooks.ts";
 import { workflowsFolder } from "./support/workflows.ts";
 
-/** Without its assets, before it is compressed: read over a phone's connection, and built for each change while it is open. */
+/** Without assets and before compression. It is read over a phone's connection, and built again for each change while it is open. */
 const MAX_BYTES = 60_000;
 
 const sizeOf = (text: string) => Buffer.byteLength(text);
 
-/** What takes most room: each character is escaped, in HTML or as one that cannot be seen. */
+/** What grows most: each character is escaped, in HTML or as an invisible one. */
 const HOSTILE = ['"', "&", "<", "\u202e", "😀"].map((each) => each.repeat(2000));
 const hostile = (nth: number, characters: number) =>
   [...(HOSTILE[nth % HOSTILE.length] ?? "")].slice(0, characters).join("");
 
 const WORKFLOWS = 40;
-/** Twice an hour, and a quarter of an hour from now: what starts within the test would be on its pages. */
+/** Twice per hour, and 15 minutes from now: a start within the test would be on its pages. */
 const MINUTES = [15, 45].map((minutes) => (new Date().getMinutes() + minutes) % 60).join(",");
 const names = Array.from({ length: WORKFLOWS }, (_, nth) => `${"long-name-of-a-workflow-".repeat(2)}${nth}`);
 const FILES = Object.fromEntries(
@@ -40,7 +40,7 @@ export default defineWorkflow({
   ]),
 );
 
-/** As many runs as the pages show of each kind, with the longest texts that a run can have. */
+/** As many runs as the pages show of each kind, with the longest possible texts. */
 function worstRuns(now: number): Moved[] {
   const statuses = ["failure", "success", "cancelled", "skipped"] as const;
   return Array.from({ length: WORKFLOWS * 35 }, (_, nth) => {
@@ -179,7 +179,7 @@ async function startWorst(t: TestContext): Promise<string> {
   return url;
 }
 
-/** A page of records of the audit log with the longest texts that they can have. */
+/** A page of audit records with the longest possible texts. */
 const worstRecords = (now: number): AuditEntry[] =>
   Array.from({ length: 60 }, (_, nth) => ({
     ...{ at: now - nth, actor: `token ${hostile(nth, 290)}`, role: "operator", via: "github_signature" },
@@ -189,7 +189,7 @@ const worstRecords = (now: number): AuditEntry[] =>
 
 const EVENTS = 60;
 
-/** Webhooks that no workflow wants, and requests that are rejected, a page full of each. */
+/** Fills a page with webhooks that no workflow handles, and one with rejected requests. */
 async function sendWorst(url: string): Promise<void> {
   for (let nth = 0; nth < EVENTS; nth++) {
     const [long, short] = [hostile(nth, 250), hostile(nth, 90)];

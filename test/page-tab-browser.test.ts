@@ -45,7 +45,7 @@ describe("the tab of a page, in a browser", { skip: withoutChromium }, () => {
     assert.deepEqual(page.complaints, []);
   });
 
-  it("shows them within a minute while it is not looked at, without a connection", async (t) => {
+  it("shows them within a minute while it is hidden, without a connection", async (t) => {
     const { url } = await start(t);
     const page = await openPage(t, browser);
     await page.clock.install();
@@ -64,7 +64,7 @@ describe("the tab of a page, in a browser", { skip: withoutChromium }, () => {
     assert.deepEqual(page.complaints, []);
   });
 
-  it("is left alone by a service that is gone, and asks for nothing once its session has ended", async (t) => {
+  it("survives a stopped service, and sends no requests after the end of its session", async (t) => {
     const { url } = await start(t, { AUTH_TOKENS: CALLER });
     const page = await openPage(t, browser);
     await page.clock.install();
@@ -76,7 +76,7 @@ describe("the tab of a page, in a browser", { skip: withoutChromium }, () => {
     const looks = () => page.asked.filter((address) => address.includes("/live/state")).length;
     await page.route("**/live/state*", (route) => route.abort());
     await page.clock.runFor(61_000);
-    await until("it has asked in vain", () => looks() === 1);
+    await until("it has asked without success", () => looks() === 1);
     await page.unroute("**/live/state*");
     await page.context().clearCookies();
     await page.clock.runFor(61_000);
@@ -84,11 +84,11 @@ describe("the tab of a page, in a browser", { skip: withoutChromium }, () => {
     await page.title();
     await page.clock.runFor(300_000);
     assert.equal(looks(), 2);
-    // What Chromium itself writes down of both answers; no error of the script.
+    // Chromium logs both answers. They are not script errors.
     for (const complaint of page.complaints) assert.match(complaint, /^Failed to load resource/);
   });
 
-  /** A window that may notify, and notes what it is asked to show. Its pages are hidden by a test, as by another tab. */
+  /** A window with permission to notify, which records its notifications. Its pages are hidden by a test, as by another tab. */
   async function openWindow(t: TestContext, url: string, permission: "granted" | "denied" = "granted") {
     const context = await browser.newContext();
     t.after(() => context.close());
@@ -116,7 +116,7 @@ describe("the tab of a page, in a browser", { skip: withoutChromium }, () => {
     page.evaluate("window.notified") as Promise<{ title: string; body: string; tag: string; icon: string }[]>;
   const hide = (page: Page, now = true) => page.evaluate(`window.hide(${now})`);
 
-  /** A run that is under way until `go`. */
+  /** A run that is in progress until `go`. */
   async function slowRun({ github, url }: Awaited<ReturnType<typeof start>>) {
     deploy(github, "pr-slow", COMMIT);
     const hanging = github.fault({ route: "POST /repos/{owner}/{repo}/dispatches" }, { kind: "status", status: 502 });
@@ -124,7 +124,7 @@ describe("the tab of a page, in a browser", { skip: withoutChromium }, () => {
     const id = String(headers["x-run-id"]);
     return {
       id,
-      /** Ends it: cancelled. */
+      /** Ends the run: cancelled. */
       async end() {
         hanging.remove();
         assert.equal((await send(url, { method: "POST", path: `/api/runs/${id}/cancel` })).status, 200);
@@ -134,7 +134,7 @@ describe("the tab of a page, in a browser", { skip: withoutChromium }, () => {
 
   const button = (page: Page) => page.getByRole("button", { name: "Notify me when it ends" });
 
-  it("notifies once when a watched run has ended, whichever pages are open, and shows the run", async (t) => {
+  it("notifies once when a watched run has ended, for any open pages, and shows the run", async (t) => {
     const service = await start(t, { PAGE_NAME: "staging" });
     const run = await slowRun(service);
     const context = await openWindow(t, service.url);
@@ -158,7 +158,7 @@ describe("the tab of a page, in a browser", { skip: withoutChromium }, () => {
     assert.equal(await page.evaluate("Object.keys(localStorage).filter((each) => each.endsWith('watched')).length"), 0);
   });
 
-  it("notifies from a tab that is not looked at, of which one listens for all", async (t) => {
+  it("notifies from a hidden tab; one tab listens for all", async (t) => {
     const service = await start(t);
     const run = await slowRun(service);
     const context = await openWindow(t, service.url);
@@ -167,7 +167,7 @@ describe("the tab of a page, in a browser", { skip: withoutChromium }, () => {
     await button(page).click();
     await page.locator("[data-watch][aria-pressed=true]").waitFor(PATIENCE);
     for (const each of [page, ...others]) await hide(each);
-    // The one that listens for all is closed: another does.
+    // The tab that listens for all is closed: another one takes over.
     await page.close();
     await run.end();
     await until("one of them has notified", async () => {
@@ -180,7 +180,7 @@ describe("the tab of a page, in a browser", { skip: withoutChromium }, () => {
     );
   });
 
-  it("notifies no more once the reader has taken it back", async (t) => {
+  it("stops notifying when the reader switches it off", async (t) => {
     const service = await start(t);
     const run = await slowRun(service);
     const context = await openWindow(t, service.url);
@@ -194,7 +194,7 @@ describe("the tab of a page, in a browser", { skip: withoutChromium }, () => {
     assert.deepEqual(await notified(page), []);
   });
 
-  it("says so where the browser does not allow it", async (t) => {
+  it("reports when the browser does not allow it", async (t) => {
     const service = await start(t);
     const run = await slowRun(service);
     const page = await open(await openWindow(t, service.url, "denied"), `${service.url}/runs/${run.id}`);

@@ -14,7 +14,7 @@ const start = (t: TestContext, settings: Record<string, string> = {}) =>
 
 const isLive = (page: Page) => page.locator('#live[data-kind="live"]').waitFor(PATIENCE);
 
-/** Colours at random, and grey ones, on which neither black nor white stands out much. */
+/** Random colours, and grey ones, on which both black and white have little contrast. */
 const COLORS = [
   ...fc.sample(fc.integer({ min: 0, max: 0xffffff }), 4).map((each) => each.toString(16).padStart(6, "0")),
   "777777",
@@ -55,9 +55,9 @@ describe("the colour of an installation, in a browser", { skip: withoutChromium 
   }
 });
 
-/** What the footer says of times. */
+/** The footer's note about times. */
 const zone = (page: Page) => page.locator("#zone").textContent();
-/** When the workflow was paused, which every page says in full. */
+/** When the workflow was paused, which every page shows in full. */
 const times = (page: Page) => page.locator("#paused time").allTextContents();
 
 describe("times, in a browser", { skip: withoutChromium }, () => {
@@ -67,7 +67,7 @@ describe("times, in a browser", { skip: withoutChromium }, () => {
   });
   after(() => browser?.close());
 
-  /** A run's page, in Nepal: no other zone is 5:45 h before UTC. */
+  /** A run's page in Nepal: no other zone is 5:45 h before UTC. */
   async function openRun(t: TestContext, settings: Record<string, string>, options: BrowserContextOptions = {}) {
     const { url } = await start(t, settings);
     const { headers } = await notify(url, { application: "pr-none" });
@@ -83,7 +83,7 @@ describe("times, in a browser", { skip: withoutChromium }, () => {
     ["local", "Show UTC", "Show local time", ["Asia/Katmandu", "UTC"]],
     ["utc", "Show local time", "Show UTC", ["UTC", "Asia/Katmandu"]],
   ] as const) {
-    it(`are in the zone of PAGE_TIME=${setting}, until a reader switches, who then finds it so`, async (t) => {
+    it(`are in the zone of PAGE_TIME=${setting}, until the reader switches, and stay like that`, async (t) => {
       const { page } = await openRun(t, { PAGE_TIME: setting });
       assert.equal(await zone(page), `Times are in ${zones[0]}.`);
       const before = await times(page);
@@ -113,7 +113,7 @@ describe("times, in a browser", { skip: withoutChromium }, () => {
     });
   }
 
-  it("stay in the reader's choice when the page is brought up to date", async (t) => {
+  it("stay in the reader's choice when the page is updated", async (t) => {
     const { url, page } = await openRun(t, {});
     await page.goto(url);
     await isLive(page);

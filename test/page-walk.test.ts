@@ -4,11 +4,11 @@ import { ALICE, openScene } from "./support/scene/scene.ts";
 import { send } from "./support/service.ts";
 import { walk } from "./support/walk.ts";
 
-/** More than there are kinds of pages in the scene. */
+/** More than the kinds of pages in the scene. */
 const MOST_PAGES = 400;
 
 describe("without JavaScript", () => {
-  it("every link leads to a page, and every form is taken", async (t) => {
+  it("every link leads to a page, and every form is accepted", async (t) => {
     const scene = await openScene(t);
     const headers = { authorization: `Bearer ${ALICE}`, accept: "text/html" };
     const walked = await walk({
@@ -49,7 +49,7 @@ describe("without JavaScript", () => {
       assert.doesNotMatch(text, /\son[a-z]+="|href="(?:#|javascript:)"|\sstyle="/, path);
     }
 
-    // What changes most comes last: everything is still there for what comes before.
+    // What changes most comes last, so that everything still exists for what comes before.
     const order = ["resume", "pause", "start", "changed", "rerun", "cancel", "sign-out"];
     const rank = (path: string) => order.findIndex((each) => path.includes(each));
     const forms = new Map(
@@ -65,7 +65,7 @@ describe("without JavaScript", () => {
         ...{ method: "POST", path, body },
         headers: { ...headers, "content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin" },
       });
-      // 409: what another form did meanwhile; 422: a field is required, and the page says which.
+      // 409: another form already changed it. 422: a field is required, and the page names it.
       assert.ok([200, 303, 409, 422].includes(status), `POST ${path} on ${from} is answered ${status}`);
     }
   });

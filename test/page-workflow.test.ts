@@ -10,7 +10,7 @@ const HOUR = 3_600_000;
 const hook = (name: string, more: Partial<Workflow> = {}) =>
   ({ name, on: { http: { path: `/${name}` } }, run: async () => {}, ...more }) as unknown as Workflow;
 
-/** Runs of these statuses, the first the newest, an hour apart; a success took so many seconds as it is from the newest. */
+/** Runs of these statuses, newest first, an hour apart. Each success took one second longer than the next newer run. */
 function runsOf(...statuses: readonly RunStatus[]): Run[] {
   return statuses.map((status, at) => {
     const isOpen = ["queued", "running", "waiting"].includes(status);
@@ -31,11 +31,11 @@ function pages(all: readonly WorkflowFacts[], more: Parameters<typeof pagesOf>[0
   };
 }
 
-/** What stands in a page between two headings. */
+/** The part of a page between two headings. */
 const part = (html: string, from: string, to = "</html>") => html.slice(html.indexOf(from)).split(to, 1)[0] ?? "";
 
 describe("the sparkline of a workflow", () => {
-  it("has a shape for each status, and says in words what it shows", async () => {
+  it("has a shape for each status, and describes in words what it shows", async () => {
     const statuses = [
       "queued",
       "running",
@@ -70,14 +70,14 @@ describe("the sparkline of a workflow", () => {
     assert.match(page, /<svg viewBox="0 0 240 24" aria-hidden="true">/);
   });
 
-  it("makes a success as high as it took long, and none too low to be seen", async () => {
+  it("shows the duration of a success as its height, always high enough to see", async () => {
     const { html } = pages([factsOf(hook("deploy"), { runs: runsOf("success", "success", "success") })]);
     const path = /class="success" d="([^"]+)"/.exec(await html("/workflows/deploy"))?.[1] ?? "";
     const heights = [...path.matchAll(/v-(\d+)/g)].map(([, height]) => Number(height));
     assert.deepEqual(heights, [5, 16, 21], "the newest, which took no time, first");
   });
 
-  it("links failures first where there are many workflows, so that the page stays small", async () => {
+  it("links failures first if there are many workflows, so that the page stays small", async () => {
     const id = (at: number) => `3f9c2a10-0000-4000-8000-${String(at).padStart(12, "0")}`;
     const runs = runsOf(...Array<RunStatus>(29).fill("success"), "failure").map((run, at) => ({ ...run, id: id(at) }));
     const schedule = { ticks: [NOW + HOUR, NOW + 5 * HOUR], hasMore: false, next: NOW + HOUR, late: undefined };
@@ -120,7 +120,7 @@ describe("the sparkline of a workflow", () => {
 });
 
 describe("the figures of a workflow", () => {
-  it("leave skipped, superseded and cancelled runs out, and say so", async () => {
+  it("exclude skipped, superseded and cancelled runs, and state it", async () => {
     const runs = runsOf("success", "skipped", "failure", "superseded", "cancelled", "success", "success");
     const { text } = pages([factsOf(hook("deploy"), { runs })]);
     for (const path of ["/workflows", "/workflows/deploy"]) {
@@ -136,7 +136,7 @@ describe("the figures of a workflow", () => {
     );
   });
 
-  it("never round a failure or a success away", async () => {
+  it("never hide a failure or a success by rounding", async () => {
     const rate = async (...statuses: RunStatus[]) =>
       /Success rate (\S+)/.exec(
         await pages([factsOf(hook("a"), { runs: runsOf(...statuses) })]).text("/workflows/a"),
@@ -149,7 +149,7 @@ describe("the figures of a workflow", () => {
     assert.equal(await rate("skipped"), "–");
   });
 
-  it("are unknown for one that never ran, and are words for one that never worked", async () => {
+  it("are unknown for one that never ran, and words for one that never worked", async () => {
     const failed = Array<RunStatus>(100).fill("failure");
     const { text } = pages([factsOf(hook("new")), factsOf(hook("bad"), { runs: runsOf(...failed) })]);
     const fresh = await text("/workflows/new");
@@ -160,7 +160,7 @@ describe("the figures of a workflow", () => {
 });
 
 describe("the page of a workflow", () => {
-  it("says in words what starts it and what it asks of the service", async () => {
+  it("describes in words its triggers and its options", async () => {
     const workflow = hook("deploy", {
       on: {
         github: [
@@ -208,7 +208,7 @@ describe("the page of a workflow", () => {
     assert.match(await html("/workflows/deploy"), /action="\/workflows\/deploy\/start"/);
   });
 
-  it("says what holds without any option", async () => {
+  it("describes the defaults without any option", async () => {
     const { text } = pages([
       factsOf(hook("plain")),
       factsOf(hook("one", { concurrency: "deploys" })),
@@ -246,7 +246,7 @@ describe("the page of a workflow", () => {
     assert.match(plain(part(page, 'id="runs"')), /All 26.*Failure 1/);
   });
 
-  it("of one that is gone shows its runs and no button, and says when its file is broken", async () => {
+  it("of a removed workflow shows its runs without buttons, and whether its file is broken", async () => {
     const broken = { file: "late.ts", problems: ["SyntaxError: Unexpected token <b>"] };
     const { text, html, app } = pages([
       factsOf("old", { runs: runsOf("success") }),
@@ -278,7 +278,7 @@ describe("the page of a workflow", () => {
     );
   });
 
-  it("is a 404 for a name that has no workflow and no run, and asks which is meant", async () => {
+  it("is a 404 with suggestions for a name without a workflow and runs", async () => {
     const { app } = pages([factsOf(hook("deploy"))]);
     const answer = await app.request("/workflows/deplyo");
     assert.equal(answer.status, 404);

@@ -37,7 +37,7 @@ const form = (path: string, fields: Record<string, string> = {}) => {
 };
 
 describe("the page of workflows", () => {
-  it("shows of each what starts it, its next tick, its last run, and who paused it since when", async () => {
+  it("shows for each its triggers, its next tick, its last run, and who paused it and when", async () => {
     const app = pagesOf({
       workflows: {
         all: ALL,
@@ -77,7 +77,7 @@ describe("the page of workflows", () => {
     }
   });
 
-  it("pauses and resumes one, all, and one that is no longer there", async () => {
+  it("pauses and resumes one, all, and a removed one", async () => {
     const asked: string[] = [];
     const app = pagesOf({
       workflows: {
@@ -106,7 +106,7 @@ describe("the page of workflows", () => {
     );
   });
 
-  it("starts a run from a form, and shows what the schema does not like at its field", async () => {
+  it("starts a run from a form, and shows schema errors at their fields", async () => {
     const given: unknown[] = [];
     const app = pagesOf({
       workflows: {
@@ -136,7 +136,7 @@ describe("the page of workflows", () => {
   });
 });
 
-describe("what is done with all runs of a filter", () => {
+describe("an action on all runs of a filter", () => {
   const failed = Array.from({ length: 120 }, (_, at) =>
     aRun({ id: `failed-${at}`, group: `pr-${at}`, status: "failure" }),
   );
@@ -171,7 +171,7 @@ describe("what is done with all runs of a filter", () => {
     return { app, asked, filters };
   };
 
-  it("is offered where the list has such runs, with its filter", async () => {
+  it("is offered if the list has such runs, with its filter", async () => {
     const { app } = start();
     const list = await (await app.request("/?text=pr&workflow=release")).text();
     assert.match(list, /href="\/bulk\/rerun\?workflow=release&amp;text=pr">Re-run the failed runs…/);
@@ -181,7 +181,7 @@ describe("what is done with all runs of a filter", () => {
     assert.doesNotMatch(onlyFailed, /\/bulk\/cancel/);
   });
 
-  it("is asked about first, with how many they are, and tells with which nothing was done and why", async () => {
+  it("needs a confirmation with the number of runs, and lists runs that it skipped and why", async () => {
     const { app, asked, filters } = start();
     const question = plain(await (await app.request("/bulk/rerun?text=pr")).text());
     assert.match(question, /With “pr”\. Re-run 120 failed runs\? All steps are repeated\./);

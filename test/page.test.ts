@@ -31,8 +31,8 @@ const cookieOf = ({ headers }: HttpAnswer) => String(headers["set-cookie"]?.[0] 
 const signIn = (url: string, token: string, headers = {}) =>
   post(url, "/sign-in", `token=${encodeURIComponent(token)}&next=%2F`, headers);
 
-/** What is listed as refused, newest first, as text. */
-async function refusedIn(url: string): Promise<string[]> {
+/** The listed rejected requests, newest first, as text. */
+async function rejectedIn(url: string): Promise<string[]> {
   const { text } = await get(url, "/events");
   return [...text.matchAll(/<li class="run"[^>]*>([\s\S]*?)<\/li>/g)].map(([, row = ""]) =>
     row
@@ -43,19 +43,19 @@ async function refusedIn(url: string): Promise<string[]> {
 }
 
 describe("the page", () => {
-  it("is not there with DASHBOARD=off", async (t) => {
+  it("does not exist with DASHBOARD=off", async (t) => {
     const { url } = await startService(t, { settings: { DASHBOARD: "off" } });
     for (const path of ["/", "/events", "/live", "/sign-in", "/runs/x"]) {
       assert.equal((await get(url, path)).status, 404, path);
     }
-    // Those who answer callbacks need not see anything else.
+    // People who answer callbacks need not see anything else.
     const { text } = await get(url, "/callbacks/none");
     assert.match(text, /This link is wrong/);
     const [, style = ""] = /<link rel="stylesheet" href="([^"]+)"/.exec(text) ?? [];
     assert.equal((await get(url, style)).status, 200);
   });
 
-  it("lets nothing be loaded from elsewhere, run inline, framed or kept", async (t) => {
+  it("cannot be loaded from elsewhere, run inline, framed or cached", async (t) => {
     const { url } = await startService(t);
     for (const path of ["/", "/events", "/runs/none", "/sign-in", "/workflows", "/bulk/cancel", "/callbacks/none"]) {
       const { headers } = await get(url, path);
@@ -68,14 +68,14 @@ describe("the page", () => {
     }
   });
 
-  it("says in words that there is no such run", async (t) => {
+  it("shows a message if there is no such run", async (t) => {
     const { url } = await startService(t);
     const missing = await get(url, "/runs/none");
     assert.equal(missing.status, 404);
     assert.match(missing.text, /There is no run of this id/);
   });
 
-  it("says in words that the database cannot be read, or that the service is at fault", async () => {
+  it("shows a message if the database cannot be read, or after an internal error", async () => {
     for (const [error, status, words] of [
       [new StoreUnavailable("disk I/O error"), 503, /The runs cannot be read/],
       [new TypeError("secret detail"), 500, /Something went wrong/],
@@ -111,14 +111,14 @@ describe("the page", () => {
     }
   });
 
-  it("leaves out of the URL what cannot be meant", async (t) => {
+  it("removes invalid values from the URL", async (t) => {
     const { url } = await startService(t);
     for (const query of ["status=done", "before=x", "before=99999999999999999999", "since="]) {
       assert.equal((await get(url, `/?${query}`)).status, 200, query);
     }
   });
 
-  it("lets a server that stops go, though it is open", async (t) => {
+  it("does not delay a server that stops while the page is open", async (t) => {
     const { app } = await startService(t);
     const answer = await fetch(`${app.url}/live`);
     const reader = answer.body!.getReader();
@@ -144,7 +144,7 @@ describe("the page", () => {
     await until("it is dispatched", () => github.dispatches.length === 2);
   });
 
-  it("keeps its place among the live pages when somebody else opens very many", async (t) => {
+  it("keeps its place among the live pages when another client opens very many", async (t) => {
     const { url } = await startService(t, { settings: { AUTH_TOKENS: `${CALLER},${OTHER}` } });
     const open = async (token: string) => {
       const answer = await fetch(`${url}/live`, { headers: { authorization: `Bearer ${token}` } });
@@ -163,7 +163,7 @@ describe("the page", () => {
     assert.match(new TextDecoder().decode((await first.reader?.read())?.value), /^data: /);
   });
 
-  it("has its live events ended when others need the connections, the oldest first", async (t) => {
+  it("loses its live events when others need the connections, the oldest first", async (t) => {
     const live = livePages(async () => "7", systemClock);
     t.after(live.close);
     const app = new Hono().get("/live", (c) => live.stream(c, "a viewer", async () => true));
@@ -183,10 +183,10 @@ describe("the page", () => {
     assert.match((await get(url, "/")).text, new RegExp(`href="/runs/${run}"><bdi>nightly-tidy</bdi></a>`));
     const { text } = await get(url, `/runs/${run}`);
     assert.match(text, /<title>nightly-tidy: Success/);
-    assert.doesNotMatch(text, /\/actions\?/, "of which repository it is nobody knows");
+    assert.doesNotMatch(text, /\/actions\?/, "its repository is unknown");
   });
 
-  it("shows a run whose body and outputs are nested too deep to be shown, and says so", async (t) => {
+  it("shows a run whose body and outputs are nested too deep to be shown, and states it", async (t) => {
     const echo = httpWorkflow("echo", "return body;").replace("z.object(", "z.looseObject(");
     const folder = workflowsFolder(t, { "echo.ts": echo });
     const { url } = await startService(t, { settings: { WORKFLOWS_DIR: folder } });
@@ -207,7 +207,7 @@ describe("the page", () => {
     assert.match(shown.text, /\[\s+\[\s+\[/);
   });
 
-  it("shows a page of runs after the other", async (t) => {
+  it("shows runs page by page", async (t) => {
     const { url } = await startService(t);
     await Promise.all(Array.from({ length: 30 }, (_, at) => notify(url, { application: `main-${at}` })));
     const first = await get(url, "/");
@@ -218,7 +218,7 @@ describe("the page", () => {
     assert.equal(new Set([...ids(first), ...ids(second)]).size, 30);
   });
 
-  it("finds a text in all runs, page by page, and says how many are not searched yet", async (t) => {
+  it("finds a text in all runs, page by page, and shows how many are not searched yet", async (t) => {
     const DATA_DIR = temporaryFolder(t);
     await openSqliteStore(DATA_DIR, movedClock(0)).close();
     const db = new DatabaseSync(join(DATA_DIR, "gh-runner.sqlite"));
@@ -252,7 +252,7 @@ describe("the page", () => {
     assert.doesNotMatch(text, /not\s+searched yet/);
   });
 
-  it("stays small whatever the names are, shows their beginning, and finds them by any part", async (t) => {
+  it("stays small for any names, shows their beginning, and finds them by any part", async (t) => {
     const { url } = await startService(t);
     const names = Array.from({ length: 30 }, (_, at) => `main-${at}-${"x".repeat(60_000)}-end${at}.`);
     const run = String((await notify(url, { application: names[0] })).headers["x-run-id"]);
@@ -270,13 +270,13 @@ describe("the page", () => {
     assert.match(text, /<title>main-0-x{80,100}…: Skipped/);
   });
 
-  it("keeps every name to itself, and shows the characters that nobody would see", async (t) => {
+  it("shows names separately, with their invisible characters visible", async (t) => {
     const { url } = await startService(t);
     const application = "a\u0000b\u001b[2J\u007f\u0085c\u202ed\u2066e\ud800f مرحبا";
     const run = String((await notify(url, { application })).headers["x-run-id"]);
-    const refused = await notify(url, { application: `pr-${application}` });
-    assert.equal(refused.status, 400);
-    // U+0000 is stored so, since PostgreSQL has none.
+    const rejected = await notify(url, { application: `pr-${application}` });
+    assert.equal(rejected.status, 400);
+    // U+0000 is stored like this, because PostgreSQL cannot store it.
     const shown = "a␀b\\u001b[2J\\u007f\\u0085c\\u202ed\\u2066e\ufffdf مرحبا";
     for (const [path, ...expected] of [
       ["/", `<bdi>${shown}</bdi></a>`, `data-said="Newest run: ${shown}, Skipped"`],
@@ -297,7 +297,7 @@ describe("the page", () => {
     assert.ok(found.text.includes(`<bdi>${shown}</bdi></a>`), "is found by what it holds");
   });
 
-  it("does not hand a token on that stood in its address", async (t) => {
+  it("does not pass on a token from its address", async (t) => {
     const { url } = await startService(t, { settings: { AUTH_TOKENS: CALLER } });
     const cookie = cookieOf(await signIn(url, CALLER));
     for (const token of [CALLER, TOKEN]) {
@@ -332,7 +332,7 @@ describe("the page", () => {
     assert.match((await get(url, `/?text=${CALLER}`, { cookie })).text, /name="text" value="\*\*\*"/);
   });
 
-  it("links to the GitHub that the API belongs to", () => {
+  it("links to the GitHub of the API", () => {
     assert.equal(webUrlOf("https://api.github.com"), "https://github.com");
     assert.equal(webUrlOf("https://api.octocorp.ghe.com"), "https://octocorp.ghe.com");
     assert.equal(webUrlOf("https://ghe.example:8443/api/v3"), "https://ghe.example:8443");
@@ -343,7 +343,7 @@ describe("signing in", () => {
   const start = (t: TestContext, options = {}) =>
     startService(t, { settings: { AUTH_TOKENS: `${CALLER},${OTHER}` }, ...options });
 
-  it("is asked for on every page; scripts may bring a token instead", async (t) => {
+  it("is required on every page; scripts may send a token instead", async (t) => {
     const { url } = await start(t);
     const more = ["/workflows", "/workflows/x/start", "/bulk/rerun?status=failure", "/runs/x/changed"];
     for (const path of ["/", "/events", "/runs/x?y=1", ...more]) {
@@ -369,11 +369,11 @@ describe("signing in", () => {
     });
     assert.equal((await get(url, "/", basic(CALLER))).status, 200);
     assert.equal((await get(url, "/", { authorization: `Bearer ${OTHER}` })).status, 200);
-    const refused = await get(url, "/", basic("wrong"));
-    assert.deepEqual([refused.status, refused.headers["www-authenticate"]], [401, 'Basic realm="gh-runner"']);
+    const rejected = await get(url, "/", basic("wrong"));
+    assert.deepEqual([rejected.status, rejected.headers["www-authenticate"]], [401, 'Basic realm="gh-runner"']);
   });
 
-  it("gives a cookie that only this site's own pages send, and that is no token", async (t) => {
+  it("sets a cookie that only pages of this site send, and that is not a token", async (t) => {
     const { url } = await start(t);
     const answer = await signIn(url, CALLER);
     const cookie = String(answer.headers["set-cookie"]?.[0]);
@@ -391,7 +391,7 @@ describe("signing in", () => {
     );
   });
 
-  it("refuses a wrong token, and every session that was not given, is over, or was given for a withdrawn token", async (t) => {
+  it("rejects a wrong token, and every session that is invented, expired, or of a withdrawn token", async (t) => {
     const clock = movedClock();
     const { url } = await start(t, { options: { clock } });
     const wrong = await signIn(url, `${CALLER}x`);
@@ -411,7 +411,7 @@ describe("signing in", () => {
     assert.ok(!(await isIn(cookie)));
   });
 
-  it("goes on to a page of the service and to nothing else", async (t) => {
+  it("continues to a page of the service and to nothing else", async (t) => {
     const { url } = await start(t);
     for (const [next, location] of [
       ["/runs/abc", "/runs/abc"],
@@ -431,7 +431,7 @@ describe("signing in", () => {
     }
   });
 
-  it("takes a form that breaks off for one without a token, and no fault of its own", async (t) => {
+  it("treats an incomplete form as one without a token, not as an internal error", async (t) => {
     const { url, log } = await startService(t, { settings: { AUTH_TOKENS: CALLER } });
     const { hostname, port } = new URL(url);
     const socket = connect(Number(port), hostname);
@@ -450,15 +450,15 @@ import * as z from "zod";
 export default defineWorkflow({ name: "${name}", on: ${on}, async run() {} });`;
 
 const OF_EVERY_TRIGGER = {
-  "own.ts": trigger("own", '{ http: { path: "/own", body: z.object({}) } }'),
+  "door.ts": trigger("door", '{ http: { path: "/door", body: z.object({}) } }'),
   "told.ts": trigger("told", '{ flux: { path: "/told" } }'),
   "pushed.ts": trigger("pushed", '{ github: { events: "push" } }'),
 };
 
-/** As the sources mount them, with the paths that the workflows above and the built-in one give. */
+/** Routes in the sources, with the paths of the workflows above and the built-in one. */
 function routesThatChange(): string[] {
   const given: Readonly<Record<string, readonly string[]>> = {
-    "src/http/triggers/http.ts": ["/dispatch", "/own"],
+    "src/http/triggers/http.ts": ["/dispatch", "/door"],
     "src/http/triggers/flux.ts": ["/told"],
     "src/http/triggers/github.ts": ["/webhooks/github"],
   };
@@ -466,7 +466,7 @@ function routesThatChange(): string[] {
   return globSync("src/**/*.ts", { cwd: root }).flatMap((file) =>
     [
       ...readFileSync(join(root, file), "utf8").matchAll(/\bapp\.(?:post|put|patch|delete|on)\(\s*(?:"([^"]+)")?/g),
-    ].flatMap(([, path]) => path ?? given[file] ?? assert.fail(`${file} mounts a route that nobody tests`)),
+    ].flatMap(([, path]) => path ?? given[file] ?? assert.fail(`${file} mounts an untested route`)),
   );
 }
 
@@ -477,7 +477,7 @@ describe("a page of another site", () => {
     const { url, github } = await startService(t, { settings });
     deploy(github, "pr-1", "abc");
     const run = String((await notify(url, { application: "pr-1" })).headers["x-run-id"]);
-    const routes = routesThatChange().map((path) => path.replace(":id", run).replace(":name", "own"));
+    const routes = routesThatChange().map((path) => path.replace(":id", run).replace(":name", "door"));
     assert.ok(routes.length >= 8, String(routes));
     const signature = `sha256=${createHmac("sha256", GITHUB_WEBHOOK_SECRET).update("{}").digest("hex")}`;
     const signed = { "x-github-event": "push", "x-github-delivery": "d", "x-hub-signature-256": signature };
@@ -502,7 +502,7 @@ describe("a page of another site", () => {
       [run],
     );
     assert.equal((await get(url, `/api/runs/${run}`)).json.attempts.length, 1);
-    // They are there, and take what comes from elsewhere than another site.
+    // These routes exist, and accept requests that do not come from another site.
     for (const path of routes) {
       const { status, text } = await post(url, path, "{}", signed);
       const isThere = ![404, 405].includes(status) || /This link is wrong|no such callback/.test(text);
@@ -510,7 +510,7 @@ describe("a page of another site", () => {
     }
   });
 
-  it("is not the service's own, behind a proxy or not, and no program is taken for one", async (t) => {
+  it("is distinguished from pages of the service, behind a proxy or not, and from programs", async (t) => {
     const { url, github } = await startService(t);
     deploy(github, "pr-1", "abc");
     for (const headers of [
@@ -524,7 +524,7 @@ describe("a page of another site", () => {
     }
   });
 
-  it("is what only the proxy's headers call the service's own, and the answer says what to change", async (t) => {
+  it("is one that only proxy headers present as the service, and the answer says what to change", async (t) => {
     const forwarded = { origin: "https://runs.example", "x-forwarded-host": "runs.example" };
     const { url } = await startService(t);
     const answer = await notify(url, { application: "main" }, forwarded);
@@ -539,7 +539,7 @@ describe("a page of another site", () => {
 });
 
 describe("why nothing happened", () => {
-  it("is told of every request that was refused, with how often it came, also after a restart", async (t) => {
+  it("is shown for every rejected request, with its number, also after a restart", async (t) => {
     const DATA_DIR = temporaryFolder(t);
     const settings = { AUTH_TOKENS: CALLER, DATA_DIR };
     const bearer = { authorization: `Bearer ${CALLER}` };
@@ -554,17 +554,17 @@ describe("why nothing happened", () => {
     await first.app.close();
 
     const { url } = await startService(t, { settings: { DATA_DIR } });
-    const refused = await refusedIn(url);
-    assert.equal(refused.length, 5);
-    assert.match(refused[0]!, /^405 GET \/dispatch GET is not allowed here\. Send POST\. ArgoCD sends GET when/);
-    assert.match(refused[1]!, /^401 POST \/dispatch No valid token was sent\. Send one of the service.*3 times/);
-    assert.match(refused[2]!, /^400 POST \/dispatch The body is not valid JSON/);
-    assert.match(refused[3]!, /^400 pr-1 POST \/dispatch github_token is an unresolved secret/);
-    assert.match(refused[4]!, /^400 &lt;no value&gt; POST \/dispatch application is/);
-    assert.ok(!refused.join().includes(token));
+    const rejected = await rejectedIn(url);
+    assert.equal(rejected.length, 5);
+    assert.match(rejected[0]!, /^405 GET \/dispatch GET is not allowed here\. Send POST\. ArgoCD sends GET when/);
+    assert.match(rejected[1]!, /^401 POST \/dispatch No valid token was sent\. Send one of the service.*3 times/);
+    assert.match(rejected[2]!, /^400 POST \/dispatch The body is not valid JSON/);
+    assert.match(rejected[3]!, /^400 pr-1 POST \/dispatch github_token is an unresolved secret/);
+    assert.match(rejected[4]!, /^400 &lt;no value&gt; POST \/dispatch application is/);
+    assert.ok(!rejected.join().includes(token));
   });
 
-  it("is told of a duplicate and of a superseded run in the list", async (t) => {
+  it("is shown for a duplicate and a superseded run in the list", async (t) => {
     const { url, github } = await startService(t, {
       settings: { DEDUPE_SECONDS: "600" },
       options: { serverLimits: { drainMs: 50 } },
@@ -581,16 +581,16 @@ describe("why nothing happened", () => {
     assert.match(text, /A newer event replaced it: <a href="\/runs\/[0-9a-f-]{36}">/);
   });
 
-  it("keeps a bounded list, and a bounded text of each", async (t) => {
+  it("is kept as a limited list with limited texts", async (t) => {
     const { url } = await startService(t);
     await notify(url, { application: "$".repeat(20_000) });
-    await until("it is noted", async () => (await refusedIn(url)).length === 1);
+    await until("it is noted", async () => (await rejectedIn(url)).length === 1);
     assert.ok((await get(url, "/events")).text.length < 8000);
   });
 });
 
 describe("the page of a service that has no runs yet", () => {
-  it("shows a command that works, with the header that AUTH_TOKENS asks for and no token", async (t) => {
+  it("shows a working command, with the header for AUTH_TOKENS and without a token", async (t) => {
     for (const AUTH_TOKENS of ["", "a-token-of-a-caller,another-token-of-a-caller"]) {
       const [token = ""] = AUTH_TOKENS.split(",");
       const { url, github } = await startService(t, { settings: { AUTH_TOKENS } });
@@ -606,7 +606,7 @@ describe("the page of a service that has no runs yet", () => {
 });
 
 describe("minutes saved", () => {
-  it("count every run that succeeded or failed, also when it was run again, and survive its deletion", async (t) => {
+  it("count every run that succeeded or failed, also a re-run, and survive its deletion", async (t) => {
     const clock = movedClock(Date.parse("2026-11-30T23:00:00Z"));
     const { url, github } = await startService(t, { settings: { RETAIN_DAYS: "1" }, options: { clock } });
     deploy(github, "pr-1", "abc");

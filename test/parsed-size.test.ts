@@ -8,12 +8,12 @@ import { release } from "./support/release.ts";
 import { deploy, TARGET, TOKEN } from "./support/service.ts";
 import { workflowsFolder } from "./support/workflows.ts";
 
-/** As the image starts Node. */
+/** The image's options of Node. */
 const FLAGS = ["--max-old-space-size=44", "--max-semi-space-size=1"];
 const SECRET = "the secret of the webhook";
 const MB = 1_000_000;
 
-/** Texts of which a few bytes become an object, repeated up to a size. */
+/** Texts in which a few bytes become an object, repeated up to a size. */
 const filled = (bytes: number, part: string) => part.repeat(Math.floor(bytes / part.length));
 
 const HOSTILE_FILES = {
@@ -49,7 +49,7 @@ export default defineWorkflow({
 const HOOK = `import { defineWorkflow } from "gh-runner";
 export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }, run: async () => "ok" });`;
 
-describe("what takes little room as text and much when it is parsed does not end the process", () => {
+describe("a small text that needs much memory when it is parsed does not end the process", () => {
   let bundle: string;
   before(async () => {
     bundle = release();

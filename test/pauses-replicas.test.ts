@@ -8,7 +8,7 @@ import { postgresForTests } from "./support/postgres.ts";
 
 const postgres = postgresForTests();
 
-it("A pause at one replica holds at the others, and its end is heard there", async (t) => {
+it("A pause at one replica applies at the others, and so does its end", async (t) => {
   const schema = postgres.schema();
   const { databaseNow } = await databaseClock(postgres.url, schema, NOW);
   const open = async () => {

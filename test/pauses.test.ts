@@ -24,7 +24,7 @@ async function service(t: TestContext, settings: Record<string, string> = {}) {
 }
 
 describe("A paused workflow", () => {
-  it("answers its callers at once, and does what they asked for when it is resumed", async (t) => {
+  it("answers its callers at once, and runs their events when it is resumed", async (t) => {
     const { post, get, notify, github, log } = await service(t);
     const pause = await post(`/api/workflows/${NAME}/pause`);
     assert.equal(pause.status, 200);
@@ -62,7 +62,7 @@ describe("A paused workflow", () => {
     );
   });
 
-  it("rejects what brings its own token, with when to come again", async (t) => {
+  it("rejects events with the caller's token, with a time to retry", async (t) => {
     const { post, get, notify, github } = await service(t);
     await post(`/api/workflows/${NAME}/pause`);
     const answer = await notify({ application: "pr-1", github_token: TOKEN });
@@ -72,7 +72,7 @@ describe("A paused workflow", () => {
     assert.equal(github.dispatches.length, 0);
   });
 
-  it("stays so after a restart, which says so", async (t) => {
+  it("stays paused after a restart, which is logged", async (t) => {
     const DATA_DIR = temporaryFolder(t);
     const first = await service(t, { DATA_DIR });
     await first.post(`/api/workflows/${NAME}/pause`);
@@ -98,7 +98,7 @@ describe("A paused workflow", () => {
     }
   });
 
-  it("must exist, and needs a token", async (t) => {
+  it("must exist, and pausing it needs a token", async (t) => {
     const { post, url } = await service(t);
     const unknown = await post("/api/workflows/othr/pause");
     assert.equal(unknown.status, 404);
@@ -110,7 +110,7 @@ describe("A paused workflow", () => {
 });
 
 describe("gh-runner workflow", () => {
-  it("pauses and resumes one, and says how it is now", async (t) => {
+  it("pauses and resumes one, and prints its new state", async (t) => {
     const { workflow } = await service(t);
     assert.match((await workflow("pause", "other")).stdout, /^other is paused \(for \d+m?s, by token alice\)\n$/);
     assert.match((await workflow("pause", "other")).stdout, /^other is paused already \(/);
@@ -121,7 +121,7 @@ describe("gh-runner workflow", () => {
     assert.deepEqual([json.workflow, json.changed, json.paused.actor], ["other", true, "token alice"]);
   });
 
-  it("pauses all for an incident, and leaves those that were paused by name", async (t) => {
+  it("pauses all for an incident, and keeps those paused that were paused by name", async (t) => {
     const { workflow, notify } = await service(t);
     await workflow("pause", "other");
     assert.match((await workflow("pause", "--all")).stdout, /^every workflow is paused \(with all, for /);
@@ -135,7 +135,7 @@ describe("gh-runner workflow", () => {
     assert.equal(all.stderr, "These were paused by name and stay so: other\n");
   });
 
-  it("wants a name or --all, and a workflow that exists", async (t) => {
+  it("needs a name or --all, and a workflow that exists", async (t) => {
     const { workflow } = await service(t);
     for (const args of [["pause"], ["pause", "other", "--all"], ["resume"]]) {
       const { code, stderr } = await workflow(...args);

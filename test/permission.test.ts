@@ -14,10 +14,10 @@ import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
 const [, shown = ""] = /^NODE_OPTIONS="(.*--permission .*)"$/m.exec(documentOf("docs/security.md").text) ?? [];
 
-const REFUSED = /^The workflow threw Error: Access to this API has been restricted/;
+const REJECTED = /^The workflow threw Error: Access to this API has been restricted/;
 
 describe("with the permissions of docs/security.md", () => {
-  it("the heap is that of the image, whose own options the variable takes away", () => {
+  it("the heap is that of the image, whose options the variable replaces", () => {
     const dockerfile = readFileSync(new URL("../Dockerfile", import.meta.url), "utf8");
     const [, options = ""] = /NODE_OPTIONS="([^"]*)"/.exec(dockerfile) ?? [];
     assert.match(options, /--max-old-space-size=\d+/);
@@ -60,7 +60,7 @@ describe("with the permissions of docs/security.md", () => {
       settings: {
         NODE_OPTIONS: options,
         WORKFLOWS_DIR: workflows,
-        // As on Kubernetes: it also looks for packages above the folder, where it may not look.
+        // As on Kubernetes: it also looks for packages above the folder, where it has no permission.
         WORKFLOWS_RELOAD: "true",
         GITHUB_TOKEN: "",
         GITHUB_TOKEN_FILE: join(secrets, "token"),
@@ -76,7 +76,7 @@ describe("with the permissions of docs/security.md", () => {
     for (const name of ["reads", "writes", "starts"]) {
       const { status, json } = await start(name);
       assert.equal(status, 500, name);
-      assert.match(json.detail, REFUSED, name);
+      assert.match(json.detail, REJECTED, name);
     }
     assert.equal(existsSync(written), false);
     assert.deepEqual((await start("good")).json, { status: "success", good: true });

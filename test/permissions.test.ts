@@ -9,7 +9,7 @@ import { TARGET } from "./support/service.ts";
 const ISSUE_TOKEN = "POST /app/installations/{installation_id}/access_tokens";
 const [owner, repo] = TARGET.split("/") as [string, string];
 
-/** A run of a workflow with the App RELEASE_APP, these permissions, and what it asks for. */
+/** A run of a workflow with the App RELEASE_APP, these permissions, and these requests. */
 async function runWith(
   t: Parameters<typeof identityScene>[0],
   run: (github: GitHub) => Promise<unknown>,
@@ -22,7 +22,7 @@ async function runWith(
     ...more.workflow,
   };
   const scene = await identityScene(t, run, { ...more, workflow });
-  /** What each token was asked to be able to do. */
+  /** The permissions that each token was requested with. */
   const asked = () =>
     scene.github.requests.filter(({ route }) => route === ISSUE_TOKEN).map(({ body }) => JSON.parse(body).permissions);
   return { ...scene, asked };
@@ -31,14 +31,14 @@ async function runWith(
 const listIssues = (github: GitHub) => github.request("GET /repos/{owner}/{repo}/pulls", { owner, repo });
 
 describe("the permissions of a workflow", () => {
-  it("are those of its App's tokens for requests of which it is not known what they need", async (t) => {
+  it("apply to its App's tokens for requests with unknown needs", async (t) => {
     const { start, asked } = await runWith(t, listIssues, { pull_requests: "read" });
     const answer = await start();
     assert.equal(answer.status, 200, answer.text);
     assert.deepEqual(asked(), [{ metadata: "read", pull_requests: "read" }]);
   });
 
-  it("are no more than what a method needs, where that is known", async (t) => {
+  it("are reduced to what a method needs, if that is known", async (t) => {
     const { start, asked } = await runWith(
       t,
       async (github) => {
@@ -51,7 +51,7 @@ describe("the permissions of a workflow", () => {
     assert.deepEqual(asked(), [{ contents: "read" }, { metadata: "read", contents: "write", issues: "write" }]);
   });
 
-  it("are asked for together where a method needs several: a workflow file needs another one", async (t) => {
+  it("are requested together if a method needs several: a workflow file needs another one", async (t) => {
     const write = (path: string) => (github: GitHub) =>
       github.writeFile(TARGET, path, "on: push\n", { message: "Add tests" });
     const permissions = { contents: "write", workflows: "write" } as const;
@@ -65,19 +65,19 @@ describe("the permissions of a workflow", () => {
     assert.equal((await other.start()).status, 200);
   });
 
-  it("that are none still let its tokens read metadata, and nothing else", async (t) => {
+  it("that are empty still let its tokens read metadata, and nothing else", async (t) => {
     const { start, asked } = await runWith(t, listIssues, {});
     const { status } = await start();
     assert.deepEqual([status, asked()], [500, [{ metadata: "read" }]]);
   });
 
-  it("without which its tokens may do all that the App may", async (t) => {
+  it("that are missing give its tokens everything that the App may do", async (t) => {
     const { start, asked } = await runWith(t, listIssues, undefined);
     assert.equal((await start()).status, 200);
     assert.deepEqual(asked(), [undefined]);
   });
 
-  it("share a token between requests, whatever their order, and none with other permissions", async (t) => {
+  it("share a token between requests, in any order, but not with other permissions", async (t) => {
     const run = async (github: GitHub) => {
       await listIssues(github);
       await listIssues(github.as("same"));
@@ -100,7 +100,7 @@ describe("the permissions of a workflow", () => {
     assert.equal(asked().length, 2);
   });
 
-  it("are also those of its identities that have none, and of the service's App", async (t) => {
+  it("also apply to its identities without permissions, and to the service's App", async (t) => {
     const run = async (github: GitHub) => {
       await listIssues(github.as("bot"));
       await listIssues(github.as("service"));
@@ -126,7 +126,7 @@ describe("the permissions of a workflow", () => {
     ]);
   });
 
-  it("that a method of ours lacks are named before anything is sent", async (t) => {
+  it("that a built-in method lacks are named before anything is sent", async (t) => {
     for (const [run, says] of [
       [
         (github: GitHub) => github.dispatch(TARGET, "built", {}),
@@ -146,7 +146,7 @@ describe("the permissions of a workflow", () => {
     }
   });
 
-  it("that a request lacks are named when GitHub rejects it, with what GitHub would take", async (t) => {
+  it("that a request lacks are named when GitHub rejects it, with what GitHub would accept", async (t) => {
     const { start } = await runWith(t, listIssues, { contents: "read" });
     const { status, json } = await start();
     assert.equal(status, 500);
@@ -172,7 +172,7 @@ describe("the permissions of a workflow", () => {
     );
   });
 
-  it("do not narrow a token, nor the token that an event brought", async (t) => {
+  it("do not narrow a personal token or the token of an event", async (t) => {
     const { start, github } = await runWith(
       t,
       (all) => all.dispatch(TARGET, "built", {}),
@@ -195,7 +195,7 @@ describe("the names of permissions", () => {
     }
   });
 
-  it("that are not right have a problem that says what was meant", () => {
+  it("that are wrong cause a message with the right one", () => {
     const given = { "pull-requests": "write", isues: "write", workflows: "read", contents: "none", nonsense: 1 };
     const unknown = "no permission of GitHub's API has this name: ";
     assert.deepEqual(permissionProblems(given), [

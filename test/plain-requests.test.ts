@@ -49,7 +49,7 @@ const route = fc
   .tuple(method, fc.array(segment, { maxLength: 5 }))
   .map(([verb, segments]) => `${verb} /${segments.join("/")}`);
 
-it("writes each request as @octokit/endpoint does, or leaves it to that", () => {
+it("builds each request as @octokit/endpoint does, or leaves it to that", () => {
   let plain = 0;
   fc.assert(
     fc.property(route, parameters, (given, its) => {
@@ -70,7 +70,7 @@ it("writes each request as @octokit/endpoint does, or leaves it to that", () => 
   assert.ok(plain > 30, `${plain} of them were plain`);
 });
 
-it("writes the requests of a dispatch itself", () => {
+it("builds the requests of a dispatch itself", () => {
   const repository = { owner: "acme", repo: "shop" };
   const read = {
     ...repository,

@@ -22,13 +22,13 @@ import { dispatchTo, fixedPort, listening, spawnService } from "./support/proces
 import { chanceOf } from "./support/random.ts";
 import { deploy, notify, type Service, send, startService, TARGET, TOKEN } from "./support/service.ts";
 
-/** Give `LOSS_SEED` to repeat which answers are lost. */
+/** Set `LOSS_SEED` to repeat which answers are lost. */
 const SEED = Number(process.env.LOSS_SEED ?? Math.floor(Math.random() * 2 ** 32));
 
-/** Callers are told within 6 s that nothing can be stored; the rest is for a busy machine. */
+/** Callers learn within 6 s that nothing can be stored. The rest is for a busy machine. */
 const TOLD_MS = 20_000;
 
-/** A replica that is gone is noticed within 30 s; the rest is for a busy machine. */
+/** The service notices a dead replica within 30 s. The rest is for a busy machine. */
 const TAKEN_OVER_MS = 60_000;
 
 let postgres: StartedPostgres;
@@ -55,16 +55,16 @@ async function serviceOn(
 
 const isReady = async ({ url }: Service) => (await send(url, { path: "/ready" })).status === 200;
 
-/** Asks until it holds; fails after so many milliseconds. */
+/** Checks until it holds. Fails after this time. */
 async function within(milliseconds: number, what: string, holds: () => Promise<boolean>): Promise<void> {
   const end = performance.now() + milliseconds;
   while (!(await holds())) {
-    assert.ok(performance.now() < end, `waited ${milliseconds} ms in vain until ${what}`);
+    assert.ok(performance.now() < end, `waited ${milliseconds} ms without success until ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
 
-/** What callers and probes are told while nothing can be stored, and how the log puts it. */
+/** What callers and probes get while nothing can be stored, and what the log has. */
 async function isAway(service: Replica): Promise<void> {
   const since = performance.now();
   const answers = await Promise.all([
@@ -99,7 +99,7 @@ function saysItOnce({ log, logLines }: Replica): void {
 }
 
 describe("a service whose database", () => {
-  it("ends its connections goes on, and loses no run", async (t) => {
+  it("closes its connections continues, and loses no run", async (t) => {
     const service = await serviceOn(t, { github: { latencyMs: 20 } });
     const statuses: number[] = [];
     for (let round = 0; round < 8; round++) {
@@ -123,7 +123,7 @@ describe("a service whose database", () => {
     assert.equal(await isReady(service), true);
   });
 
-  it("refuses what GitHub's limits need sends nothing, says why once, and goes on when it does not refuse any more", async (t) => {
+  it("rejects the statements of GitHub's limits sends nothing, logs why once, and continues when it accepts them again", async (t) => {
     const service = await serviceOn(t, { settings: { GITHUB_LIMITS: "on", WAIT_SECONDS: "1" } });
     const applications = Array.from({ length: 5 }, (_, n) => `pr-${n}`);
     for (const application of applications) deploy(service.github, application, `commit-of-${application}`);
@@ -143,14 +143,14 @@ describe("a service whose database", () => {
     assert.deepEqual([told("error").length, told("info").length], [1, 2]);
   });
 
-  it("ends a connection in the moment in which it begins it is told so, and the process goes on", async (t) => {
+  it("closes a connection while it begins gets the error, and the process continues", async (t) => {
     const message = (type: string, body: Buffer) => {
       const head = Buffer.alloc(5);
       head.write(type);
       head.writeInt32BE(body.length + 4, 1);
       return Buffer.concat([head, body]);
     };
-    // Logged in, ready, and ended by its administrator, in one packet.
+    // Logged in, ready, and closed by its administrator, in one packet.
     const fields = "SFATAL\0C57P01\0Mterminating connection due to administrator command\0\0";
     const packet = Buffer.concat([
       message("R", Buffer.alloc(4)),
@@ -168,7 +168,7 @@ describe("a service whose database", () => {
     }
   });
 
-  it("has a full disk answers 503, says it once while other writes still succeed, and goes on when there is room", async (t) => {
+  it("has a full disk answers 503, logs it once while other writes still succeed, and continues when there is room", async (t) => {
     const [{ folder }] = await ask(postgres.url, "SELECT current_setting('data_directory') AS folder");
     const owner = statSync(folder);
     const disk = mounted(t, `size=2m,mode=700,uid=${owner.uid},gid=${owner.gid}`);
@@ -180,15 +180,15 @@ describe("a service whose database", () => {
     const filler = join(disk, "filler");
     assert.throws(() => writeFileSync(filler, Buffer.alloc(4_000_000)), /ENOSPC/);
     const answers = [];
-    // What is left of the last page takes some.
+    // The rest of the last page has room for some.
     for (let n = 0; n < 300 && answers.filter(({ status }) => status === 503).length < 5; n++) {
       answers.push(await notify(service.url, { application: `other-${n}` }));
-      // What the probe writes needs no new page.
+      // The write of the probe needs no new page.
       assert.equal(await isReady(service), true);
     }
-    const refused = answers.filter(({ status }) => status === 503);
-    assert.equal(refused.length, 5);
-    for (const { headers, json } of refused) {
+    const rejected = answers.filter(({ status }) => status === 503);
+    assert.equal(rejected.length, 5);
+    for (const { headers, json } of rejected) {
       assert.equal(headers["retry-after"], "1");
       assert.match(json.detail, /Nothing was stored: send it again/);
     }
@@ -217,7 +217,7 @@ describe("a service whose database", () => {
     await ask(postgres.url, `DROP TABLESPACE ${schema}`);
   });
 
-  it("is stopped answers 503, says it once, and goes on by itself when it is back", async (t) => {
+  it("is stopped answers 503, logs it once, and continues automatically when it is back", async (t) => {
     const ticking = defineWorkflow({
       name: "ticking",
       on: { schedule: { cron: "* * * * * *" } },
@@ -247,11 +247,11 @@ describe("a service whose database", () => {
     assert.equal((await notify(service.url, { application: "pr-1" })).status, 200);
     const ticks = async () => (await send(service.url, { path: "/api/runs?workflow=ticking&limit=100" })).json.runs;
     const before = (await ticks()).length;
-    await within(60_000, "schedules go on", async () => (await ticks()).length > before);
+    await within(60_000, "schedules continue", async () => (await ticks()).length > before);
     saysItOnce(service);
   });
 
-  it("is frozen answers 503 in time, and goes on by itself when it thaws", async (t) => {
+  it("is frozen answers 503 in time, and continues automatically when it thaws", async (t) => {
     const service = await serviceOn(t);
     deploy(service.github, "pr-1", "abc");
     assert.equal((await notify(service.url, { application: "pr-1" })).status, 200);
@@ -279,7 +279,7 @@ describe("a service whose database", () => {
     }
   });
 
-  it("takes no more connections answers 503, and goes on by itself when it has room", async (t) => {
+  it("accepts no more connections answers 503, and continues automatically when it has room", async (t) => {
     const service = await serviceOn(t);
     deploy(service.github, "pr-1", "abc");
     const others: pg.Client[] = [];
@@ -298,7 +298,7 @@ describe("a service whose database", () => {
       }
     };
     await fill();
-    // The service may be quicker to take what has become free.
+    // The service may take a free connection faster.
     await within(60_000, "it has no connection", async () => {
       await others[0]!.query(
         "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity WHERE application_name = 'gh-runner service'",
@@ -332,7 +332,7 @@ describe("a service whose database", () => {
     }
     const taken = (await Promise.all(answers)).filter(({ status }) => status === 202).map(({ json }) => json.run);
     proxy.lose(() => undefined);
-    // None was left to be taken over when its lease ends: that would show as interrupted.
+    // No run was left to be taken over when its lease ends: that would show as interrupted.
     await within(60_000, "all have ended", async () => (await service.queued()) === 0);
     const runs = await readHistoryOf(postgres.url, service.schema);
     t.diagnostic(`${lost} lost, ${taken.length} of ${runs.length} answered`);
@@ -348,7 +348,7 @@ describe("a service whose database", () => {
 });
 
 describe("a replica", () => {
-  it("that has just started leaves a run for a while whose lease has ended: its owner may have been cut off", async (t) => {
+  it("that has just started waits before it takes over a run whose lease has ended: its owner may have been cut off", async (t) => {
     const schema = `failures_${++schemas}`;
     const open = async () => {
       const store = await openPostgresStore({ url: postgres.url, schema, clock: systemClock, onError: () => {} });
@@ -368,7 +368,7 @@ describe("a replica", () => {
     await within(60_000, "it is taken over", async () => (await two.claim(lease("two"))).length === 1);
   });
 
-  it("that is killed, or stands still, has its runs taken over within 30 s, and what it would do later is refused", {
+  it("that is killed or frozen loses its runs to others within 30 s, and what it would do later is rejected", {
     timeout: 600_000,
   }, async (t) => {
     const github = await startGitHub();
@@ -388,44 +388,44 @@ describe("a replica", () => {
     const { promise: stopped, resolve: stands } = Promise.withResolvers<void>();
     const slow = github.fault({ times: 4, route: READ_FILE }, { kind: "hold", until: stopped });
     const begin = async (application: string, isAtWork: () => boolean) => {
-      const own = await replica();
-      const heard = await dispatchTo(own.port, { application }, { prefer: "respond-async" });
+      const started = await replica();
+      const heard = await dispatchTo(started.port, { application }, { prefer: "respond-async" });
       assert.equal(heard?.status, 202);
       await until("it is at work", isAtWork);
-      return { ...own, run: heard!.run! };
+      return { ...started, run: heard!.run! };
     };
     const killed = await begin("pr-killed", () => slow.met === 2);
     await killed.kill();
     const frozen = await begin("pr-frozen", () => slow.met === 4);
     process.kill(frozen.child.pid!, "SIGSTOP");
     stands();
-    const refusal = github.fault({ route: DISPATCH }, { kind: "status", status: 502 });
-    // Stopped before it tries again, 0.3 s later, or the second time, 1 s after that.
-    const refused = await begin("pr-refused", () => refusal.met > 0);
-    process.kill(refused.child.pid!, "SIGSTOP");
-    refusal.remove();
+    const fault = github.fault({ route: DISPATCH }, { kind: "status", status: 502 });
+    // Frozen before it retries, 0.3 s later, or the second time, 1 s after that.
+    const retrying = await begin("pr-retrying", () => fault.met > 0);
+    process.kill(retrying.child.pid!, "SIGSTOP");
+    fault.remove();
     const since = performance.now();
     const other = await replica();
     const url = `http://127.0.0.1:${other.port}`;
     const show = async (id: string) => (await send(url, { path: `/api/runs/${id}` })).json;
     try {
-      for (const { run } of [killed, frozen, refused]) {
+      for (const { run } of [killed, frozen, retrying]) {
         await within(TAKEN_OVER_MS, "it is taken over", async () => (await show(run)).status === "success");
       }
       t.diagnostic(`taken over after ${Math.round(performance.now() - since)} ms`);
       deploy(github, "pr-refused", "a-newer-commit");
       assert.equal((await dispatchTo(other.port, { application: "pr-refused" }))?.status, 200);
     } finally {
-      for (const { child } of [frozen, refused]) process.kill(child.pid!, "SIGCONT");
+      for (const { child } of [frozen, retrying]) process.kill(child.pid!, "SIGCONT");
     }
-    for (const { port, stop, ended, output } of [frozen, refused]) {
+    for (const { port, stop, ended, output } of [frozen, retrying]) {
       const isBack = async () => (await send(`http://127.0.0.1:${port}`, { path: "/ready" })).status === 200;
-      await within(60_000, "it goes on", isBack);
+      await within(60_000, "it is ready again", isBack);
       stop();
       assert.equal(await ended, 0, output());
       assert.match(output(), /outcome does not count: another process has the run/);
     }
-    for (const { run } of [killed, frozen, refused]) {
+    for (const { run } of [killed, frozen, retrying]) {
       const outcomes = (await show(run)).attempts.map(({ outcome }: { outcome: string }) => outcome);
       assert.deepEqual(outcomes, ["interrupted", "success"]);
     }

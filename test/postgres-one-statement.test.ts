@@ -19,8 +19,8 @@ import { again, attemptOf, event, FAILURE, LEASE_MS, lease, NOW, SUCCESS } from 
 import { postgresForTests } from "./support/postgres.ts";
 
 /**
- * What one statement does where nothing is in the way is what the rules decide from the whole situation: the same history
- * is led through two schemas, one of which only knows the transaction, and both hold the same rows after each step.
+ * One statement for the simple cases must decide what the rules decide from the whole situation. The test runs the same history
+ * in two schemas, one of which only uses the transaction. Both must have the same rows after each step.
  */
 
 const postgres = postgresForTests();
@@ -54,7 +54,7 @@ const arrival = fc.record({
   trigger: fc.constantFrom(undefined, undefined, "manual" as const),
   take: fc.constantFrom(true, true, false),
   owner,
-  /** How wrong the clock of the process is. */
+  /** The error of the process's clock. */
   wrong: fc.constantFrom(0, 0, HOUR_MS, -HOUR_MS),
 });
 const end = fc.record({
@@ -77,15 +77,15 @@ type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 const FREE = { workflow: "deploy", group: "a", n: 1, ownToken: false, event: undefined, order: undefined } as const;
 const AT_ONCE: Step = { accept: [{ ...FREE, trigger: undefined, take: true, owner: "one", wrong: 0 }] };
 const FAILS: Step = { settle: [{ nth: 0, status: "failure", unsure: false, lines: 0, wrong: 0 }] };
-/** Seldom met by chance: a run whose workflow's `cancelled` is due holds its group's place. */
+/** Rare by chance: a run whose workflow's `cancelled` is due occupies its group. */
 const BEHIND_A_HANDLER = [AT_ONCE, { cancel: 0, hasHandler: true }, FAILS, AT_ONCE];
 
 type Side = { readonly schema: string; readonly database: Database; readonly isWhole: boolean };
-/** How many one statement stored. */
+/** How many runs one statement stored. */
 const atOnce = { accepted: 0, settled: 0 };
 type Told = { readonly queued: boolean; readonly settled: readonly string[]; readonly cancel: readonly string[] };
 
-/** A store without its rest, by a clock that is moved. */
+/** A store without its timers, with a clock that the test moves. */
 function replicaOf({ schema }: Side, now: number, ahead: number): { replica: Replica; told(): Told } {
   const news: Partial<Told>[] = [];
   const names = namesFor(schema, `${now}::bigint`);
@@ -146,7 +146,7 @@ async function empty({ schema, database: { sql } }: Side): Promise<void> {
   await sql(`TRUNCATE ${tables.map((table) => `${schema}.${table}`).join(", ")} CASCADE`);
 }
 
-/** All that is stored, with the ids of runs instead of their numbers: of what is in nobody's way, the order is free. */
+/** Everything that is stored, with ids of runs instead of their numbers. The order of unrelated runs is free. */
 async function storedBy({ schema, database: { sql } }: Side) {
   const of = (table: string) =>
     sql(`SELECT runs.id AS of, to_jsonb(kept) - 'run' AS row FROM ${schema}.${table} AS kept
@@ -182,7 +182,7 @@ function settlementOf(
   return { status: "waiting", reason: "waits", waits: [wait], wakeKeys: ["pull_request mona/app 7"] };
 }
 
-/** The first knows both paths, the second one the transaction alone. */
+/** The first side uses both paths, the second one only the transaction. */
 async function openSides(t: TestContext): Promise<readonly Side[]> {
   const { url } = postgres;
   const onError = () => {};
@@ -198,7 +198,7 @@ async function openSides(t: TestContext): Promise<readonly Side[]> {
 }
 
 describe("one statement of PostgreSQL, and the transaction", () => {
-  it("decide the same, whatever the situation is", async (t) => {
+  it("decide the same in any situation", async (t) => {
     const sides = await openSides(t);
     const both = async <T>(work: (side: Side) => Promise<T>): Promise<T> => {
       const [one, whole] = [await work(sides[0] as Side), await work(sides[1] as Side)];
@@ -233,7 +233,7 @@ describe("one statement of PostgreSQL, and the transaction", () => {
             const said = Array.from({ length: lines }, (_, number) => ({ ...LINE, number }));
             return { claim, attempt, settlement, unsure, lines: said };
           });
-          // One process settles a claim once at a time.
+          // One process settles a claim at most once at a time.
           const once = items.filter(({ claim }, at) => items.findIndex((other) => other.claim === claim) === at);
           await both((side) => settleOn(side, now, each.settle[0]?.wrong ?? 0, once));
         } else if ("claim" in each) {
@@ -258,7 +258,7 @@ describe("one statement of PostgreSQL, and the transaction", () => {
     assert.ok(atOnce.accepted > 0 && atOnce.settled > 0);
   });
 
-  it("write nothing of a claim that was lost beside a later claim of its run", async (t) => {
+  it("write nothing for a lost claim when its run has a later claim", async (t) => {
     for (const side of await openSides(t)) {
       for (const settlement of [FAILURE, again(NOW + LEASE_MS)]) {
         const replica = (now: number) => replicaOf(side, now, 0).replica;

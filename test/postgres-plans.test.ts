@@ -12,7 +12,7 @@ import { postgresForTests } from "./support/postgres.ts";
 const postgres = postgresForTests();
 
 describe("PostgreSQL", () => {
-  it("reads the runs of an old workflow, and those of a part of an id, by their index, not all that came since", async (t) => {
+  it("reads the runs of an old workflow, and those of a part of an id, by an index, without reading all newer runs", async (t) => {
     const schema = postgres.schema();
     const { url } = postgres;
     await (await openPostgresStore({ url, schema, clock: systemClock, onError: () => {} })).close();
@@ -44,7 +44,7 @@ describe("PostgreSQL", () => {
       assert.doesNotMatch(plan, /runs_pkey|Seq Scan/);
     }
     assert.equal(plans.length, 5);
-    // Of ids around one that the statistics have, PostgreSQL guesses a hundred times as many as there are.
+    // For ids around one in the statistics, PostgreSQL overestimates a hundred times.
     const [stats] = await client
       .query(
         `SELECT (histogram_bounds::text::text[])[50] AS id FROM pg_stats

@@ -36,7 +36,7 @@ async function open(t: TestContext, schema: string, url = postgres.url) {
   return { store, accept, succeed };
 }
 
-/** Another replica that stores an event of the group pr-1. It has looked at what is in its way. */
+/** Another replica that stores an event of the group pr-1. It has already read the situation. */
 async function aboutToQueue(t: TestContext, schema: string) {
   const client = new pg.Client({ connectionString: postgres.url });
   await client.connect();
@@ -65,13 +65,13 @@ describe("on PostgreSQL", () => {
     const network = await slowNetwork(postgres.url);
     t.after(network.close);
     const { store, accept, succeed } = await open(t, postgres.schema(), network.url);
-    /** What it returns, and in how many round trips. */
+    /** The result, and the number of round trips. */
     const counted = async <T>(work: () => Promise<T>): Promise<readonly [T, number]> => {
       const before = network.roundTrips();
       const result = await work();
       return [result, network.roundTrips() - before];
     };
-    // The connection is made, and its statements are prepared.
+    // Makes the connection, and prepares its statements.
     await succeed((await accept("warm")).claim);
 
     const [{ claim }, toAccept] = await counted(() => accept("pr-1"));
@@ -92,7 +92,7 @@ describe("on PostgreSQL", () => {
     assert.deepEqual([queued.claim, toQueue], [undefined, 1]);
   });
 
-  it("two replicas that accept events of one group at once begin one run, and each group's newest waits", async (t) => {
+  it("two replicas that accept events of one group at once begin one run, and the newest event of each group waits", async (t) => {
     const schema = postgres.schema();
     const [one, two] = [await open(t, schema), await open(t, schema)];
     for (let n = 0; n < 40; n++) {
@@ -101,7 +101,7 @@ describe("on PostgreSQL", () => {
       const claims = accepted.flatMap(({ claim }) => claim ?? []);
       assert.equal(claims.length, 1);
       const { runs } = await one.store.list({ group }, { limit: 10 });
-      // The newest first.
+      // Newest first.
       assert.deepEqual(
         runs.map(({ status }) => status),
         ["queued", "superseded", "superseded", "running"],
@@ -127,7 +127,7 @@ describe("on PostgreSQL", () => {
     assert.equal(superseded, runs[1]?.id);
   });
 
-  it("a process that takes in events of one group keeps their order, whatever is free meanwhile", async (t) => {
+  it("a process that accepts events of one group keeps their order", async (t) => {
     const { store, accept, succeed } = await open(t, postgres.schema());
     for (let n = 0; n < 40; n++) {
       const group = `pr-${n}`;
@@ -147,7 +147,7 @@ describe("on PostgreSQL", () => {
     assert.deepEqual([second.run, second.joined], [first.run, true]);
   });
 
-  it("a run that only its process can wait for is settled without news; a page elsewhere notices", async (t) => {
+  it("a run that only its process waits for is settled without a notification; a page elsewhere still notices", async (t) => {
     const schema = postgres.schema();
     const [one, two] = [await open(t, schema), await open(t, schema)];
     const news: News[] = [];
@@ -157,14 +157,14 @@ describe("on PostgreSQL", () => {
     await one.succeed(claim);
     assert.notEqual(await two.store.overview.revision(), before);
 
-    // What is behind it may begin elsewhere.
+    // The next run of its group may begin at another replica.
     const first = await one.accept("pr-2");
     await two.accept("pr-2");
     await one.succeed(first.claim);
     await until("the other hears that a run is due", () => news.some(({ queued }) => queued === true));
     assert.ok(news.every(({ settled = [] }) => settled.length === 0));
 
-    // Two deliveries of one event may have come to two replicas.
+    // Two deliveries of one event may have arrived at two replicas.
     const event = { source: "hook", id: "delivery-1" };
     const delivered = await one.accept(undefined, { event });
     assert.equal((await two.accept(undefined, { event })).run, delivered.run);
@@ -172,7 +172,7 @@ describe("on PostgreSQL", () => {
     await until("the other hears of its end", () => news.some(({ settled }) => settled?.[0] === delivered.run));
   });
 
-  it("a run that is queued behind one in the moment in which that ends is known to the others", async (t) => {
+  it("the other replicas learn about a run that is queued while the run before it ends", async (t) => {
     const schema = postgres.schema();
     const [one, two] = [await open(t, schema), await open(t, schema)];
     const news: News[] = [];
@@ -186,7 +186,7 @@ describe("on PostgreSQL", () => {
     await until("the other hears that a run is due", () => news.some(({ queued }) => queued === true));
   });
 
-  it("no event and no end reads all runs that are kept", async (t) => {
+  it("no accept and no settle reads all stored runs", async (t) => {
     const schema = postgres.schema();
     const { store, accept, succeed } = await open(t, schema);
     const client = new pg.Client({ connectionString: postgres.url });
@@ -208,7 +208,7 @@ describe("on PostgreSQL", () => {
     const before = await read();
     for (let n = 0; n < 12; n++)
       await succeed((await accept(`pr-${n}`, { event: { source: `hook-${n}`, id: "x" } })).claim);
-    // PostgreSQL counts what a connection did at its end.
+    // PostgreSQL updates the counters of a connection when it closes.
     await store.close();
     await until("the connections have ended", async () => {
       const { rows } = await client.query("SELECT FROM pg_stat_activity WHERE application_name = 'gh-runner service'");

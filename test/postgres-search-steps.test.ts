@@ -12,7 +12,7 @@ import { postgresForTests } from "./support/postgres.ts";
 
 const postgres = postgresForTests();
 
-/** Runs of four million: each is in another part of the index. All say `deploy`, and the oldest alone `basket`. */
+/** Runs among four million: each is in another part of the index. All contain `deploy`, and only the oldest `basket`. */
 const RUNS = Array.from({ length: 1000 }, (_, nth) => nth * 4096 + 7);
 const OLDEST = RUNS[0] as number;
 const EVERY = { from: 0, below: Number.MAX_SAFE_INTEGER };
@@ -56,7 +56,7 @@ async function longHistory(t: TestContext) {
 }
 
 describe("A search in a long history in PostgreSQL", () => {
-  it("finds what one old run has by the index alone", async (t) => {
+  it("finds one old run with only the index", async (t) => {
     const { search, asked } = await longHistory(t);
     assert.deepEqual(await search.find(["basket"], EVERY, 10), { found: [OLDEST], lookedTo: undefined });
     for (const { plan, runs } of asked) {
@@ -65,7 +65,7 @@ describe("A search in a long history in PostgreSQL", () => {
     }
   });
 
-  it("looks into no more runs than the newest, where these are enough", async (t) => {
+  it("reads only the newest runs if these are enough", async (t) => {
     const { search, asked } = await longHistory(t);
     assert.deepEqual(await search.find(["deploy"], EVERY, 2), {
       found: RUNS.slice(-2).reverse(),
@@ -76,7 +76,7 @@ describe("A search in a long history in PostgreSQL", () => {
     assert.ok(runs <= 3, plan);
   });
 
-  it("ends where it takes too long, says how far it has looked, and continues from there", async (t) => {
+  it("stops if it takes too long, reports how far it got, and continues from there", async (t) => {
     const { search, asked, parts } = await longHistory(t);
     parts.allInTime = false;
     parts.stepMs = 600;
@@ -96,8 +96,8 @@ describe("A search in a long history in PostgreSQL", () => {
   });
 });
 
-describe("A transaction of PostgreSQL that may take so long", () => {
-  it("has no result when it takes longer, and that is no trouble of the database", async (t) => {
+describe("A transaction of PostgreSQL with a time limit", () => {
+  it("has no result if it takes longer, which does not count as database trouble", async (t) => {
     const database = connect({ url: postgres.url, isCalm: true }, () => {});
     t.after(() => database.close());
     const calmFor = database.calmFor();

@@ -14,11 +14,11 @@ import { chanceOf } from "./support/random.ts";
 import { type Flushes, slowDisk, withoutCompiler } from "./support/slow-disk.ts";
 
 const PROGRAM = fileURLToPath(new URL("support/storing.ts", import.meta.url));
-/** CUTS=5000 for more of them; give SEED to repeat those of a test run. */
+/** CUTS=5000 for more of them. Set SEED to repeat the cuts of a test run. */
 const CUTS = Number(process.env.CUTS ?? 12);
 const SEED = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 32));
 
-/** What a process wrote and flushed that stored events, claimed and settled their runs. */
+/** The writes and flushes of a process that stored events, claimed and settled their runs. */
 async function traced(
   t: TestContext,
   { events, atOnce, bytes, end }: { events: number; atOnce: number; bytes: number; end?: boolean },
@@ -35,10 +35,10 @@ async function traced(
   return readTrace(trace);
 }
 
-/** So many when the log begins again: what was written last must not be there without what came before it. */
+/** Cuts per restart of the log: the last writes must not be there without the earlier ones. */
 const AFTER_BEGINNING = 10;
 
-/** Moments at which the power fails: at each change of what SQLite does, and some at random. */
+/** Moments of a power failure: at each change of what SQLite does, and some random ones. */
 function moments(trace: readonly TraceEvent[], count: number, next: () => number): readonly number[] {
   const first = trace.findIndex(({ name }) => name === "answered");
   const isEdge = (at: number) => {
@@ -58,7 +58,7 @@ function moments(trace: readonly TraceEvent[], count: number, next: () => number
   return [...some, ...random, ...soonAfter].filter((at) => at < trace.length).toSorted((a, b) => a - b);
 }
 
-/** Cuts the power at many moments: each time the database is sound, and has all that was answered. */
+/** Cuts the power at many moments. Each time the database must be intact and have everything that was answered. */
 async function assertSurvives(t: TestContext, trace: readonly TraceEvent[]): Promise<void> {
   const chance = chanceOf(SEED);
   const next = () => chance.next();
@@ -97,22 +97,18 @@ async function assertSurvives(t: TestContext, trace: readonly TraceEvent[]): Pro
   t.diagnostic(`SEED=${SEED}: ${cuts.length} power failures, ${answered.size} answers`);
 }
 
-/** Each takes 3 to 5 s of a core that has nothing else to do. */
+/** Each takes 3 to 5 s of an idle core. */
 const PATIENT = { timeout: 400_000 };
 
 describe("after a power failure at any moment", { skip: withoutCompiler }, () => {
-  it(
-    "the database is sound and has all that was answered, while the log is carried over again and again",
-    PATIENT,
-    async (t) => {
-      const trace = await traced(t, { events: 900, atOnce: 5, bytes: 3000 });
-      const copies = trace.filter(({ kind, name }) => kind === "flushed" && name === "gh-runner.sqlite");
-      assert.ok(copies.length >= 4, `carried over ${copies.length} times`);
-      await assertSurvives(t, trace);
-    },
-  );
+  it("the database is intact and has everything that was answered, during repeated checkpoints", PATIENT, async (t) => {
+    const trace = await traced(t, { events: 900, atOnce: 5, bytes: 3000 });
+    const copies = trace.filter(({ kind, name }) => kind === "flushed" && name === "gh-runner.sqlite");
+    assert.ok(copies.length >= 4, `carried over ${copies.length} times`);
+    await assertSurvives(t, trace);
+  });
 
-  it("so it is while a log shrinks that a burst has made large", PATIENT, async (t) => {
+  it("the same holds while a log shrinks that a burst made large", PATIENT, async (t) => {
     const trace = await traced(t, { events: 300, atOnce: 150, bytes: 60_000 });
     assert.ok(trace.some(({ kind, name }) => kind === "size" && name === "gh-runner.sqlite-wal"));
     await assertSurvives(t, trace);
@@ -125,7 +121,7 @@ describe("after a power failure at any moment", { skip: withoutCompiler }, () =>
     ["flushes of the database fail for a while", { ofFiles: "sqlite", after: 3, count: 5 }],
     ["flushes of all files fail from then on", { after: 60 }],
   ] as const) {
-    it(`so it is when ${what}`, PATIENT, async (t) => {
+    it(`the same holds when ${what}`, PATIENT, async (t) => {
       const trace = await traced(t, { events: 900, atOnce: 5, bytes: 3000 }, { fail: "EIO", ...flushes });
       const failed = trace.filter((event) => event.failed).length;
       assert.ok("count" in flushes ? failed === flushes.count : failed > 2, `${failed} flushes failed`);
@@ -133,7 +129,7 @@ describe("after a power failure at any moment", { skip: withoutCompiler }, () =>
     });
   }
 
-  it("so it is after a kill when the database could not be flushed, beside a reader that stays over the next start", async (t) => {
+  it("the same holds after a kill when the database could not be flushed, with a reader that stays over the next start", async (t) => {
     const folder = temporaryFolder(t);
     const file = join(folder, "gh-runner.sqlite");
     const disk = slowDisk(t, folder);
@@ -149,7 +145,7 @@ describe("after a power failure at any moment", { skip: withoutCompiler }, () =>
     assert.deepEqual(await once(child, "close"), [null, "SIGKILL"]);
     assert.ok(statSync(file).size > onDisk.length, "the log was copied");
     const answered = readFileSync(join(folder, "answered"), "utf8").match(/(?<=accepted ).*/g)!;
-    // What was not flushed is lost.
+    // Unflushed data is lost.
     truncateSync(file, onDisk.length);
     const descriptor = openSync(file, "r+");
     writeSync(descriptor, onDisk, 0, onDisk.length, 0);
@@ -168,7 +164,7 @@ describe("after a power failure at any moment", { skip: withoutCompiler }, () =>
     for (const id of answered) assert.ok(stored.has(id), id);
   });
 
-  it("so it is while the service stops", PATIENT, async (t) => {
+  it("the same holds while the service stops", PATIENT, async (t) => {
     await assertSurvives(t, await traced(t, { events: 60, atOnce: 5, bytes: 3000, end: true }));
   });
 });

@@ -14,7 +14,7 @@ const closed = {
   payload: { action: "closed", number: 7, repository: { full_name: "acme/shop" } },
 };
 
-/** Deployments as `FOLLOW=deployment` makes them, and as others do. */
+/** Deployments as `FOLLOW=deployment` creates them, and as others do. */
 function deployed(github: StandInGitHub, sha: string, environment: string, payload: unknown, state = "success") {
   const shop = github.repository("acme/shop");
   shop.addCommit(sha);
@@ -73,7 +73,7 @@ describe("a pull request that is closed", () => {
     );
   });
 
-  it("of another repository is none of its business", () => {
+  it("of another repository is ignored", () => {
     const { github } = previewClosed({ targetRepo: "Acme/Shop" }).on as {
       github: { filter: (event: object) => boolean };
     };

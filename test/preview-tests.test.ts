@@ -66,7 +66,7 @@ type Script = {
 const found = (foundBy = "key") => ({ repository: "acme/shop", runId: 4711, htmlUrl: ACTIONS, foundBy, createdAt: "" });
 const never = () => new Promise<never>(() => {});
 
-/** A context whose GitHub answers as the script says, and what was done with it. */
+/** A context whose GitHub follows the script, and records of its use. */
 function scripted(script: Script) {
   const { fails = {}, steps = {} } = script;
   const done: (readonly [what: string, given: Given])[] = [];
@@ -149,13 +149,13 @@ describe("the tests of a preview", () => {
     });
   }
 
-  it("that fail say so in one sentence, with the jobs that failed and their links", async () => {
+  it("that fail are described in one sentence, with the failed jobs and their links", async () => {
     const { error } = await scripted({ follow: async () => ended("failure") }).run();
     assert.match(
       String(error?.message),
       new RegExp(`^The tests of pr-7 at 5b7c9e1 failed: unit \\(${ACTIONS}/job/2\\)\\. `),
     );
-    // A run that GitHub's webhook does not reach hears of no re-run.
+    // If GitHub's webhook does not reach a run, it cannot learn about a re-run.
     assert.match(String(error?.message), /Without GitHub's webhook, then re-run this run from the failure\.$/);
     const other = await scripted({ follow: async () => ended("timed_out") }).run();
     assert.match(
@@ -174,7 +174,7 @@ describe("the tests of a preview", () => {
     );
   });
 
-  it("have one comment with one key, which says what, how long and where", async () => {
+  it("have one comment with one key, which shows what, how long and where", async () => {
     const { run, of } = scripted({
       follow: async () => ended("failure"),
       input: preview({ environmentUrl: "https://{application}.example" }),
@@ -231,7 +231,7 @@ describe("the tests of a preview", () => {
     }
   });
 
-  it("are reported elsewhere when one report is not allowed, and the reason says which is missing", async () => {
+  it("are reported elsewhere when one report is not allowed, and the reason names the missing one", async () => {
     const { run, states, log } = scripted({ follow: async () => ended("failure"), fails: { comment: FORBIDDEN } });
     const { error } = await run();
     assert.deepEqual(states(), ["pending", "pending", "failure"]);
@@ -260,7 +260,7 @@ describe("the tests of a preview", () => {
     assert.equal(of("comment").length, 0);
   });
 
-  it("belong to the open pull request whose head is the commit", async () => {
+  it("are assigned to the open pull request whose head is the commit", async () => {
     const other = { ...PULL, head: { sha: "0".repeat(40) } };
     const { run, steps } = scripted({
       pulls: [
@@ -320,7 +320,7 @@ describe("tests that never start", () => {
       ...(sendAgain && { sendAgain }),
     });
 
-  it("are an error on the commit that says why, and the run fails with it as it came", async () => {
+  it("are an error on the commit with the reason, and the run fails with the same error", async () => {
     const failure = nothing(false);
     const { run, of } = scripted({ find: () => Promise.reject(failure) });
     assert.equal((await run()).error, failure);
@@ -331,7 +331,7 @@ describe("tests that never start", () => {
     assert.equal(of("dispatch").length, 0);
   });
 
-  it("are started again where that can help, with the same key", async () => {
+  it("are started again if that can help, with the same key", async () => {
     let looked = 0;
     const { run, of, states } = scripted({
       find: async () => (looked++ === 0 ? Promise.reject(nothing(true)) : found()),
@@ -345,7 +345,7 @@ describe("tests that never start", () => {
   });
 });
 
-it("never lets a name steer a comment", async () => {
+it("never lets a name change the markup of a comment", async () => {
   const evil = "pr-1\n# `x` *b* [a](http://e) <img src=x> @acme/team #7 &amp; | \\ ](x) ‮ ``` ~~~ $(id)";
   const job = { name: `${evil}]`, conclusion: "failure", htmlUrl: "javascript:alert(1)" };
   const second = { name: "unit", conclusion: "failure", htmlUrl: "https://e.example/a)b](c) <d>" };
@@ -361,7 +361,7 @@ it("never lets a name steer a comment", async () => {
   assert.equal(body.split("\n").length, 7);
 });
 
-it("has another key for every application, of the characters that a key may have", () => {
+it("has another key for every application, with only the characters that a key may have", () => {
   const texts = ["pr-1", "pr_1", "pr 1", "pr%1", "pr_5f_1", "ä", "x".repeat(253), `${"x".repeat(252)}y`, "a/b"];
   const keys = texts.map(keyOf);
   assert.equal(new Set(keys).size, texts.length);

@@ -30,7 +30,7 @@ function run(
   return { child, output, ended: ended(child) };
 }
 
-/** The last one that a process has started, or one that it has started. */
+/** The process that a process started last, or one of those that it started. */
 function youngestBelow(pid: number): number {
   const all = execFileSync("ps", ["-eo", "pid=,ppid="], { encoding: "utf8" });
   const child = new RegExp(`^ *(\\d+) +${pid}$`, "m").exec(all)?.[1];
@@ -74,7 +74,7 @@ describe("the process", () => {
     ["from the sources", "src/main.ts"],
     ["as one bundled file", "dist/gh-runner.js"],
   ] as const) {
-    it(`${what}: says which Node it needs where that is too old, and exits with 1`, async (t) => {
+    it(`${what}: names the Node that it needs if this one is too old, and exits with 1`, async (t) => {
       const older = 'Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.20.2" } })';
       const asOlder = `--import=data:text/javascript,${encodeURIComponent(older)}`;
       const { ended, output } = run(t, [asOlder, program, "serve"]);
@@ -85,9 +85,9 @@ describe("the process", () => {
     });
   }
 
-  it("as one bundled file: imports nothing of Node by name, which an older one would refuse before it runs", () => {
+  it("as one bundled file: imports nothing of Node by name, because an older Node would reject that before it runs", () => {
     const text = readFileSync(`${ROOT}dist/gh-runner.js`, "utf8");
-    // Those of the sources are minified; the one before them makes the `require` that they are asked for with.
+    // Imports of the sources are minified. The one before them makes the `require` that loads them.
     assert.doesNotMatch(text, /\b(?:from|import)"node:/);
     assert.match(text, /^import \{ createRequire \} from "node:module";/m);
   });
@@ -118,7 +118,7 @@ describe("the process", () => {
 
   for (const [what, args, code] of [
     ["npm start", ["start"], 0],
-    // The shell of npx ends by the signal and hands it on to nobody: the service notices that it is gone.
+    // The shell of npx ends by the signal and does not forward it. The service notices that its parent is gone.
     ["npx", ["exec", "--offline", "--call", "node src/main.ts serve; exit $?"], null],
   ] as const) {
     it(`by ${what}: SIGTERM to npm, with requests in flight: they are answered, then port and folder are free`, async (t) => {
@@ -152,7 +152,7 @@ describe("the process", () => {
     ["below a device", "/dev/null/data"],
     ["that is a file", fileURLToPath(import.meta.url)],
   ] as const) {
-    it(`does not start with a DATA_DIR ${what}, says so, and exits with 1`, async (t) => {
+    it(`does not start with a DATA_DIR ${what}, reports it, and exits with 1`, async (t) => {
       const files = { "w.ts": httpWorkflow("w", "return {};") };
       const more = { DATA_DIR: folder, WORKFLOWS_DIR: workflowsFolder(t, files), PORT: "0", HOST: "127.0.0.1" };
       const service = run(t, ["src/main.ts", "serve"], more);
@@ -162,7 +162,7 @@ describe("the process", () => {
     });
   }
 
-  it("starts with the contract's variables alone", async (t) => {
+  it("starts with only the variables of the contract", async (t) => {
     const service = run(t, ["dist/gh-runner.js", "serve"], { PORT: "0", DATA_DIR: temporaryFolder(t) });
     const url = await readyUrl(service);
     assert.equal((await notify(url, { application: "main" })).status, 200);
@@ -191,7 +191,7 @@ describe("the process", () => {
     assert.match(second.output.stderr, /^Cannot listen on 127\.0\.0\.1:\d+: it is in use\. .*PORT.*\n$/);
   });
 
-  it("tells its version and its commands", async (t) => {
+  it("prints its version and its commands", async (t) => {
     const version = run(t, ["dist/gh-runner.js", "--version"]);
     assert.equal(await version.ended, 0);
     assert.match(version.output.stdout, /^\d+\.\d+\.\d+\n$/);

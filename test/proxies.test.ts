@@ -14,7 +14,7 @@ const PREFIX = "/gh-runner";
 const BASIC = `Basic ${Buffer.from("someone:of-the-proxy").toString("base64")}`;
 
 type Forwarding = {
-  /** Answers itself, where it returns something. */
+  /** May answer instead of the service. */
   readonly guard?: (headers: IncomingHttpHeaders) => { status: number; headers: Record<string, string> } | undefined;
   /** The path that the service gets. */
   readonly path?: (path: string) => string;
@@ -30,8 +30,8 @@ async function startProxy(
 ) {
   const { hostname, port } = new URL(upstream);
   const proxy = createServer((incoming, outgoing) => {
-    const own = guard?.(incoming.headers);
-    if (own) return void outgoing.writeHead(own.status, own.headers).end();
+    const answered = guard?.(incoming.headers);
+    if (answered) return void outgoing.writeHead(answered.status, answered.headers).end();
     const passed = { ...incoming.headers, connection: "close", ...headers };
     const options = { hostname, port, method: incoming.method, path: path(incoming.url ?? "/"), headers: passed };
     const forwarded = request(options, (answer) => {
@@ -55,14 +55,14 @@ const [withPassword = {}, underPath = {}] = [
   ...readFileSync(new URL("../docs/operations.md", import.meta.url), "utf8").matchAll(/^```nginx\n([\s\S]*?)^```$/gm),
 ].map(([, block = ""]) => headersOf(block));
 
-/** What the first location of a snippet sets. */
+/** The headers that the first location of a snippet sets. */
 function headersOf(block: string): Record<string, string> {
   const [, location = ""] = /location \S+ \{([\s\S]*?)\}/.exec(block) ?? [];
   const set = [...location.matchAll(/proxy_set_header (\S+) (\S+);/g)].map(([, name = "", value = ""]) => [
     name.toLowerCase(),
     value === "$scheme" ? "http" : value,
   ]);
-  // nginx sets Host to the name of the upstream, if it is told nothing else.
+  // nginx sets Host to the name of the upstream by default.
   const { host = "gh-runner", connection: _, ...others } = Object.fromEntries(set) as Record<string, string>;
   return host === "$http_host" ? others : { ...others, host };
 }
@@ -72,7 +72,7 @@ const kept = (path: string) => (path.startsWith(`${PREFIX}/`) ? path : "/outside
 const BY_HAND = `import { defineWorkflow } from "gh-runner";
 export default defineWorkflow({ name: "by-hand", on: { manual: {}, schedule: { cron: "0 3 * * *" } }, run: async () => ({}) });`;
 
-/** What is walked through at least. */
+/** The walk must reach at least these pages. */
 const PAGES = [
   /^\/$/,
   /^\/\?status=failure/,
@@ -88,13 +88,13 @@ const PAGES = [
   /^\/assets\/\w+\/icon-1\.svg$/,
 ];
 
-/** Filters multiply: so many addresses of one page are enough. */
+/** Filters multiply, so this many addresses of one page are enough. */
 const ALIKE = 12;
 
-/** Every attribute of a page, since any may have a path of the service. */
+/** Every attribute of a page, because any of them may contain a path of the service. */
 const ATTRIBUTE = /\s([\w-]+)="([^"]*)"/g;
 const LINKS = new Set(["href", "src", "action", "formaction"]);
-/** What is text, not a path. */
+/** Attributes with text instead of a path. */
 const TEXTS = new Set(["value", "title", "placeholder", "aria-label", "pattern"]);
 const FORM = { "content-type": "application/x-www-form-urlencoded" };
 
@@ -106,7 +106,7 @@ async function signIn(url: string, path: string, headers = {}) {
 
 describe("behind a proxy that puts a path before the service's", () => {
   const ways: Readonly<Record<string, { forwarding: Forwarding; settings: Record<string, string> }>> = {
-    "takes it away and says so in X-Forwarded-Prefix": {
+    "removes it and reports it in X-Forwarded-Prefix": {
       forwarding: { path: stripped, headers: underPath },
       settings: {},
     },
@@ -209,7 +209,7 @@ describe("behind a proxy that puts a path before the service's", () => {
     }
     const kept = await page.evaluate("Object.keys(localStorage)");
     assert.deepEqual(kept, [], "nothing is kept without need");
-    // What a hidden tab asks for.
+    // A request of a hidden tab.
     const state = (await page.evaluate(`fetch("${PREFIX}/live/state?runs=none").then((answer) => answer.json())`)) as {
       icon: string;
       open: string[];
@@ -241,7 +241,7 @@ describe("behind a proxy that asks for a password", () => {
   const guard: Forwarding["guard"] = ({ authorization }) =>
     authorization === BASIC ? undefined : { status: 401, headers: { "www-authenticate": 'Basic realm="the proxy"' } };
 
-  it("people sign in and stay signed in, though their browser sends that password on", async (t) => {
+  it("people sign in and stay signed in, although their browser also sends that password", async (t) => {
     const service = await startService(t, { settings: { AUTH_TOKENS: CALLER } });
     const url = await startProxy(t, service.url, { guard, headers: withPassword });
     const browser = { authorization: BASIC, accept: "text/html,application/xhtml+xml,*/*;q=0.8" };
@@ -257,7 +257,7 @@ describe("behind a proxy that asks for a password", () => {
     }
   });
 
-  it("a browser gets in", { skip: withoutChromium }, async (t) => {
+  it("a browser can sign in", { skip: withoutChromium }, async (t) => {
     const service = await startService(t, { settings: { AUTH_TOKENS: CALLER } });
     const url = await startProxy(t, service.url, { guard, headers: { host: "gh-runner.internal" } });
     const browser = await openBrowser();
@@ -293,7 +293,7 @@ describe("behind a proxy that changes Host", () => {
     }
   });
 
-  it("a browser that tells no site may send when PUBLIC_URL names its address, and learns of it otherwise", async (t) => {
+  it("a browser that sends no site may send forms when PUBLIC_URL names its address, otherwise it gets the remedy", async (t) => {
     const origin = { origin: "http://ci.example" };
     const plain = await startService(t, { settings: { AUTH_TOKENS: CALLER } });
     const headers = { host: "gh-runner.internal" };
@@ -307,7 +307,7 @@ describe("behind a proxy that changes Host", () => {
     assert.doesNotMatch(told.cookie, /Secure/);
   });
 
-  it("the empty page and the API's description name the address that works", async (t) => {
+  it("the empty page and the API's description show the working address", async (t) => {
     const settings = { PUBLIC_URL: `https://ci.example${PREFIX}` };
     const { url } = await startService(t, { settings });
     assert.match((await send(url, { path: "/" })).text, /https:\/\/ci\.example\/gh-runner\/dispatch/);

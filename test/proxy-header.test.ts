@@ -19,7 +19,7 @@ const SETTINGS = {
 const start = (t: TestContext, settings: Record<string, string> = {}) =>
   startService(t, { settings: { ...SETTINGS, ...settings } });
 
-/** One request with header lines as they are, also some that come twice. */
+/** One request with exactly these header lines, even duplicate ones. */
 async function raw(
   url: string,
   path: string,
@@ -35,7 +35,7 @@ async function raw(
 }
 
 describe("behind an authenticating proxy", () => {
-  it("people are who the proxy says, with the roles of their groups and address", async (t) => {
+  it("people are those that the proxy names, with the roles of their groups and address", async (t) => {
     const { url } = await start(t);
     const me = async (...headers: string[]) =>
       JSON.parse((await raw(url, "/api/me", ...headers)).text.split("\r\n\r\n")[1] ?? "");
@@ -55,7 +55,7 @@ describe("behind an authenticating proxy", () => {
     assert.match(stranger.text, /user eve@evil\.example has no role; this needs a viewer or an operator\./);
   });
 
-  it("a header that comes twice, or looks like it, counts for nothing", async (t) => {
+  it("a header that comes twice, or one with a similar name, is ignored", async (t) => {
     const { url, log } = await start(t);
     const lines = [
       ["X-Forwarded-User: bob@acme.com", "X-Forwarded-User: alice@acme.com"],
@@ -75,7 +75,7 @@ describe("behind an authenticating proxy", () => {
     assert.match(text, /^gh_runner_authentication_failures_total\{credential="proxy_header"\} 5$/m);
   });
 
-  it("nobody else is believed: whoever comes past the proxy has what they bring, and no more", async (t) => {
+  it("only the proxy is trusted: a caller that bypasses the proxy has only its credentials", async (t) => {
     const { url } = await start(t, { TRUSTED_PROXIES: "192.0.2.7" });
     const forged = ["X-Forwarded-User: alice@acme.com", "X-Forwarded-Groups: platform", "X-Forwarded-For: 192.0.2.7"];
     assert.equal((await raw(url, "/api/runs", ...forged, "Forwarded: for=192.0.2.7")).status, 401);
@@ -85,7 +85,7 @@ describe("behind an authenticating proxy", () => {
     assert.match(me.text, /"actor":"token ci","role":"caller"/);
   });
 
-  it("needs to know the proxy, and what people may do", () => {
+  it("requires the proxy's address, and the roles of people", () => {
     const { TRUSTED_PROXIES, SIGN_IN_ROLES, ...others } = SETTINGS;
     assert.throws(() => readConfig({ ...others, SIGN_IN_ROLES }), /PROXY_USER_HEADER: needs TRUSTED_PROXIES/);
     assert.throws(() => readConfig({ ...others, TRUSTED_PROXIES }), /PROXY_USER_HEADER: needs SIGN_IN_ROLES/);
@@ -113,7 +113,7 @@ it("wrong tokens in the form of the sign-in page are slowed down, too", async (t
     const found = text.matchAll(/^gh_runner_slowed_credentials_total\{.*\} (\d+)$/gm);
     return [...found].reduce((sum, [, times]) => sum + Number(times), 0) === 22;
   });
-  assert.equal((await signIn(TOKEN)).status, 303, "a right one is not held up");
+  assert.equal((await signIn(TOKEN)).status, 303, "a right one is not delayed");
   clock.move(60_000);
   const tooMany = (await Promise.all(guesses)).filter(({ status }) => status === 429);
   assert.ok(tooMany.length > 0);

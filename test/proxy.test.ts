@@ -17,7 +17,7 @@ import { startReceiver } from "./support/receiver.ts";
 import { deploy, notify, send, startService, TARGET, TOKEN } from "./support/service.ts";
 import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
-/** Known to the proxy alone: nothing that goes another way can arrive. */
+/** Only the proxy knows this host, so nothing can arrive on another way. */
 const HOST = "github.corp.example";
 const API = `https://${HOST}/api/v3`;
 const PASSWORD = "s3cret/pass:word";
@@ -111,7 +111,7 @@ describe("the service behind a company's proxy, with a company's certificate aut
     });
   }
 
-  it("takes the other proxy, without a tunnel, for an address that begins with http", async (t) => {
+  it("uses the other proxy, without a tunnel, for an address that begins with http", async (t) => {
     const proxy = await startProxy({ credentials: `robot:${PASSWORD}` });
     t.after(() => proxy.close());
     const { github, url } = await startService(t, { settings: { HTTP_PROXY: withCredentials(proxy.url) } });
@@ -121,7 +121,7 @@ describe("the service behind a company's proxy, with a company's certificate aut
     assert.ok(github.requests.every(({ headers }) => headers.via && !headers["proxy-authorization"]));
   });
 
-  it("speaks TLS with the proxy itself, if its address says so", async (t) => {
+  it("uses TLS to the proxy if its address begins with https", async (t) => {
     const certificates = privateAuthority();
     const { authority, github, proxy, caFile } = await corporation(t, { tls: certificates.issue("localhost") });
     writeFileSync(caFile, authority.cert + certificates.cert);
@@ -134,7 +134,7 @@ describe("the service behind a company's proxy, with a company's certificate aut
     assert.equal(github.dispatches.length, 1);
   });
 
-  it("trusts what SSL_CERT_FILE names, as the Go service did, with NODE_USE_SYSTEM_CA=1", async (t) => {
+  it("trusts the certificates of SSL_CERT_FILE, as the Go service did, with NODE_USE_SYSTEM_CA=1", async (t) => {
     const { proxy, caFile } = await corporation(t);
     for (const [NODE_USE_SYSTEM_CA, status] of [
       ["0", 500],
@@ -145,7 +145,7 @@ describe("the service behind a company's proxy, with a company's certificate aut
     }
   });
 
-  it("says what to do when the authority is not known", async (t) => {
+  it("says what to do when the authority is unknown", async (t) => {
     const { github, proxy } = await corporation(t);
     const service = await serviceProcess(t, { HTTPS_PROXY: proxy.url });
     const answer = await notify(service.url, { application: "pr-1" });
@@ -156,7 +156,7 @@ describe("the service behind a company's proxy, with a company's certificate aut
   });
 });
 
-describe("what goes to other hosts than GitHub goes through the proxy too", () => {
+describe("requests to other hosts than GitHub also use the proxy", () => {
   async function withOutside(t: TestContext, settings: Record<string, string> = {}) {
     const receiver = await startReceiver(t);
     const port = Number(new URL(receiver.url).port);
@@ -180,7 +180,7 @@ describe("what goes to other hosts than GitHub goes through the proxy too", () =
     return { ...service, proxy, receiver };
   }
 
-  it("NOTIFY_URL and waitFor, but for hosts that NO_PROXY names", async (t) => {
+  it("NOTIFY_URL and waitFor, except for hosts in NO_PROXY", async (t) => {
     const { url, proxy, receiver, github } = await withOutside(t);
     assert.equal((await notify(url, { application: "pr-1" })).status, 404);
     await until("the notice has come", () => receiver.received.length === 1);
@@ -200,7 +200,7 @@ describe("what goes to other hosts than GitHub goes through the proxy too", () =
     assert.ok(github.counts.requests > 0);
   });
 
-  it("a proxy that lets no notice through is named in the log, without credentials or the address", async (t) => {
+  it("a proxy that blocks notices is named in the log, without credentials or the address", async (t) => {
     const { url, proxy, log, logLines } = await withOutside(t, {
       NOTIFY_URL: "https://hooks.corp.example/services/webhook-secret-0123",
       HTTPS_PROXY: "http://127.0.0.1:9",
@@ -215,7 +215,7 @@ describe("what goes to other hosts than GitHub goes through the proxy too", () =
   });
 });
 
-describe("a proxy that lets nothing through is named, and its answer", () => {
+describe("a proxy that blocks requests is named with its answer", () => {
   async function refusedBy(
     t: TestContext,
     settings: (proxyUrl: string) => string,
@@ -263,7 +263,7 @@ describe("a proxy that lets nothing through is named, and its answer", () => {
     assert.match(detail, /the proxy http:\/\/127\.0\.0\.1:9 cannot be reached \(ECONNREFUSED\)/);
   });
 
-  it("to whoever sent the request, with what to do", async (t) => {
+  it("to the caller, with what to do", async (t) => {
     const proxy = await startProxy({ credentials: `robot:${PASSWORD}` });
     t.after(() => proxy.close());
     const { send, close } = openGitHubHttp({
@@ -280,7 +280,7 @@ describe("a proxy that lets nothing through is named, and its answer", () => {
     });
   });
 
-  it("one that takes connections and is silent: it is given up, and used again once it speaks", async (t) => {
+  it("one that accepts connections and never answers: requests time out, and it is used again once it answers", async (t) => {
     const proxy = await startProxy();
     t.after(() => proxy.close());
     const connections = openConnections(proxy.url, { connections: 1, timeoutMs: 1000, maxAnswerBytes: 1000 });
@@ -293,11 +293,11 @@ describe("a proxy that lets nothing through is named, and its answer", () => {
   });
 });
 
-describe("which proxy an address is reached by", () => {
+describe("the choice of the proxy for an address", () => {
   const proxies = { httpProxy: "http://a:b@plain:1", httpsProxy: "http://user:secret@secure:3128", noProxy: undefined };
   const exempt = (url: string, noProxy: string) => proxyFor(url, { ...proxies, noProxy }) === undefined;
 
-  it("depends on how it begins, and is told without credentials", () => {
+  it("depends on the scheme, and is shown without credentials", () => {
     assert.equal(proxyFor("https://api.github.com", proxies), "http://secure:3128");
     assert.equal(proxyFor("http://ghe.example/api/v3", proxies), "http://plain:1");
     assert.equal(proxyFor("https://api.github.com", { ...proxies, httpsProxy: undefined }), undefined);

@@ -34,14 +34,14 @@ describe("reading the values file", () => {
     ["403", { kind: "status", status: 403 }],
     ["an unexpected 200 of a proxy", { kind: "status", status: 203, body: "<html>" }],
   ] as const) {
-    it(`never lets heavy's tag through when light answers with ${what}`, async (t) => {
+    it(`never uses heavy's tag when light answers with ${what}`, async (t) => {
       const options = fault.kind === "hang" ? { githubTimeoutMs: 1000 } : {};
       const { github, url, log } = await startService(t, { options });
       deploy(github, "pr-1", "from-light", "light");
       deploy(github, "pr-1", "from-heavy", "heavy");
       github.fault({ path: LIGHT }, fault);
       const answer = await notify(url, { application: "pr-1" });
-      // A limit delays the run: its caller is told that it waits.
+      // A limit delays the run. Its caller learns that it waits.
       assert.equal(answer.status, fault.kind === "limit" ? 202 : 500);
       assert.match(String(log().at(-1)?.reason), /light\/pr-1\/values\.yaml/);
       assert.equal(github.dispatches.length, 0);
@@ -62,7 +62,7 @@ describe("reading the values file", () => {
     });
   }
 
-  it("replaces nothing in a file that is in no encoding it knows", async (t) => {
+  it("rejects a file with an unknown encoding instead of replacing characters", async (t) => {
     const { github, url } = await startService(t);
     const latin1 = Buffer.from(FILE.replace("abc", "Ümlaut"), "latin1");
     for (const bytes of [latin1, Buffer.concat([utf16, Buffer.of(0x41)])]) {
@@ -74,14 +74,14 @@ describe("reading the values file", () => {
     assert.equal(github.dispatches.length, 0);
   });
 
-  it("does not care about a fault on heavy when light is there", async (t) => {
+  it("ignores a fault on heavy when light is there", async (t) => {
     const { github, url } = await startService(t);
     deploy(github, "pr-1", "from-light");
     github.fault({ path: HEAVY }, { kind: "status", status: 502 });
     assert.equal((await notify(url, { application: "pr-1" })).json.commitHash, "from-light");
   });
 
-  it("tells a missing file from a repository that the token cannot see", async (t) => {
+  it("distinguishes a missing file from a repository that the token cannot see", async (t) => {
     const { github, url } = await startService(t);
     assert.equal((await notify(url, { application: "pr-1" })).status, 404);
     github.token("blind-token-000000", { repositories: ["acme/shop"] });
@@ -109,13 +109,13 @@ describe("reading the values file", () => {
     assert.equal(log().at(-1)?.failure, "permanent");
   });
 
-  it("never reports a failing visibility check as not found", async (t) => {
+  it("never reports a failed visibility check as a missing file", async (t) => {
     const { github, url } = await startService(t);
     github.fault({ route: "GET /repos/{owner}/{repo}" }, { kind: "status", status: 503 });
     assert.equal((await notify(url, { application: "pr-1" })).status, 500);
   });
 
-  it("says so when the path is a directory", async (t) => {
+  it("reports that the path is a directory", async (t) => {
     const { github, url } = await startService(t);
     github.repository(DEPLOYMENT).put("configs/pr/light/pr-1/values.yaml/oops", "x");
     const answer = await notify(url, { application: "pr-1" });
@@ -123,7 +123,7 @@ describe("reading the values file", () => {
     assert.match(answer.json.detail, /directory/);
   });
 
-  it("refuses a file over 5 MB instead of parsing it", async (t) => {
+  it("rejects a file over 5 MB instead of parsing it", async (t) => {
     const { github, url } = await startService(t);
     deploy(github, "pr-1", `abc\n# ${"x".repeat(5_100_000)}`);
     const answer = await notify(url, { application: "pr-1" });
@@ -131,7 +131,7 @@ describe("reading the values file", () => {
     assert.match(answer.json.detail, /larger than this service reads/);
   });
 
-  it("tries a transient fault twice more, after 0.3 s and 1 s", async (t) => {
+  it("retries a transient fault twice, after 0.3 s and 1 s", async (t) => {
     const { github, url, waits } = await startService(t);
     deploy(github, "pr-1", "abc");
     github.fault({ path: LIGHT, times: 2 }, { kind: "cut" });
@@ -139,7 +139,7 @@ describe("reading the values file", () => {
     assert.deepEqual(waits, [300, 1000]);
   });
 
-  it("does not try a limit again inside the attempt, and keeps the run until it has ended", async (t) => {
+  it("does not retry a limit inside the attempt, and keeps the run until it has ended", async (t) => {
     const clock = movedClock();
     const { github, url, waits, log } = await startService(t, { options: { clock, random: () => 0 } });
     deploy(github, "pr-1", "abc");
@@ -156,7 +156,7 @@ describe("reading the values file", () => {
   });
 });
 
-describe("a revision that was pushed a moment ago", () => {
+describe("a revision that was just pushed", () => {
   const REVISION = "a1b2c3d4";
   const event = { application: "pr-1", revision: REVISION };
   const VALUES = "global: { config: { DEPLOYMENT_TAG: abc } }";
@@ -167,7 +167,7 @@ describe("a revision that was pushed a moment ago", () => {
     ["is not there", () => {}],
     ["has no values file", (github: StandInGitHub) => push(github, "README.md")],
   ] as const) {
-    it(`is looked for twice more in the attempt, when it ${what}`, async (t) => {
+    it(`is requested twice more in the attempt, when it ${what}`, async (t) => {
       const waits: number[] = [];
       const { github, url } = await startService(t, {
         options: {
@@ -181,7 +181,7 @@ describe("a revision that was pushed a moment ago", () => {
       assert.deepEqual(waits, [300, 1000]);
     });
 
-    it(`is looked for in two later attempts, when it ${what}: the first caller gets the 404`, async (t) => {
+    it(`is requested in two later attempts, when it ${what}: the first caller gets the 404`, async (t) => {
       const clock = movedClock();
       const { github, url } = await startService(t, { options: { clock, random: () => 0 } });
       before(github);
@@ -198,7 +198,7 @@ describe("a revision that was pushed a moment ago", () => {
       await until("it has ended", async () => (await run()).status === "success");
     });
 
-    it(`is given up after three attempts, when it ${what}`, async (t) => {
+    it(`is abandoned after three attempts, when it ${what}`, async (t) => {
       const clock = movedClock();
       const { github, url, waits } = await startService(t, { options: { clock, random: () => 0 } });
       before(github);
@@ -221,14 +221,14 @@ describe("a revision that was pushed a moment ago", () => {
     });
   }
 
-  it("and is found is not waited for: heavy is dispatched at once, after one look at light", async (t) => {
+  it("and exists is not waited for: heavy is dispatched at once, after one request for light", async (t) => {
     const { github, url, waits } = await startService(t);
     push(github);
     assert.equal((await notify(url, event)).json.commitHash, "abc");
     assert.deepEqual([waits, github.counts.requests], [[], 3]);
   });
 
-  it("may be a 422 as well, and a run with a token of its own ends with its attempt", async (t) => {
+  it("may be a 422 as well, and a run with the caller's token ends with its attempt", async (t) => {
     const { github, url, waits } = await startService(t);
     github.fault(
       { path: LIGHT },

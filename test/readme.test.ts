@@ -32,7 +32,7 @@ const IN_CONTAINERS = [
 
 const RUN_BY_CI = ["npm ci && npm run demo", "npm cit", "npm run check"];
 
-/** The anchors of a document's headings, as GitHub makes them. */
+/** GitHub's anchors of the headings of a document. */
 function anchorsOf(markdown: string): ReadonlySet<string> {
   const headings = markdown.replaceAll(/^```[\s\S]*?^```/gm, "").matchAll(/^#+ (.*)$/gm);
   return new Set(
@@ -81,12 +81,12 @@ describe("the README", () => {
     assert.deepEqual(listed, [...anchorsOf(text.replace(/^# .*$/m, ""))]);
   });
 
-  it("has no command that is not executed, here or by CI", () => {
+  it("has only commands that are executed, here or by CI", () => {
     const lines = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block = ""]) => block.trim().split("\n"));
     assert.deepEqual(new Set(lines), new Set([...Object.values(COMMANDS), ...IN_CONTAINERS, ...RUN_BY_CI]));
   });
 
-  it("shows what the demo answers to its curl line", async (t) => {
+  it("shows the demo's answer to its curl line", async (t) => {
     const demo = start(t, "node sandbox/demo.ts", { PORT: "0" });
     const printed = await demo.said(/ {2}(curl .*localhost:(\d+)\/dispatch)\n/);
     const [, line = "", port = ""] = printed;
@@ -135,13 +135,13 @@ describe("other documents", () => {
   });
 
   for (const theme of ["light", "dark"] as const) {
-    it(`have the drawing of the chain that its script makes, for the ${theme} theme`, () => {
+    it(`have the drawing of the chain from its script, for the ${theme} theme`, () => {
       assert.equal(readFileSync(`${ROOT}/${CHAIN_FILES[theme]}`, "utf8"), chainDrawing(theme), "npm run docs");
     });
   }
 });
 
-/** The command starts a service that is healthy, and SIGTERM ends it. */
+/** Checks that the command starts a healthy service, and that SIGTERM ends it. */
 async function startsBy(t: TestContext, command: string): Promise<void> {
   const line = command.replace("npm start", "node src/main.ts serve");
   const service = start(t, line, { PORT: "0", HOST: "127.0.0.1", DATA_DIR: temporaryFolder(t) });
@@ -162,7 +162,7 @@ async function shell(command: string, env: Record<string, string> = {}): Promise
   return { code, output };
 }
 
-/** Starts a command that stays up; `exec` lets signals reach it instead of its shell. */
+/** Starts a command that stays up. `exec` lets signals reach it instead of its shell. */
 function start(t: TestContext, command: string, env: Record<string, string>) {
   const line = command.replace(/^((?:\w+=\S+ )*)/, "$1exec ");
   const child = spawn("sh", ["-c", line], { cwd: ROOT, env: { ...process.env, ...env } });

@@ -39,7 +39,7 @@ const message = (updates: readonly (readonly [name: string, type: string])[] = [
 
 type Commit = { sha?: string; author?: string; committer?: string; verified?: boolean; message?: string };
 
-/** What GitHub knows about pull request 2, and what has become of it. */
+/** What GitHub has about pull request 2, and what happened to it. */
 type Scene = {
   commits: Commit[];
   head: string;
@@ -48,8 +48,8 @@ type Scene = {
   isAutoMerged: boolean;
   mergeable: string;
   reviews: { id: number; state: string; commit_id: string; body: string }[];
-  /** What GitHub says against a mutation: by the name of its field. */
-  refusals: Record<string, string>;
+  /** Errors that GitHub gives for a mutation, by the name of its field. */
+  errors: Record<string, string>;
   mutations: string[];
   /** Of PUT merge. */
   merging: { status: number; message?: string };
@@ -58,7 +58,7 @@ type Scene = {
 function scene(changes: Partial<Scene> = {}): Scene {
   return {
     ...{ commits: [{}], head: HEAD, state: "open", merged: false, isAutoMerged: false, mergeable: "blocked" },
-    ...{ reviews: [], refusals: {}, mutations: [], merging: { status: 200 } },
+    ...{ reviews: [], errors: {}, mutations: [], merging: { status: 200 } },
     ...changes,
   };
 }
@@ -125,9 +125,9 @@ function answersOf(
       const field =
         /\b(enablePullRequestAutoMerge|disablePullRequestAutoMerge|enqueuePullRequest)\b/.exec(query)?.[1] ?? "";
       given.mutations.push(field);
-      const refusal = given.refusals[field];
-      if (refusal !== undefined)
-        return { data: { [field]: null }, errors: [{ type: "UNPROCESSABLE", message: refusal, path: [field] }] };
+      const message = given.errors[field];
+      if (message !== undefined)
+        return { data: { [field]: null }, errors: [{ type: "UNPROCESSABLE", message, path: [field] }] };
       if (field !== "enqueuePullRequest") given.isAutoMerged = field.startsWith("enable");
       return { data: { [field]: {} } };
     },
@@ -144,7 +144,7 @@ const reasonOf = async (given: Scene, options: AutoMergeOptions = {}) => {
 };
 
 describe("autoMerge", () => {
-  it("switches auto-merge on for the commit that was looked at", async () => {
+  it("switches auto-merge on for the commit that it checked", async () => {
     const given = scene();
     const run = await merge(given, { mergeMethod: "squash" });
     const outputs = {
@@ -161,7 +161,7 @@ describe("autoMerge", () => {
     );
   });
 
-  it("changes nothing where auto-merge is on already", async () => {
+  it("changes nothing if auto-merge is already on", async () => {
     const given = scene({ isAutoMerged: true });
     assert.deepEqual((await merge(given)).run.outputs, {
       ...{ result: "auto-merge was on", dependencyNames: ["lodash"] },
@@ -170,7 +170,7 @@ describe("autoMerge", () => {
     assert.deepEqual(given.mutations, []);
   });
 
-  it("approves the commit first when it is told to, and once", async () => {
+  it("approves the commit first if configured, and once", async () => {
     const given = scene();
     await merge(given, { approve: true });
     assert.deepEqual(
@@ -187,22 +187,22 @@ describe("autoMerge", () => {
     );
   });
 
-  it("merges at once what can be merged, which GitHub's auto-merge does not", async () => {
-    const given = scene({ refusals: { enablePullRequestAutoMerge: "Pull request Pull request is in clean status" } });
+  it("merges at once if possible, which GitHub's auto-merge does not", async () => {
+    const given = scene({ errors: { enablePullRequestAutoMerge: "Pull request Pull request is in clean status" } });
     const run = await merge(given, { mergeMethod: "rebase" });
     assert.equal((run.run.outputs as { result: string }).result, "merged");
     assert.deepEqual(run.sent.at(-1)?.body, { sha: HEAD, merge_method: "rebase" });
   });
 
-  it("waits for the checks where the repository does not allow auto-merge, or nothing is required", async () => {
-    for (const refusal of [
+  it("waits for the checks if the repository does not allow auto-merge, or requires nothing", async () => {
+    for (const message of [
       "Auto merge is not allowed for this repository",
       "Pull request is in unstable status",
       "Pull request Protected branch rules not configured for this branch",
     ]) {
-      const given = scene({ mergeable: "unstable", refusals: { enablePullRequestAutoMerge: refusal } });
+      const given = scene({ mergeable: "unstable", errors: { enablePullRequestAutoMerge: message } });
       const run = await merge(given);
-      assert.equal(run.run.status, "waiting", refusal);
+      assert.equal(run.run.status, "waiting", message);
       const later = await run.advance("10m");
       assert.equal(later.run.status, "waiting");
       given.mergeable = "clean";
@@ -212,7 +212,7 @@ describe("autoMerge", () => {
     }
   });
 
-  it("merges the commit that it has looked at without GitHub's auto-merge, when it is told to", async () => {
+  it("merges the commit that it checked without GitHub's auto-merge, if configured", async () => {
     const given = scene();
     const run = await merge(given, { useAutoMerge: false });
     assert.equal(run.run.status, "waiting");
@@ -223,7 +223,7 @@ describe("autoMerge", () => {
     assert.deepEqual([ready.run.status, given.mutations], ["success", []]);
   });
 
-  it("looks at once when GitHub says that the checks have ended", async () => {
+  it("checks at once when GitHub reports that the checks have ended", async () => {
     const given = scene();
     const run = await merge(given, { useAutoMerge: false });
     given.mergeable = "clean";
@@ -233,8 +233,8 @@ describe("autoMerge", () => {
   });
 
   it("does not merge a commit that comes while it waits", async () => {
-    const refusals = { enablePullRequestAutoMerge: "Auto merge is not allowed for this repository" };
-    const given = scene({ refusals });
+    const errors = { enablePullRequestAutoMerge: "Auto merge is not allowed for this repository" };
+    const given = scene({ errors });
     const run = await merge(given);
     Object.assign(given, { head: "b".repeat(40), mergeable: "clean" });
     const { run: done } = await run.advance("10m");
@@ -244,10 +244,10 @@ describe("autoMerge", () => {
     );
   });
 
-  it("waits again when GitHub does not merge after all, and uses a merge queue", async () => {
-    const refusals = { enablePullRequestAutoMerge: "Pull request is in clean status" };
+  it("waits again when GitHub still does not merge, and uses a merge queue", async () => {
+    const errors = { enablePullRequestAutoMerge: "Pull request is in clean status" };
     const given = scene({
-      refusals,
+      errors,
       mergeable: "blocked",
       merging: { status: 405, message: "Pull Request is not mergeable" },
     });
@@ -257,7 +257,7 @@ describe("autoMerge", () => {
     assert.equal((await run.advance("10m")).run.status, "success");
 
     const queued = scene({
-      refusals,
+      errors,
       merging: { status: 405, message: "Changes must be made through the merge queue" },
     });
     const { outputs } = (await merge(queued)).run;
@@ -266,7 +266,7 @@ describe("autoMerge", () => {
   });
 
   it("merges once when the answer to the merge is lost", async (t: TestContext) => {
-    const given = scene({ refusals: { enablePullRequestAutoMerge: "Pull request is in clean status" } });
+    const given = scene({ errors: { enablePullRequestAutoMerge: "Pull request is in clean status" } });
     const run = await testRun(
       autoMerge({ approve: true }),
       { event: opened },
@@ -288,7 +288,7 @@ describe("autoMerge", () => {
 describe("autoMerge trusts", () => {
   const foreign = "b".repeat(40);
 
-  it("no one but Dependabot, unless it is told to", async () => {
+  it("only Dependabot by default", async () => {
     const filterOf = (options?: AutoMergeOptions) =>
       (autoMerge(options).on.github as { filter(event: unknown): boolean }).filter;
     const by = (login: string) => ({ payload: { pull_request: { user: { login } } } });
@@ -301,7 +301,7 @@ describe("autoMerge trusts", () => {
     assert.deepEqual([run.status, run.reason], ["skipped", `the pull request is by ${BOT}`]);
   });
 
-  it("another author whose name it is told, whose commits say nothing about dependencies", async () => {
+  it("another configured author, whose commits have no dependency metadata", async () => {
     const given = () => scene({ commits: [{ committer: "octocat", message: "Regenerate" }] });
     const answers = answersOf(given(), false, [], "octocat");
     const { run } = await testRun(autoMerge({ authors: ["octocat"] }), { event: opened }, { answers });
@@ -324,7 +324,7 @@ describe("autoMerge trusts", () => {
       `commit bbbbbbb is by mallory, not by ${BOT}`,
     );
     assert.equal(await reasonOf(scene({ commits: [{ verified: false }] })), "commit aaaaaaa is not verified");
-    // Signed with a key of mallory's, who has written Dependabot into it as the author.
+    // Signed with a key of mallory, who wrote Dependabot into it as the author.
     assert.equal(
       await reasonOf(scene({ commits: [{ committer: "mallory" }] })),
       "commit aaaaaaa was committed by mallory",
@@ -364,7 +364,7 @@ describe("autoMerge trusts", () => {
     assert.deepEqual(given.mutations, ["enablePullRequestAutoMerge", "disablePullRequestAutoMerge"]);
   });
 
-  it("no commit that is pushed while it looks", async () => {
+  it("no commit that is pushed while it checks", async () => {
     const { run } = await merge(scene({ commits: [{ sha: foreign }] }));
     assert.deepEqual([run.status, run.kind], ["queued", "transient"]);
   });
@@ -416,7 +416,7 @@ describe("autoMerge leaves alone", () => {
     assert.equal(await rules(undefined, { dependencyGroups: ["tools"] }), "no group is not among dependencyGroups");
   });
 
-  it("what `when` says no to, which gets what dependabot/fetch-metadata finds out", async () => {
+  it("what `when` rejects, which gets the data of dependabot/fetch-metadata", async () => {
     let seen: unknown;
     const when: AutoMergeOptions["when"] = (metadata, { number }) => {
       seen = { ...metadata, number };

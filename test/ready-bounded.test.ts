@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { bounds } from "../src/workflows/ready/bounded.ts";
 
-/** Counts the turns that others get until it is stopped. */
+/** Counts the turns of other work until it is stopped. */
 function others() {
   let turns = 0;
   let isOn = true;
@@ -22,7 +22,7 @@ function others() {
 const nothing = new Int32Array(new SharedArrayBuffer(4));
 
 describe("matching the patterns of people", () => {
-  it("gives others their turn every few milliseconds", async () => {
+  it("lets other work run every few milliseconds", async () => {
     let time = 0;
     const { boundedEach } = bounds({ now: () => time });
     const turns = others();
@@ -35,13 +35,13 @@ describe("matching the patterns of people", () => {
     assert.ok(turns.stop() >= 10);
   });
 
-  it("is given up when one pattern takes too long", async () => {
+  it("is aborted when one pattern takes too long", async () => {
     const { boundedEach } = bounds({ maxMs: 20 });
     const tried = boundedEach("matching the rules", 1, () => /^(a+)+$/.test(`${"a".repeat(60)}!`));
     await assert.rejects(tried, /Matching the rules failed: it was not through after 0\.02 s\. Write/);
   });
 
-  it("is given up when many patterns that are nearly as slow take too long together", async () => {
+  it("is aborted when many slow patterns take too long together", async () => {
     let used = 0;
     const { bounded, boundedEach } = bounds({ maxInAllMs: 5000, cpu: () => used });
     const slow = () => {
@@ -55,7 +55,7 @@ describe("matching the patterns of people", () => {
     await assert.rejects(boundedEach("matching", 1, slow), /not through after 5 s/);
   });
 
-  it("begins again when the process was halted meanwhile", async () => {
+  it("begins again when the process was halted", async () => {
     let begun = 0;
     const { bounded } = bounds({ maxMs: 20 });
     const result = await bounded("matching", () => {
@@ -65,7 +65,7 @@ describe("matching the patterns of people", () => {
     assert.deepEqual([result, begun], ["matched", 3]);
   });
 
-  it("ends in the time that it needs where the process gets a tenth of the CPU", async () => {
+  it("still ends if the process gets only a tenth of the CPU", async () => {
     let used = 0;
     let begun = 0;
     const { bounded } = bounds({ maxMs: 20, cpu: () => used });
@@ -77,7 +77,7 @@ describe("matching the patterns of people", () => {
     assert.deepEqual([result, begun], ["matched", 3]);
   });
 
-  it("passes on what is thrown", async () => {
+  it("passes on exceptions", async () => {
     await assert.rejects(
       bounds().bounded("matching", () => {
         throw new Error("no such pattern");

@@ -42,7 +42,7 @@ describe("docs/ready-made.md", () => {
     .matchAll(/^```ts\n(export default|import)?([\s\S]*?)^```/gm)
     .map(([all]) => [all, all.slice(6, -4)])) {
     const [, name = ""] = /export default (\w+)/.exec(block) ?? [];
-    it(`shows ${name} as it can be written: ${block.split("\n").length} lines`, async (t) => {
+    it(`shows ${name} in a form that works: ${block.split("\n").length} lines`, async (t) => {
       const lead = block.startsWith("import") ? "" : `import { ${name} } from "gh-runner/workflows";\n`;
       const WORKFLOWS_DIR = workflowsFolder(t, { "it.ts": lead + block });
       const { code, stdout, stderr } = await command(["workflows"], { WORKFLOWS_DIR });

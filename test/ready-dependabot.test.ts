@@ -27,7 +27,7 @@ describe("the metadata of Dependabot", () => {
     assert.equal(read({ block: one("a") })?.updateType, null);
   });
 
-  it("finds out the kind of update from the versions where Dependabot does not say it", () => {
+  it("computes the kind of update from the versions if Dependabot does not report it", () => {
     const kind = (from: string, to: string) =>
       read({ sentences: `Bump a\n\nBumps a from ${from} to ${to}.`, block: one("a") })?.updateType ?? null;
     assert.equal(kind("1.0.0", "2.0.0"), "version-update:semver-major");
@@ -37,7 +37,7 @@ describe("the metadata of Dependabot", () => {
     assert.equal(kind("1.0.0", "1.0.0"), null);
   });
 
-  it("keeps versions as they are written", () => {
+  it("keeps the written form of versions", () => {
     const found = read({ block: one("a", "  dependency-version: 1.10\n") });
     assert.equal(found?.newVersion, "1.10");
   });
@@ -64,7 +64,7 @@ describe("the metadata of Dependabot", () => {
     assert.deepEqual([found?.dependencyGroup, found?.directory], ["docker", "/base"]);
   });
 
-  it("finds the folder and the ecosystem in the name of the branch, whatever its delimiter is", () => {
+  it("finds the folder and the ecosystem in the name of the branch, with any delimiter", () => {
     const at = (head: string, block = one("a")) => {
       const found = read({ head, block });
       return [found?.packageEcosystem, found?.directory];
@@ -79,7 +79,7 @@ describe("the metadata of Dependabot", () => {
     assert.deepEqual(at("dependabot/nuget/web/a/and/b", one("a") + one("b")), ["nuget", "/web"]);
   });
 
-  it("is none without the block, with one that is no YAML, and on a branch that is not Dependabot's", () => {
+  it("is missing without the block, with invalid YAML, and on a branch that is not Dependabot's", () => {
     assert.equal(
       metadataOf({ message: "Bump a", title: "", body: "", head: "dependabot/x/a", base: "main" }, readYaml),
       undefined,
@@ -90,7 +90,7 @@ describe("the metadata of Dependabot", () => {
   });
 });
 
-describe("what is looked up about an update", () => {
+describe("the lookups about an update", () => {
   const metadata = read({
     sentences: "Bumps a from 1.0.0 to 1.0.1.",
     block: typed("a", "patch") + typed("b", "patch"),
@@ -98,7 +98,7 @@ describe("what is looked up about an update", () => {
   }) as DependabotMetadata;
   const repo = { owner: "acme", repo: "shop" };
 
-  /** A context that has these alerts and pictures. */
+  /** A context with these alerts and badges. */
   function context(
     alerts: Readonly<Record<string, readonly (readonly [path: string, state: string, score: number | null])[]>>,
     scores: readonly string[] = [],
@@ -150,7 +150,7 @@ describe("what is looked up about an update", () => {
     assert.equal((await lookedUp(unknown.context, repo, metadata, { compatLookup: true })).compatibilityScore, 0);
   });
 
-  it("is nothing unless it is asked for", async () => {
+  it("does nothing unless requested", async () => {
     const { context: never } = context({ a: [["web/package.json", "open", 9]] }, ["98%"]);
     assert.deepEqual(await lookedUp(never, repo, metadata, {}), metadata);
   });

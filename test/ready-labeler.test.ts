@@ -41,7 +41,7 @@ const labelsOf = ({ github }: Awaited<ReturnType<typeof label>>) => github.repos
 describe("labeler", () => {
   const DOCS = `documentation:\n- changed-files:\n  - any-glob-to-any-file: docs/**\n`;
 
-  it("labels a pull request by the file of the branch that it goes to", async () => {
+  it("labels a pull request by the configuration on its base branch", async () => {
     const run = await label(`${DOCS}source:\n- changed-files:\n  - any-glob-to-any-file: 'src/**'\n`, {});
     assert.deepEqual(
       [run.run.status, run.run.outputs],
@@ -59,13 +59,13 @@ describe("labeler", () => {
     );
   });
 
-  it("asks for nothing that is there, in any case of its letters", async () => {
+  it("does not add labels that are there, in upper or lower case", async () => {
     const run = await label(DOCS, { labels: ["Documentation", "mine"] });
     assert.deepEqual(sent(run), []);
     assert.deepEqual(run.run.outputs, { newLabels: [], allLabels: ["Documentation", "mine"] });
   });
 
-  it("takes away what matches no more with syncLabels, and nothing that a person has added", async () => {
+  it("removes labels that no longer match with syncLabels, but none that a person has added", async () => {
     const file = `${DOCS}source:\n- head-branch: ^source\n`;
     const run = await label(file, { labels: ["source", "mine"] }, { syncLabels: true });
     assert.deepEqual(labelsOf(run), ["mine", "documentation"]);
@@ -74,12 +74,12 @@ describe("labeler", () => {
     assert.deepEqual(labelsOf(kept), ["source", "mine", "documentation"]);
   });
 
-  it("knows labels with a slash, and the same one in other letters", async () => {
+  it("handles labels with a slash, and the same label in another case", async () => {
     const file = `area/docs:\n- head-branch: ^never\nDocs:\n- base-branch: main\ndocs:\n- head-branch: ^never\n`;
     assert.deepEqual(labelsOf(await label(file, { labels: ["area/docs", "docs"] }, { syncLabels: true })), ["docs"]);
   });
 
-  it("matches branches, and paths that begin with a dot unless it is told not to", async () => {
+  it("matches branches, and paths that begin with a dot by default", async () => {
     const file = `main:\n- base-branch: ^main$\nfix:\n- head-branch: ['^fix/', '^bug/']\nci:\n- changed-files:\n  - any-glob-to-any-file: '**'\n`;
     const pull = { head: { ref: "bug/1", sha: "d".repeat(40) }, files: [".github/workflows/ci.yml"] };
     assert.deepEqual(labelsOf(await label(file, pull)), ["main", "fix", "ci"]);
@@ -100,12 +100,12 @@ describe("labeler", () => {
     assert.deepEqual(labelsOf(run), ["documentation"]);
   });
 
-  it("looks at all the files of a large pull request", async () => {
+  it("reads all files of a large pull request", async () => {
     const files = [...Array.from({ length: 250 }, (_, at) => `src/${at}.ts`), "docs/a.md"];
     assert.deepEqual(labelsOf(await label(DOCS, { files })), ["documentation"]);
   });
 
-  it("keeps to max-files-changed and changed-files-labels-limit", async () => {
+  it("respects max-files-changed and changed-files-labels-limit", async () => {
     const rules = `${DOCS}other:\n- changed-files:\n  - any-glob-to-any-file: '**'\nmain:\n- base-branch: main\n`;
     const few = await label(
       `max-files-changed: 1\n${rules}`,
@@ -123,14 +123,14 @@ describe("labeler", () => {
     ]);
   });
 
-  it("gives no more than the 100 labels that GitHub takes, and says which are left out", async () => {
+  it("sets at most the 100 labels that GitHub allows, and reports which are left out", async () => {
     const labels = Array.from({ length: 99 }, (_, at) => `has-${at}`);
     const run = await label(`one:\n- base-branch: main\ntwo:\n- base-branch: main\n`, { labels: [...labels] });
     assert.deepEqual(labelsOf(run), [...labels, "one"]);
     assert.match(run.log.map(({ message }) => message).join(), /100 labels at most, left out: two/);
   });
 
-  it("is skipped where there is no configuration, and where there are no changed files", async () => {
+  it("is skipped without a configuration, and without changed files", async () => {
     const without = await label(undefined, {});
     assert.deepEqual(
       [without.run.status, without.run.reason],
@@ -139,7 +139,7 @@ describe("labeler", () => {
     assert.equal((await label(DOCS, { files: [] })).run.reason, "#2 has no changed files");
   });
 
-  it("is started by hand for pull requests by their numbers", async () => {
+  it("can be started by hand with the numbers of pull requests", async () => {
     const inputs = { pullRequests: [2, 7], repository: REPOSITORY };
     const run = await testRun(
       labeler(),
@@ -183,7 +183,7 @@ describe("labeler", () => {
     assert.equal(done.log.filter(({ message }) => message === "labels added to #2: documentation").length, 1);
   });
 
-  it("gives up patterns that would take for ever, and says so", async () => {
+  it("aborts patterns that would take forever, and reports it", async () => {
     const head = { ref: `${"a".repeat(60)}!`, sha: "d".repeat(40) };
     const { run } = await label(`slow:\n- head-branch: ^(a+)+$\n`, { head });
     assert.equal(run.status, "failure");
@@ -197,7 +197,7 @@ describe("labeler", () => {
 });
 
 describe("a labeler.yml that is hostile", () => {
-  it("is described in a few words, whatever its aliases stand for", () => {
+  it("is described in a few words, for any nesting of aliases", () => {
     const tens = Array.from({ length: 9 }, (_, at) => `x${at + 1}: &c${at + 1} [${Array(10).fill(`*c${at}`)}]`);
     const file = `x0: &c0 [5]\n${tens.join("\n")}\ny:\n- changed-files:\n  - any-glob-to-any-file: *c9\n- head-branch: *c9\n`;
     assert.throws(
@@ -250,7 +250,7 @@ describe("a labeler.yml that is wrong", () => {
     );
   });
 
-  it("is no YAML", () => {
+  it("is not YAML", () => {
     assert.match(problem("a:\n- [\n"), /^line \d: it is not YAML: /);
     assert.match(problem("a: 1\na: 2\n"), /^line 2: it is not YAML: duplicat/);
     assert.match(problem("- a\n"), /^line 1: expected labels/);
@@ -258,7 +258,7 @@ describe("a labeler.yml that is wrong", () => {
     assert.match(problem("a:\n- changed-files:\n  - any-glob-to-any-file: 2024\n"), /must be a path pattern in quotes/);
   });
 
-  it("warns of what actions/labeler passes over", () => {
+  it("warns about what actions/labeler ignores", () => {
     const text =
       "a:\n- changed-file: x\n- changed-files:\n    any-glob-to-any-file: x\n- any: x\n- any:\n  - branch: x\n    head-branch: y\n";
     assert.deepEqual(readLabelerFile(text, yaml).ignored, [
@@ -277,7 +277,7 @@ describe("the rules of labeler.yml", () => {
       .filter(([, rules]) => allMatch(rules, { files, base, head, labels: [] }, (glob) => new Minimatch(glob, { dot })))
       .map(([label]) => label);
 
-  it("mean what the action's documentation says", () => {
+  it("work as the action's documentation says", () => {
     const examples: readonly (readonly [string, readonly string[], boolean])[] = [
       ["- changed-files:\n  - any-glob-to-any-file: '*'", ["README.md"], true],
       ["- changed-files:\n  - any-glob-to-any-file: '*'", ["docs/a.md"], false],
@@ -319,7 +319,7 @@ describe("the rules of labeler.yml", () => {
   const file = (how: string, patterns: readonly string[], of = "any") =>
     `it:\n- ${of}:\n  - changed-files:\n    - ${how}: ${JSON.stringify(patterns)}\n`;
 
-  it("agree with each other: any and all, of patterns and of files", () => {
+  it("are consistent: any and all, of patterns and of files", () => {
     fc.assert(
       fc.property(paths, globs, (files, patterns) => {
         const is = (how: string, some = patterns) => matching(file(how, some), files).length > 0;
@@ -360,7 +360,7 @@ describe("the options of actions/labeler", () => {
     assert.equal(labeler({ name: "labels" }).name, "labels");
   });
 
-  it("are rejected with the reason where they have no place here", () => {
+  it("are rejected with the reason if they are not supported", () => {
     assert.throws(
       () => taken({ repoToken: "x" }),
       /labeler\(\): repoToken is not taken: githubToken names the variable/,
@@ -370,7 +370,7 @@ describe("the options of actions/labeler", () => {
     assert.throws(() => labeler({ repoToken: "x" }));
   });
 
-  it("are named with the nearest one when they are misspelt, or wrong", () => {
+  it("cause a message with the nearest name when they are misspelt or wrong", () => {
     assert.throws(() => taken({ "sync-labels": true }), /sync-labels is not known: is syncLabels meant\?/);
     assert.throws(
       () => taken({ configurationRepository: "labels", permissions: null }),

@@ -69,7 +69,7 @@ const CASES: readonly (readonly [string, LockThreadsOptions, Lockable, boolean])
   ],
 ];
 
-describe("whether a thread is locked", () => {
+describe("the decision to lock a thread", () => {
   for (const [what, options, given, isLocked] of CASES) {
     it(`${what}: ${isLocked ? "yes" : "no"}`, () => {
       const why = whyNot(given, lockRules(options, "issue"), NOW);
@@ -78,14 +78,14 @@ describe("whether a thread is locked", () => {
   }
 });
 
-describe("what the search is asked for", () => {
+describe("the search query", () => {
   const query = (options: LockThreadsOptions, kind: Kind = "issue") =>
     searchQuery("acme/shop", kind, lockRules(options, kind), at("2025-11-29T02:17:00.123Z")).replace(
       "repo:acme/shop updated:<=2025-11-29T02:17:00Z is:closed is:unlocked",
       "…",
     );
 
-  it("narrows down as the options say", () => {
+  it("narrows down with the options", () => {
     assert.equal(query({}), "… is:issue");
     assert.equal(query({}, "pr"), "… is:pr");
     assert.equal(query({}, "discussion"), "…");
@@ -109,7 +109,7 @@ describe("what the search is asked for", () => {
   });
 });
 
-describe("whether a thread is as it was found", () => {
+describe("the check that a thread is unchanged", () => {
   const isSame = (
     updatedAt: number,
     options: LockThreadsOptions,
@@ -120,12 +120,12 @@ describe("whether a thread is as it was found", () => {
     return isUntouched(given, 10, { comments, hasOwn: facts.hasOwn ?? false }, lockRules(options, "issue"));
   };
 
-  it("is when nothing, or this run alone, has changed it", () => {
-    const own = "<!-- gh-runner: lock/1 -->\nLocked.";
+  it("holds when nothing, or only this run, has changed it", () => {
+    const itsComment = "<!-- gh-runner: lock/1 -->\nLocked.";
     assert.ok(isSame(10, {}, {}));
     assert.ok(!isSame(20, {}, {}));
-    assert.ok(isSame(20, { issueComment: "Locked." }, { bodies: [own], hasOwn: true }));
-    assert.ok(!isSame(20, { issueComment: "Locked." }, { bodies: [own, "Wait!"], hasOwn: true }));
+    assert.ok(isSame(20, { issueComment: "Locked." }, { bodies: [itsComment], hasOwn: true }));
+    assert.ok(!isSame(20, { issueComment: "Locked." }, { bodies: [itsComment, "Wait!"], hasOwn: true }));
     assert.ok(!isSame(20, { issueComment: "Locked." }, {}));
     assert.ok(isSame(20, { addIssueLabels: "old" }, { labels: ["old"] }));
     assert.ok(!isSame(20, { addIssueLabels: "old" }, { labels: ["new"] }));

@@ -14,7 +14,7 @@ async function service(t: TestContext, options: LockThreadsOptions = {}) {
     ...ready,
     discussions,
     ago,
-    /** Without activity since it was closed so many days ago. */
+    /** Without activity since it was closed this many days ago. */
     closedIssue(number: number, days: number, labels: string[] = []) {
       const times = { createdAt: ago(days + 10), updatedAt: ago(days), closedAt: ago(days) };
       return ready.shop.openIssue({ number, state: "closed", labels, ...times });
@@ -35,7 +35,7 @@ async function service(t: TestContext, options: LockThreadsOptions = {}) {
 const NONE = { issues: [], prs: [], discussions: [] };
 
 describe("lockThreads", () => {
-  it("locks what is closed and without activity for a year, of all three kinds", async (t) => {
+  it("locks closed threads without activity for a year, of all three kinds", async (t) => {
     const ready = await service(t);
     ready.closedIssue(1, 366);
     ready.closedIssue(2, 364);
@@ -82,7 +82,7 @@ describe("lockThreads", () => {
     assert.deepEqual([comment?.body, talk.labels, talk.locked], [ready.bodies(1)[0], ["help", "outdated"], true]);
   });
 
-  it("is bound to the kinds of processOnly, and logs its output where it is asked to", async (t) => {
+  it("handles only the kinds of processOnly, and logs its output if configured", async (t) => {
     const ready = await service(t, { processOnly: "issues, prs", logOutput: true });
     ready.closedDiscussion(1, 400);
     ready.closedPull(2, 400);
@@ -92,7 +92,7 @@ describe("lockThreads", () => {
     assert.deepEqual(ready.log().find(({ msg }) => msg === "output")?.prs, ["acme/shop#2"]);
   });
 
-  it("searches for what the options say, and reads nothing else", async (t) => {
+  it("searches with the options, and reads nothing else", async (t) => {
     const ready = await service(t, {
       includeAnyIssueLabels: ["help wanted", "bug"],
       excludeAnyIssueLabels: "pinned",
@@ -118,7 +118,7 @@ describe("lockThreads", () => {
     assert.ok(steps.length < 80, `${steps.length} steps`);
   });
 
-  it("writes nothing in a dry run, and says what it would lock", async (t) => {
+  it("writes nothing in a dry run, and reports what it would lock", async (t) => {
     const ready = await service(t, {
       issueComment: "Locked.",
       discussionComment: "Locked.",
@@ -132,7 +132,7 @@ describe("lockThreads", () => {
     assert.ok(ready.messages().includes("dry run: locked acme/shop#2"));
   });
 
-  it("leaves what was commented on, reopened or deleted after it was found", async (t) => {
+  it("skips threads that were commented on, reopened or deleted after the search", async (t) => {
     const ready = await service(t);
     for (const number of [1, 2, 3, 4]) ready.closedIssue(number, 400 + number);
     const talk = ready.closedDiscussion(5, 400);
@@ -157,7 +157,7 @@ describe("lockThreads", () => {
     ["the comment and the lock", { issueComment: "Locked." }, LOCK],
     ["the labels and the lock", { addIssueLabels: "outdated" }, LOCK],
   ] as const) {
-    it(`locks after all what was interrupted between ${what}, and has commented once`, async (t) => {
+    it(`finishes a lock that was interrupted between ${what}, and has commented once`, async (t) => {
       const ready = await service(t, options);
       for (const number of [1, 2, 3]) ready.closedIssue(number, 400 + number);
       ready.github.fault({ route, after: 1, times: 1 }, { kind: "limit", retryAfterSeconds: 3600 });
@@ -171,7 +171,7 @@ describe("lockThreads", () => {
     });
   }
 
-  it("locks a discussion after all whose lock was interrupted, and has commented once", async (t) => {
+  it("finishes the lock of a discussion that was interrupted, and has commented once", async (t) => {
     const ready = await service(t, { discussionComment: "Locked.", processOnly: ["discussions"] });
     const talk = ready.closedDiscussion(1, 400);
     // Search, read, comment; then the lock.
@@ -182,7 +182,7 @@ describe("lockThreads", () => {
     assert.deepEqual([talk.locked, talk.comments.length], [true, 1]);
   });
 
-  it("skips an issue that has become a discussion, and what cannot be locked, and does the rest", async (t) => {
+  it("skips an issue that became a discussion, and threads that cannot be locked, and does the rest", async (t) => {
     const ready = await service(t, { issueComment: "Locked." });
     for (const number of [1, 2, 3]) ready.closedIssue(number, 400 + number);
     const moved = JSON.stringify({ message: "Issue cannot be modified because it was converted to a discussion" });

@@ -5,7 +5,7 @@ import { autoMerge, labeler, lockThreads, pullRequestTitle, stale } from "../src
 import { send, startService } from "./support/service.ts";
 import { workflowsFolder } from "./support/workflows.ts";
 
-/** The inputs of each action, as its `action.yml` names them, and a value for those that are not names. */
+/** The inputs of each action in its `action.yml`, and a value for inputs that are not strings. */
 const ACTIONS = {
   stale: {
     make: stale as Make,
@@ -70,7 +70,7 @@ const ACTIONS = {
   },
   autoMerge: {
     make: autoMerge as Make,
-    // Of dependabot/fetch-metadata and of peter-evans/enable-pull-request-automerge.
+    // Options of dependabot/fetch-metadata and of peter-evans/enable-pull-request-automerge.
     inputs: `alert-lookup compat-lookup github-token skip-commit-verification skip-verification
       token repository pull-request-number merge-method`,
     sample(name: string): unknown {
@@ -89,7 +89,7 @@ type Replaced = {
   readonly make: Make;
   readonly inputs: string;
   readonly sample: (name: string) => unknown;
-  /** Options with a misspelt name and a wrong value, and what is said about them. */
+  /** Options with a misspelt name and a wrong value, and the message about them. */
   readonly wrong: [object, RegExp];
 };
 
@@ -97,7 +97,7 @@ const DOCUMENT = readFileSync(new URL("../docs/ready-made.md", import.meta.url),
 
 const camelCase = (name: string) => name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
 
-/** Option → what its row of the table says. */
+/** Option → the text in its row of the table. */
 function documented(workflow: string): ReadonlyMap<string, { readonly here: string; readonly words: string }> {
   const [, section = ""] = DOCUMENT.split(`\n## ${workflow}\n`);
   const rows = [...(section.split("\n## ")[0] ?? "").matchAll(/^\| (`.*?) \| (supported|better|rejected) \|(.*)\|$/gm)];
@@ -113,12 +113,12 @@ for (const [workflow, { make, inputs, sample, wrong }] of Object.entries(ACTIONS
     const table = documented(workflow);
     const names = inputs.split(/\s+/);
 
-    it("are those of the action, all of them in the table and no other", () => {
+    it("are those of the action, all in the table, and no others", () => {
       assert.deepEqual([...table.keys()].sort(), names.map(camelCase).sort());
     });
 
     for (const name of names) {
-      it(`${name} is taken or rejected, as the table says`, () => {
+      it(`${name} is accepted or rejected, as the table says`, () => {
         const { here, words } = table.get(camelCase(name)) ?? assert.fail("no row");
         const define = () => make({ [camelCase(name)]: sample(name) });
         if (here !== "rejected")
@@ -130,7 +130,7 @@ for (const [workflow, { make, inputs, sample, wrong }] of Object.entries(ACTIONS
         assert.throws(define, (error: Error) => error.message.includes(words.replaceAll("`", "")));
       });
 
-      it(`${name} as the action's file writes it is led to its name here`, () => {
+      it(`${name} in the spelling of the action's file causes a message with its name here`, () => {
         if (!name.includes("-")) return;
         assert.throws(
           () => make({ [name]: sample(name) }),
@@ -155,7 +155,7 @@ function messageOf(define: () => unknown): string {
 }
 
 describe("the options of every ready-made workflow", () => {
-  it("say who gets its notices", () => {
+  it("include the receivers of its notices", () => {
     const targets = ["SLACK_DEPLOYS", { to: "OPS", on: ["failure"], as: "teams" }] as const;
     assert.deepEqual(lockThreads({ notify: targets }).notify, targets);
     assert.equal(lockThreads({ notify: false }).notify, false);
@@ -168,7 +168,7 @@ describe("the options of every ready-made workflow", () => {
 });
 
 describe("the options of lockThreads", () => {
-  it("say what is wrong with a value", () => {
+  it("cause a message for a wrong value", () => {
     const wrong = {
       processOnly: "issue",
       prInactiveDays: 5000,
@@ -182,7 +182,7 @@ describe("the options of lockThreads", () => {
     );
   });
 
-  it("are led from names of earlier versions to those of today, and the list of all comes once", () => {
+  it("are mapped from old names to new ones, with one list of all", () => {
     const earlier = { issueLockInactiveDays: 30, issueExcludeCreatedBefore: "2019-01-01", wrong: 1, other: 2 };
     const message = messageOf(() => lockThreads(earlier as never));
     assert.match(message, /issueLockInactiveDays is not known: is issueInactiveDays meant\?/);
@@ -191,7 +191,7 @@ describe("the options of lockThreads", () => {
     assert.equal(message.split("known are").length, 2);
   });
 
-  it("are numbers and booleans without the quotation marks of a file", () => {
+  it("are numbers and booleans, not strings as in a file", () => {
     const quoted = { issueInactiveDays: "30", logOutput: "true", issueComment: "30" };
     assert.equal(
       messageOf(() => lockThreads(quoted as never)),
@@ -218,7 +218,7 @@ describe("the examples of docs/ready-made.md", () => {
       const its = code.includes("import ")
         ? code
         : `import { ${names.join(", ")} } from "gh-runner/workflows";\n${code}`;
-      // Two of one kind need two names.
+      // Two workflows of one kind need two names.
       return [
         `example-${at}.ts`,
         its.replace(/export default (\w+)\(/, `const made = $1(`) +
@@ -236,7 +236,7 @@ describe("the examples of docs/ready-made.md", () => {
 });
 
 describe("the options of stale", () => {
-  it("say what is wrong with a value", () => {
+  it("cause a message for a wrong value", () => {
     const wrong = {
       daysBeforeStale: "60",
       startDate: "soon",

@@ -30,7 +30,7 @@ function check(
         const repository = github.repository(REPOSITORY);
         repository.openPull({ number: 2, title, head: { ref: "topic", sha: SHA }, ...pull });
         repository.addCommit(SHA);
-        // Checks are for Apps alone.
+        // Only Apps may create checks.
         github.token("token-of-the-test-kit", { app: 7 });
       },
       answers: {
@@ -51,7 +51,7 @@ const statusesOf = ({ github }: Awaited<ReturnType<typeof check>>) =>
   github.repository(REPOSITORY).statuses.map(({ context, state, description }) => ({ context, state, description }));
 
 describe("pullRequestTitle", () => {
-  it("passes a title of Conventional Commits, and gives its parts", async () => {
+  it("accepts a title of Conventional Commits, and returns its parts", async () => {
     const run = await check("feat(ui)!: Add a button");
     assert.deepEqual(run.run.outputs, { type: "feat", scope: "ui", subject: "Add a button" });
     assert.deepEqual(statusesOf(run).at(-1), {
@@ -61,7 +61,7 @@ describe("pullRequestTitle", () => {
     });
   });
 
-  it("fails for another title, and the status says why", async () => {
+  it("fails for another title, and the status shows the reason", async () => {
     const run = await check("Add a button");
     assert.equal(run.run.status, "failure");
     assert.equal(run.run.reason, "The title has no type: Add a button");
@@ -72,16 +72,16 @@ describe("pullRequestTitle", () => {
     });
   });
 
-  it("looks at the title as it is now, not as the event says", async () => {
+  it("checks the current title, not the title of the event", async () => {
     assert.equal((await check("fix: Later")).run.status, "success");
   });
 
-  it("does not check a pull request with a label that is ignored", async () => {
+  it("does not check a pull request with an ignored label", async () => {
     const { run } = await check("no type", { ignoreLabels: ["bot"] }, { labels: ["bot"] });
     assert.deepEqual([run.status, run.reason], ["skipped", "the pull request has the label bot"]);
   });
 
-  it("takes lists as the action's file has them, and says what the file says", async () => {
+  it("accepts lists in the form of the action's file, and uses the messages of the file", async () => {
     const options = {
       types: "\n  fix\n  JIRA-\\d+\n",
       scopes: "core\nui\n",
@@ -101,7 +101,7 @@ describe("pullRequestTitle", () => {
     );
   });
 
-  it("checks the message of an only commit, without merges, when it is told to", async () => {
+  it("checks the message of a single commit, without merges, if configured", async () => {
     const options = { validateSingleCommit: true };
     const outcome = async (commits: Parameters<typeof check>[3], more: Options = {}) =>
       (await check("fix: a", { ...options, ...more }, {}, commits)).run.reason ?? "passes";
@@ -123,7 +123,7 @@ describe("pullRequestTitle", () => {
     assert.equal(await outcome([["fix: a\n\nBody", 1]], same), "passes");
   });
 
-  it("shows what is wrong as a check with the name of a rule", async () => {
+  it("shows the error as a check with the name of a rule", async () => {
     const run = await check("foo: a", { report: { as: "check", name: "Validate PR title" } });
     const [shown] = run.github.repository(REPOSITORY).checks;
     assert.deepEqual(
@@ -133,7 +133,7 @@ describe("pullRequestTitle", () => {
     assert.match(shown?.output?.summary ?? "", /`foo: a` has the type "foo"\.\n\nTypes:\n\n- feat: a new feature/);
   });
 
-  it("passes the commit of a merge queue", async () => {
+  it("accepts the commit of a merge queue", async () => {
     const queued = payloadOf("merge_group", ({ action }) => action === "checks_requested");
     const run = await testRun(
       pullRequestTitle(),
@@ -147,7 +147,7 @@ describe("pullRequestTitle", () => {
     assert.deepEqual([status?.sha, status?.state], [queued.merge_group.head_sha, "success"]);
   });
 
-  it("keeps a status pending while the title says [WIP]", async () => {
+  it("keeps a status pending while the title has [WIP]", async () => {
     const run = await check("[WIP] something", { wip: true });
     assert.equal(run.run.status, "skipped");
     const ofWip = statusesOf(run).filter(({ context }) => context === "action-semantic-pull-request");
@@ -164,7 +164,7 @@ describe("pullRequestTitle", () => {
 describe("a title", () => {
   const problem = (title: string, rules: TitleRules = {}) => problemOf(title, rules)?.title;
 
-  it("is taken apart as conventional-commits-parser does it", () => {
+  it("is parsed as conventional-commits-parser does it", () => {
     const parts = (title: string, rules: TitleRules = {}) => Object.values(titleOf(title, rules));
     assert.deepEqual(parts("fix: a"), ["fix", null, "a"]);
     assert.deepEqual(parts("fix(core, e2e)!: a: b"), ["fix", "core, e2e", "a: b"]);
@@ -187,7 +187,7 @@ describe("a title", () => {
     );
   });
 
-  it("has a type that is known, and a subject", () => {
+  it("has a known type, and a subject", () => {
     assert.equal(problem("fix: a"), undefined);
     assert.equal(problem("fix:a"), "The title has no type");
     assert.equal(problem("fix: "), "The title has no subject");
@@ -199,7 +199,7 @@ describe("a title", () => {
     assert.equal(problem("featx: a", { types: ["feat|fix"] }), 'Unknown type "featx"');
   });
 
-  it("has scopes that are allowed", () => {
+  it("has allowed scopes", () => {
     assert.equal(problem("fix: a", { scopes: ["core"] }), undefined);
     assert.equal(problem("fix: a", { requireScope: true }), "The title has no scope");
     assert.equal(problem("fix(core,e2e): a", { scopes: ["core", "e2e"] }), undefined);
@@ -212,7 +212,7 @@ describe("a title", () => {
     );
   });
 
-  it("has a subject that matches as a whole, or fails in the words of the workflow", () => {
+  it("has a subject that matches completely, or fails with the message of the workflow", () => {
     assert.equal(problem("fix: a", { subjectPattern: "^(?![A-Z]).+$" }), undefined);
     assert.equal(problem("fix: Abc", { subjectPattern: /[A-Z]/ }), "The subject does not match its pattern");
     const subjectPatternError = '"{subject}" of "{title}" begins with a capital.\nMore.';
@@ -224,7 +224,7 @@ describe("a title", () => {
 describe("the options of amannn/action-semantic-pull-request", () => {
   const taken = (options: object) => pullRequestTitle(options as never);
 
-  it("are taken by their names", () => {
+  it("are accepted by their names", () => {
     for (const options of [
       { types: ["fix", /JIRA-\d+/], scopes: ["core"], requireScope: true, disallowScopes: ["release"] },
       { subjectPattern: "^a", subjectPatternError: "no", headerPattern: /x/, headerPatternCorrespondence: ["type"] },
@@ -236,7 +236,7 @@ describe("the options of amannn/action-semantic-pull-request", () => {
     }
   });
 
-  it("are not given when they are empty, as in the action's file", async () => {
+  it("count as missing when they are empty, as in the action's file", async () => {
     const { run } = await check("feat(ui): Add a button", {
       types: "",
       scopes: "",
@@ -246,7 +246,7 @@ describe("the options of amannn/action-semantic-pull-request", () => {
     assert.equal(run.status, "success");
   });
 
-  it("are rejected with the reason, or named with the nearest one", () => {
+  it("are rejected with the reason, or with the nearest name", () => {
     assert.throws(
       () => taken({ githubBaseUrl: "https://x" }),
       /githubBaseUrl is not taken: GITHUB_API_URL of the service/,
@@ -254,7 +254,7 @@ describe("the options of amannn/action-semantic-pull-request", () => {
     assert.throws(() => taken({ scope: ["a"] }), /scope is not known: is scopes meant\?/);
     assert.throws(() => taken({ types: ["("] }), /types must be a list of words or regular expressions/);
     assert.throws(() => taken({ subjectPattern: "(" }), /subjectPattern must be a regular expression/);
-    // @ts-expect-error the service says where GitHub is
+    // @ts-expect-error the service has GitHub's address
     assert.throws(() => pullRequestTitle({ githubBaseUrl: "https://x" }));
   });
 });

@@ -26,7 +26,7 @@ updated-dependencies:
 
 Signed-off-by: dependabot[bot] <support@github.com>`;
 
-/** GitHub with pull request 2 of Dependabot's, and the service as a process that can be killed. */
+/** GitHub with a pull request 2 of Dependabot, and the service as a process that can be killed. */
 async function scene(t: TestContext, file: string) {
   const github = await startGitHub();
   t.after(() => github.close());
@@ -56,7 +56,7 @@ async function scene(t: TestContext, file: string) {
   await listening(service, port);
   return {
     ...{ github, repository, pull },
-    /** Delivers the event; the process is killed when GitHub has carried such a request out and not answered. */
+    /** Delivers the event. The process is killed when GitHub has executed such a request and not answered. */
     async killedAt(match: FaultMatch) {
       const fault = github.fault({ ...match, times: 1 }, { kind: "hang", afterHandling: true });
       await deliver(url, "pull_request", event);
@@ -89,7 +89,7 @@ export default autoMerge({ approve: true, updateTypes: ["version-update:semver-p
 describe("autoMerge, when its process is killed", () => {
   it("has approved once", async (t) => {
     const { github, pull, killedAt, run } = await scene(t, MERGE);
-    // As GitHub's schema has the mutation.
+    // The mutation in GitHub's schema.
     github.graphql({
       enablePullRequestAutoMerge(variables) {
         assert.deepEqual(variables, { id: "PR_2", head: HEAD, method: "MERGE" });
@@ -122,7 +122,7 @@ describe("autoMerge, when its process is killed", () => {
     assert.deepEqual([count, pull.reviews.length], [1, 1]);
   });
 
-  it("has merged once what GitHub does not merge by itself", async (t) => {
+  it("has merged once what GitHub does not merge automatically", async (t) => {
     const { github, pull, killedAt, run, requests } = await scene(t, MERGE);
     github.graphql({
       enablePullRequestAutoMerge: () => {
@@ -136,7 +136,7 @@ describe("autoMerge, when its process is killed", () => {
 });
 
 describe("labeler, when its process is killed", () => {
-  it("does what is left, and logs each thing once", async (t) => {
+  it("does the rest, and logs each action once", async (t) => {
     const file = `import { labeler } from "gh-runner/workflows";\nexport default labeler({ syncLabels: true });\n`;
     const { repository, pull, killedAt, run, requests } = await scene(t, file);
     const old = ["one", "two", "three"].map((label) => `${label}:\n- head-branch: ^never\n`);

@@ -30,12 +30,12 @@ function requireMarked(ready: Pick<Ready, "issue" | "bodies">, issues: number): 
 
 type Outputs = { readonly staledIssuesPrs: readonly string[]; readonly statistics: Record<string, number> };
 
-describe("stale, when something is in the way", () => {
+describe("stale, with faults", () => {
   for (const [what, route] of [
     ["before the comment", COMMENT],
     ["between the comment and the label", CHANGE],
   ] as const) {
-    it(`goes on after a limit ${what}, and has commented once`, async (t) => {
+    it(`continues after a limit ${what}, and has commented once`, async (t) => {
       const ready = await service(t, { issues: 30 });
       ready.github.fault({ route, after: 7, times: 1 }, { kind: "limit", retryAfterSeconds: 3600 });
       const { run, attempts } = await ready.run();
@@ -55,7 +55,7 @@ describe("stale, when something is in the way", () => {
     });
   }
 
-  it("keeps GitHub's limits, and is never told of one", async (t) => {
+  it("obeys GitHub's limits, and never hits one", async (t) => {
     const ready = await readyService(t, stale({ staleIssueMessage: MESSAGE }), { limits: DOCUMENTED_LIMITS });
     for (let number = 1; number <= 120; number++) ready.openIssue({ number, daysAgo: 70 });
     const { run, attempts, steps } = await ready.run();
@@ -65,7 +65,7 @@ describe("stale, when something is in the way", () => {
     assert.ok(attempts.length > 2 && steps.length < 60, `${attempts.length} attempts, ${steps.length} steps`);
   });
 
-  it("closes what it has announced to close when it was interrupted in between", async (t) => {
+  it("closes what it announced before an interruption", async (t) => {
     const ready = await service(t, {
       issues: 2,
       staleIssueMessage: "",
@@ -82,7 +82,7 @@ describe("stale, when something is in the way", () => {
     }
   });
 
-  it("leaves what was answered, exempted or deleted after it was listed", async (t) => {
+  it("skips what was answered, exempted or deleted after the listing", async (t) => {
     const ready = await service(t, { issues: 4, exemptIssueLabels: "pinned" });
     ready.github.fault({ route: READ, times: 1 }, () => {
       ready.comment(1, "It is.");
@@ -98,7 +98,7 @@ describe("stale, when something is in the way", () => {
     assert.deepEqual(ready.bodies(1), ["It is."]);
   });
 
-  it("skips what cannot be changed, does the rest, and fails at the end", async (t) => {
+  it("skips what it cannot change, does the rest, and fails at the end", async (t) => {
     const ready = await service(t, { issues: 6 });
     ready.github.fault(
       { method: "PATCH", path: /issues\/3$/ },
@@ -114,7 +114,7 @@ describe("stale, when something is in the way", () => {
     assert.ok(ready.messages().includes("acme/shop#3 could not be changed"));
   });
 
-  it("does not fail for what is deleted right before the write", async (t) => {
+  it("does not fail if something is deleted right before the write", async (t) => {
     const ready = await service(t, { issues: 4, staleIssueMessage: "" });
     for (const [number, status] of [
       [2, 404],
@@ -130,7 +130,7 @@ describe("stale, when something is in the way", () => {
     assert.ok(ready.messages().includes("acme/shop#4 has since been deleted or moved"));
   });
 
-  it("leaves out a repository that it does not see, and fails at the end", async (t) => {
+  it("skips a repository that it cannot see, and fails at the end", async (t) => {
     const ready = await service(t, { issues: 1, repositories: ["acme/missing", "acme/shop"] });
     const { run } = await ready.run();
     assert.match(run.reason ?? "", /1 of 2 failed, the first with: .*acme\/missing/s);
@@ -149,7 +149,7 @@ describe("stale, when something is in the way", () => {
     assert.equal(ready.writes().length, 5);
   });
 
-  it("reports that GitHub drops labels without saying so", async (t) => {
+  it("reports that GitHub silently drops labels", async (t) => {
     const ready = await service(t, { issues: 1 });
     ready.github.fault(
       { route: CHANGE },
@@ -159,7 +159,7 @@ describe("stale, when something is in the way", () => {
     assert.match(run.reason ?? "", /left the labels as they were\. Give the token's user the role Triage/);
   });
 
-  it("marks each issue once although its process is killed", { timeout: 600_000 }, async (t) => {
+  it("marks each issue once, even if its process is killed", { timeout: 600_000 }, async (t) => {
     const ISSUES = 24;
     const github = await startGitHub();
     t.after(() => github.close());

@@ -20,7 +20,7 @@ const pull = (facts: Partial<Thread> = {}) => issue({ isPull: true, ...facts });
 const rulesFor = (thread: Thread, options: StaleOptions) => staleRules(options)[thread.isPull ? "pull" : "issue"];
 const standing = (options: StaleOptions, thread: Thread) => standingOf(thread, rulesFor(thread, options), NOW);
 
-/** Options, a thread, and where it stands. */
+/** Options, a thread, and its state. */
 const CASES: readonly (readonly [string, StaleOptions, Thread, Standing["is"]])[] = [
   ["60 days by default", {}, issue(), "due"],
   ["exactly 60 days are not more than 60", {}, issue({ updatedAt: daysAgo(60) }), "fresh"],
@@ -96,12 +96,12 @@ const CASES: readonly (readonly [string, StaleOptions, Thread, Standing["is"]])[
   ["ignorePrUpdates", { ignorePrUpdates: true }, pull({ updatedAt: NOW }), "due"],
 ];
 
-describe("where an issue stands", () => {
+describe("the state of an issue", () => {
   for (const [what, options, thread, is] of CASES) {
     it(`${what}: ${is}`, () => assert.equal(standing(options, thread).is, is, standing(options, thread).why));
   }
 
-  it("takes the label of what was closed off what is open, as far as it is processed at all", () => {
+  it("removes the close label from open issues, if they are processed at all", () => {
     const options = { closeIssueLabel: "abandoned", exemptIssueLabels: "pinned" };
     assert.equal(standing(options, issue({ labels: ["Abandoned"] })).takeOff, "Abandoned");
     assert.equal(standing(options, issue({ labels: ["abandoned", "pinned"] })).takeOff, "abandoned");
@@ -121,11 +121,11 @@ const verdict = (options: StaleOptions, thread: Thread, evidence: Partial<Eviden
   const rules = rulesFor(thread, { staleIssueMessage: MESSAGE, ...options });
   return verdictOn(thread, rules, { events: [labeled(8)], comments: [], isClosing: false, ...evidence }, NOW).is;
 };
-/** Stale for eight days, and nothing since. */
+/** Stale for eight days, without activity since then. */
 const silent = issue({ labels: ["Stale"], updatedAt: daysAgo(8) });
 const updated = (days: number) => ({ ...silent, updatedAt: daysAgo(days) });
 
-describe("what is done with a stale issue", () => {
+describe("a stale issue", () => {
   it("is closed after 7 days of silence", () => {
     assert.equal(verdict({}, silent), "close");
     assert.equal(verdict({ daysBeforeClose: 9 }, silent), "wait");
@@ -148,7 +148,7 @@ describe("what is done with a stale issue", () => {
     );
   });
 
-  it("is still stale after the comment of a bot, the message of the action that was here before, and what has a key", () => {
+  it("is still stale after comments of bots, messages of the action that was used before, and comments with a key", () => {
     for (const facts of [
       { isByPerson: false },
       { body: `${MESSAGE.toUpperCase()}\r\n` },
@@ -159,13 +159,13 @@ describe("what is done with a stale issue", () => {
     }
   });
 
-  it("is not stale any more after what leaves no event, such as a push or an edit", () => {
+  it("is not stale any more after a change without an event, such as a push or an edit", () => {
     assert.equal(verdict({}, updated(3)), "unstale");
     assert.equal(verdict({}, updated(2), { comments: [comment(3, { isByPerson: false })] }), "unstale");
     assert.equal(verdict({ removeStaleWhenUpdated: false, daysBeforeClose: 2 }, updated(3)), "close");
   });
 
-  it("is not stale any more after another event, and still is after its label alone", () => {
+  it("is not stale any more after another event, and still is after only its label", () => {
     assert.equal(
       verdict({}, updated(3), { events: [labeled(8), { event: "assigned", at: daysAgo(3), label: undefined }] }),
       "unstale",
@@ -176,25 +176,25 @@ describe("what is done with a stale issue", () => {
     assert.equal(verdict({}, silent, { events: together }), "close");
   });
 
-  it("counts from its last update where GitHub knows no label event", () => {
+  it("counts from its last update if GitHub has no label event", () => {
     assert.equal(verdict({}, silent, { events: [] }), "close");
     assert.equal(verdict({}, updated(3), { events: [] }), "wait");
   });
 
-  it("is closed where this run has said so and was interrupted, unless a person has answered", () => {
+  it("is closed if this run has announced it and was interrupted, unless a person has answered", () => {
     const said = comment(0, { body: "<!-- gh-runner: close/1 -->\nClosed." });
     assert.equal(verdict({}, updated(0), { comments: [said], isClosing: true }), "close");
     assert.equal(verdict({}, updated(0), { comments: [said, comment(0)], isClosing: true }), "unstale");
   });
 });
 
-describe("what the headers of an answer say", () => {
-  it("is the time at GitHub, or a failure: without it nothing would ever be stale", () => {
+describe("the headers of an answer", () => {
+  it("give the time at GitHub, or a failure: without it nothing would ever be stale", () => {
     assert.equal(timeOf({ date: "Sun, 29 Nov 2026 01:37:00 GMT" }), NOW);
     assert.throws(() => timeOf({}), /header date of its answer is missing/);
   });
 
-  it("is the next page, by number and cursor", () => {
+  it("give the next page, by number and cursor", () => {
     const link =
       '<https://api.github.com/repositories/1/issues?per_page=100&after=Y3Vyc29y&page=2>; rel="next", <https://x>; rel="last"';
     assert.deepEqual(nextPage({ link }), { page: "2", after: "Y3Vyc29y" });
@@ -206,7 +206,7 @@ describe("what the headers of an answer say", () => {
   });
 });
 
-describe("whatever the issue", () => {
+describe("for any issue", () => {
   const names = fc.subarray(["a", "b", "Stale", "pinned", "abandoned"]);
   const threads = fc.record({
     number: fc.nat(),
@@ -240,7 +240,7 @@ describe("whatever the issue", () => {
     { requiredKeys: [] },
   );
 
-  it("time makes nothing less stale", () => {
+  it("an issue never gets less stale with time", () => {
     fc.assert(
       fc.property(threads, options, fc.nat({ max: 300 }), (thread, given, days) => {
         const rules = rulesFor(thread, given);
@@ -250,7 +250,7 @@ describe("whatever the issue", () => {
     );
   });
 
-  it("what is closed, locked, or exempt by a label is left alone", () => {
+  it("closed and locked issues, and those with an exempt label, are skipped", () => {
     fc.assert(
       fc.property(threads, options, (thread, given) => {
         const { is } = standing(given, thread);
@@ -263,7 +263,7 @@ describe("whatever the issue", () => {
     );
   });
 
-  it("nothing is closed that a person has commented on since, or that was updated within the time", () => {
+  it("an issue is not closed after a person's comment, or an update within the time", () => {
     const comments = fc.array(
       fc.record({ at: fc.integer({ min: daysAgo(60), max: NOW }), isByPerson: fc.boolean(), body: fc.constant("x") }),
       { maxLength: 3 },

@@ -4,13 +4,13 @@ import { type StaleOptions, stale } from "../src/workflows/index.ts";
 import { type Ready, readyService } from "./support/ready.ts";
 
 const MESSAGE = "No activity for 60 days. Is it still of interest?";
-const CLOSED = "Closed for want of activity.";
+const CLOSED = "Closed because of inactivity.";
 
 const service = (t: TestContext, options: StaleOptions = {}): Promise<Ready> =>
   readyService(t, stale({ staleIssueMessage: MESSAGE, stalePrMessage: MESSAGE, ...options }));
 
 describe("stale", () => {
-  it("marks what had no activity for 60 days, and closes it after 7 more", async (t) => {
+  it("marks issues without activity for 60 days, and closes them after 7 more", async (t) => {
     const ready = await service(t, { closeIssueMessage: CLOSED, closeIssueLabel: "abandoned" });
     ready.openIssue({ number: 1, daysAgo: 61, labels: ["bug"] });
     ready.openIssue({ number: 2, daysAgo: 59 });
@@ -43,7 +43,7 @@ describe("stale", () => {
     assert.match(ready.bodies(1).at(-1) ?? "", new RegExp(`${CLOSED}$`));
   });
 
-  it("takes the label off what people have answered, and changes the other labels with it in one write", async (t) => {
+  it("removes the label when people have answered, and changes the other labels in the same write", async (t) => {
     const ready = await service(t, {
       labelsToRemoveWhenStale: "triaged",
       labelsToRemoveWhenUnstale: "waiting, triaged",
@@ -60,7 +60,7 @@ describe("stale", () => {
     assert.deepEqual((run.outputs as { unstaledIssuesPrs: unknown }).unstaledIssuesPrs, ["acme/shop#1"]);
   });
 
-  it("takes what a person has labelled for stale from then on, and a push for activity", async (t) => {
+  it("treats an issue that a person labelled as stale from then on, and a push as activity", async (t) => {
     const ready = await service(t, { daysBeforeStale: -1, closePrMessage: CLOSED });
     ready.openPull({ number: 1, daysAgo: 300 });
     ready.openPull({ number: 2, daysAgo: 300 });
@@ -74,7 +74,7 @@ describe("stale", () => {
     assert.deepEqual([ready.issue(2).state, ready.issue(2).labels], ["open", []]);
   });
 
-  it("marks without a comment where there is no message, and closes at once where it is told to", async (t) => {
+  it("marks without a comment if there is no message, and closes at once if configured", async (t) => {
     const ready = await service(t, { staleIssueMessage: "", daysBeforeClose: 0, closeIssueReason: "completed" });
     ready.openIssue({ number: 1, daysAgo: 61 });
     const { run } = await ready.run();
@@ -84,7 +84,7 @@ describe("stale", () => {
     assert.deepEqual((run.outputs as { closedIssuesPrs: unknown }).closedIssuesPrs, ["acme/shop#1"]);
   });
 
-  it("deletes the branch of what it closes, if it is one of the repository and not its default branch", async (t) => {
+  it("deletes the branch of a closed pull request, if it is in the repository and not the default branch", async (t) => {
     const ready = await service(t, { deleteBranch: true, closePrMessage: CLOSED });
     for (const number of [1, 2])
       ready.openPull({ number, daysAgo: 300, head: { ref: number === 1 ? "old" : "main", sha: "c".repeat(40) } });
@@ -101,7 +101,7 @@ describe("stale", () => {
     assert.deepEqual((run.outputs as { closedIssuesPrs: unknown }).closedIssuesPrs, ["acme/shop#2", "acme/shop#1"]);
   });
 
-  it("looks at all of several pages, in the order that is asked for, and remembers a page and twenty issues a step", async (t) => {
+  it("handles all pages in the requested order, and remembers one page and twenty issues per step", async (t) => {
     const ready = await service(t, { staleIssueMessage: "", ascending: true, sortBy: "updated" });
     for (let number = 1; number <= 250; number++)
       ready.openIssue({ number, daysAgo: number % 5 === 0 ? 100 + number : 1 });
@@ -131,7 +131,7 @@ describe("stale", () => {
     ["started so", {}, { dryRun: true }],
     ["with debugOnly", { debugOnly: true }, {}],
   ] as const) {
-    it(`writes nothing in a dry run (${what}), and says what it would do`, async (t) => {
+    it(`writes nothing in a dry run (${what}), and reports what it would do`, async (t) => {
       const ready = await service(t, { ...options, deleteBranch: true, closePrMessage: CLOSED });
       ready.openIssue({ number: 1, daysAgo: 61 });
       ready.openPull({ number: 2, daysAgo: 90, head: { ref: "old", sha: "c".repeat(40) } });
@@ -160,7 +160,7 @@ describe("stale", () => {
     });
   }
 
-  it("goes through several repositories", async (t) => {
+  it("handles several repositories", async (t) => {
     const ready = await service(t, { repositories: ["acme/shop", "acme/deployment"] });
     ready.openIssue({ number: 1, daysAgo: 61 });
     const old = ready.clock.now() - 100 * 86_400_000;
@@ -170,7 +170,7 @@ describe("stale", () => {
     assert.deepEqual(staledIssuesPrs, ["acme/shop#1", "acme/deployment#1"]);
   });
 
-  it("follows several policies one after the other, and comments for each", async (t) => {
+  it("applies several policies one after the other, and comments for each", async (t) => {
     const questions = {
       onlyLabels: "question",
       daysBeforeStale: 10,

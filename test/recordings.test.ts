@@ -23,7 +23,7 @@ const require = createRequire(import.meta.url);
 const recordingsOf = (scenario: string): Recording[] =>
   structuredClone(require(`@octokit/fixtures/scenarios/api.github.com/${scenario}/normalized-fixture.json`));
 
-/** Answers each request from the recording of the same method and path, as GitHub once did. */
+/** Answers each request from the recording of the same method and path. */
 async function replay(t: TestContext, recordings: readonly Recording[]) {
   const seen: string[] = [];
   const server = createServer((request, response) => {
@@ -49,8 +49,8 @@ async function replay(t: TestContext, recordings: readonly Recording[]) {
   return { github, send: http.send, seen };
 }
 
-describe("answers that GitHub really gave", () => {
-  it("get-content: a file is read as it is", async (t) => {
+describe("recorded answers of GitHub", () => {
+  it("get-content: a file is read unchanged", async (t) => {
     const { github } = await replay(t, recordingsOf("get-content"));
     const file = await github.firstFile("octokit-fixture-org/hello-world", ["README.md"]);
     assert.deepEqual(file, { path: "README.md", text: "# hello-world" });

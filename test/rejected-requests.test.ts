@@ -12,7 +12,7 @@ const EVENT = { method: "POST", path: "/dispatch", status: 401, application: und
 const sum = (events: readonly RejectedKind[]) => events.reduce((all, { times }) => all + times, 0);
 
 describe("rejected requests", () => {
-  it("cost the store one write a second, however many they are, and each is counted", async (t) => {
+  it("cost the store one write per second for any number of them, and each is counted", async (t) => {
     const clock = movedClock();
     const store = openSqliteStore(temporaryFolder(t), clock);
     t.after(() => store.close());
@@ -37,7 +37,7 @@ describe("rejected requests", () => {
     assert.equal(clock.next(), undefined, "nothing is left to ring");
   });
 
-  it("are counted on while the store is unavailable, and written when it is there again", async () => {
+  it("are still counted while the store is unavailable, and written when it is back", async () => {
     const clock = movedClock();
     const written: RejectedKind[] = [];
     let available = false;
@@ -56,7 +56,7 @@ describe("rejected requests", () => {
     assert.equal(written.length, 1);
   });
 
-  it("of more kinds than are listed are counted as one", async () => {
+  it("of more kinds than the list holds are counted as one", async () => {
     const clock = movedClock();
     const written: RejectedKind[] = [];
     const rejected = rejectedRequests(async (events) => void written.push(...events), clock);
@@ -67,7 +67,7 @@ describe("rejected requests", () => {
     assert.match(written.at(-1)?.reason ?? "", /More kinds of requests/);
   });
 
-  it("are in the metrics at once, on the page a second later, and outlive a stop", async (t) => {
+  it("are in the metrics at once, on the page a second later, and survive a stop", async (t) => {
     const clock = movedClock();
     const settings = { AUTH_TOKENS: "caller-token-0123456789", DATA_DIR: temporaryFolder(t) };
     const authorization = `Bearer ${settings.AUTH_TOKENS}`;

@@ -33,7 +33,7 @@ const fromPage = (path: string, headers: readonly string[]) => asked("POST", pat
 
 /** One of each kind of answer: JSON, problems, pages, files, redirects, cookies, streams, none. */
 const REQUESTS: readonly string[] = [
-  // The first page counts what was rejected, which is written later.
+  // The first page counts rejected requests, which are written later.
   ...["/", "/?status=failure", "/workflows", "/events", "/audit", "/previews", "/api/runs", "/api/me"].map((path) =>
     signed("GET", path),
   ),
@@ -90,12 +90,12 @@ async function answersOf(t: TestContext, command: readonly string[]): Promise<re
 async function answerTo(port: number, request: string): Promise<string> {
   const socket = connect({ port, host: "127.0.0.1" });
   await once(socket, "connect");
-  // Not ended: Node's server drops the answer of a socket that has ended before it.
+  // The socket is not ended: Node's server drops the answer of a socket that has ended before it.
   socket.write(request);
   return text(socket);
 }
 
-/** What differs from start to start: times, the names of runs, ports, hashes. */
+/** Removes what differs between starts: times, names of runs, ports, hashes. */
 function withoutChance(answer: string, [port, github]: readonly [port: number, github: string]): string {
   return answer
     .replaceAll(github, "GITHUB")
@@ -109,7 +109,7 @@ function withoutChance(answer: string, [port, github]: readonly [port: number, g
 describe("the release", () => {
   before(() => void release());
 
-  it("answers what the sources answer, byte for byte, although its Response and Headers are others", async (t) => {
+  it("gives the same answers as the sources, byte for byte, with its lighter Response and Headers", async (t) => {
     const [fromRelease, fromSources] = await Promise.all([
       answersOf(t, ["dist/gh-runner.js", "serve"]),
       answersOf(t, ["src/main.ts", "serve"]),
@@ -120,10 +120,10 @@ describe("the release", () => {
   });
 });
 
-describe("what the release loads of Node", () => {
+describe("the parts of Node that the release loads", () => {
   const NOT_NEEDED = ["internal/deps/undici/undici", "http2", "tls", "stream/web", "zlib", "worker_threads", "assert"];
 
-  it("is neither its fetch nor TLS, HTTP/2, threads or zlib, until something needs it; a page does not", async (t) => {
+  it("exclude fetch, TLS, HTTP/2, threads and zlib until something needs them; a page does not", async (t) => {
     const folder = temporaryFolder(t);
     const tell = join(folder, "tell.cjs");
     writeFileSync(tell, 'process.on("exit", () => console.log("LOADED " + process.moduleLoadList.join(" ")));');
@@ -153,7 +153,7 @@ describe("the headers of the release", () => {
   );
   const changes = fc.array(fc.tuple(fc.constantFrom("append", "set", "delete"), names, values), { maxLength: 12 });
 
-  /** What they are after each change, or that it threw. */
+  /** Their content after each change, or that it threw. */
   function history(headers: Headers | LightHeaders, made: readonly Change[]): unknown {
     const found = (ask: () => unknown): unknown => {
       try {
@@ -174,7 +174,7 @@ describe("the headers of the release", () => {
     return [steps, told, [...headers.keys()], [...headers.values()], [...headers.entries()]];
   }
 
-  it("are what Node's are after any changes, and as a copy", () => {
+  it("equal Node's after any changes, and as a copy", () => {
     fc.assert(
       fc.property(changes, (made) => {
         const [light, nodes] = [new LightHeaders({ A: "1", c: "2" }), new Headers({ A: "1", c: "2" })];

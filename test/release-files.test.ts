@@ -18,7 +18,7 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const OPERATOR = "operator-token-0123456789";
 const AUDIENCE = "https://gh-runner.acme.com";
 
-/** A copy of the release, far from any node_modules. */
+/** A copy of the release, away from any node_modules. */
 function copyOfRelease(t: TestContext): string {
   const folder = temporaryFolder(t);
   for (const file of globSync("dist/*.{js,cache}", { cwd: ROOT })) cpSync(ROOT + file, join(folder, basename(file)));
@@ -53,7 +53,7 @@ async function started(t: TestContext, folder: string) {
 describe("the files of the release that are loaded at first use", () => {
   before(() => void release());
 
-  it("are there: those of OIDC tokens, of signing in and of Octokit's names", async (t) => {
+  it("exist: those of OIDC tokens, of sign-in and of Octokit's names", async (t) => {
     const { service, port, url, machines, people } = await started(t, copyOfRelease(t));
     await listening(service, port);
     const authorization = `Bearer ${await machines.token("ci", AUDIENCE)}`;
@@ -67,7 +67,7 @@ describe("the files of the release that are loaded at first use", () => {
     assert.equal(named.status, 200, named.text);
   });
 
-  it("is there: that of the YAML of workflow files", async (t) => {
+  it("exist: that of the YAML of workflow files", async (t) => {
     const github = await startGitHub({});
     t.after(() => github.close());
     github.token(TOKEN);
@@ -87,7 +87,7 @@ describe("the files of the release that are loaded at first use", () => {
     assert.match(stdout, /^ok .*tests\.yml/m);
   });
 
-  it("must be there at the start where AUTH_OIDC needs one: no caller is the first to find out", {
+  it("must exist at the start if AUTH_OIDC needs one, so that callers do not find out first", {
     timeout: 60_000,
   }, async (t) => {
     const folder = copyOfRelease(t);
@@ -97,7 +97,7 @@ describe("the files of the release that are loaded at first use", () => {
     assert.match(service.output(), /jose\.js/);
   });
 
-  it("may be gone later: OIDC tokens are still checked, and an issuer is not blamed for what is missing", async (t) => {
+  it("may be removed later: OIDC tokens are still checked, and the issuer is not blamed", async (t) => {
     const folder = copyOfRelease(t);
     const { service, port, url, machines } = await started(t, folder);
     await listening(service, port);

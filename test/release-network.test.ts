@@ -10,7 +10,7 @@ import { deploy, TARGET, TOKEN } from "./support/service.ts";
 
 const DONE = '{"status":"success","commitHash":"abc","sourceName":"pr-1"}';
 
-describe("the release, which has parts of undici alone", () => {
+describe("the release, which has only parts of undici", () => {
   let bundle: string;
   before(async () => {
     bundle = release();
@@ -33,7 +33,7 @@ describe("the release, which has parts of undici alone", () => {
       });
       await listening(service, port);
       assert.equal((await dispatchTo(port, { application: "pr-1" }))?.text, DONE);
-      // No such environment: a failure for good, so a notice is sent.
+      // No such environment: a permanent failure, so a notice is sent.
       assert.equal((await dispatchTo(port, { application: "pr-2" }))?.status, 404);
       await eventually("the notice arrives", 60_000, () => receiver.received.length === 1);
       const { body = "", headers = {} } = receiver.received[0] ?? {};

@@ -15,7 +15,7 @@ import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const textOf = (file: string) => readFileSync(ROOT + file, "utf8");
 
-/** Under which the bundled code may be handed on together with ours. */
+/** Licences under which the bundled code may be distributed together with the project's. */
 const LICENCES = ["0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BlueOak-1.0.0", "ISC", "MIT"];
 
 type Component = {
@@ -27,7 +27,7 @@ type Component = {
   readonly hashes: readonly { readonly alg: string; readonly content: string }[];
 };
 
-/** CycloneDX's own schema, with those that it refers to. */
+/** The schema of CycloneDX, with the schemas that it refers to. */
 function matchesSchema(document: unknown): string {
   const folder = "node_modules/@cyclonedx/cyclonedx-library/res/schema/";
   const schema = (name: string) => JSON.parse(textOf(`${folder}${name}.SNAPSHOT.schema.json`)) as object;
@@ -49,14 +49,14 @@ describe("the release", () => {
   });
   const nameOf = ({ group, name }: Component) => (group === undefined ? name : `${group}/${name}`);
 
-  it("brings a bill of materials that CycloneDX's schema takes, and would not take a wrong one", () => {
+  it("has a bill of materials that is valid in CycloneDX's schema, which rejects a wrong one", () => {
     const bill = JSON.parse(written);
     assert.equal(matchesSchema(bill), "No errors");
     assert.notEqual(matchesSchema({ ...bill, components: [{ ...components[0], type: "sort" }] }), "No errors");
     assert.equal(bill.metadata.component.version, manifest.version);
   });
 
-  it("names in it what is bundled, and nothing that is there for development", () => {
+  it("lists in it what is bundled, and nothing for development", () => {
     const names = components.map(nameOf);
     for (const name of ["@hono/node-server", "hono", "js-yaml", "once", "pino", "undici", "zod"]) {
       assert.ok(names.includes(name), name);
@@ -68,7 +68,7 @@ describe("the release", () => {
     );
   });
 
-  it("gives of each the version and the hash with which it was installed", () => {
+  it("gives for each the version and the hash of its installation", () => {
     const installed = Object.entries(lock.packages as Record<string, { version?: string; integrity?: string }>);
     for (const component of components) {
       const { version, purl, hashes } = component;
@@ -91,7 +91,7 @@ describe("the release", () => {
     for (const each of said) assert.equal(Number(each?.[1]), Math.round(bytes / 1e6));
   });
 
-  it("comes out the same when it is built again, byte for byte", async () => {
+  it("is the same when it is built again, byte for byte", async () => {
     const files = ["gh-runner.js", "service.js", "service.cache", "zod.js", "sbom.cdx.json", "LICENSES.txt"];
     const textOf = (file: string) => readFileSync(`${ROOT}dist/${file}`, "latin1");
     const first = files.map(textOf);
@@ -104,12 +104,12 @@ describe("the release", () => {
       const folder = temporaryFolder(t);
       for (const file of globSync("dist/*.{js,cache}", { cwd: ROOT }))
         cpSync(ROOT + file, join(folder, basename(file)));
-      // As in the image: they are modules.
+      // As in the image: the files are modules.
       writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
       return folder;
     }
 
-    /** What V8 says of the cache in a copy of the release, and what that prints as its version. */
+    /** V8's verdict about the cache in a copy of the release, and the version that the copy prints. */
     async function startCopy(t: TestContext, change: (folder: string) => void, nodeOptions = "") {
       const folder = copyOfRelease(t);
       change(folder);
@@ -126,7 +126,7 @@ describe("the release", () => {
     const cacheIn = (folder: string) => join(folder, "service.cache");
     const started = (isRejected: string) => ({ version: manifest.version, isRejected });
 
-    it("is taken by V8, with the options of the image and with those of docs/security.md", async (t) => {
+    it("is accepted by V8, with the options of the image and with those of docs/security.md", async (t) => {
       assert.deepEqual(await startCopy(t, () => {}), started("false"));
       const [, image = ""] = /NODE_OPTIONS="([^"]*)"/.exec(textOf("Dockerfile")) ?? [];
       assert.match(image, /--max-old-space-size/);
@@ -142,7 +142,7 @@ describe("the release", () => {
       assert.deepEqual(ofOtherFlags, started("true"));
     });
 
-    it("is the same for a release in any folder, and leads to the files beside it, which print nothing", async (t) => {
+    it("is the same for a release in any folder, and finds the files beside it, which print nothing", async (t) => {
       const folder = copyOfRelease(t);
       const WORKFLOWS_DIR = workflowsFolder(t, {
         "counts.ts": `import "gh-runner/workflows";\n${httpWorkflow("counts", "return {};")}`,
@@ -185,7 +185,7 @@ describe("the release", () => {
     });
   });
 
-  it("holds nothing whose licence is not permissive, and brings the text of every one", () => {
+  it("has only code with a permissive licence, and the text of every licence", () => {
     const texts = textOf("dist/LICENSES.txt");
     for (const component of components) {
       const id = component.licenses[0]?.license?.id ?? "";

@@ -21,23 +21,23 @@ import { DEPLOYMENT, TARGET, TOKEN } from "./support/service.ts";
 const REPLICAS = 3;
 const DEPLOYMENTS = 1000;
 const APPLICATIONS = 300;
-/** Over so long the deployments come, ms. */
+/** The time during which the deployments come, ms. */
 const TRAFFIC_MS = 40_000;
 const FREEZE_MS = 20_000;
 
-/** A replica that could not hear the others for a while, hears them again after so long, ms. */
+/** A replica that could not receive notifications for a while receives them again after this time, ms. */
 const HEARS_AGAIN_MS = 3000;
 
-/** So wide that they hold nobody up: with windows in force, the database is asked before each request to GitHub. */
+/** So wide that they delay nothing: with windows in force, replicas ask the database before each request to GitHub. */
 const WIDE_WINDOWS = "points=1000000/60s,writes=100000/60s";
 
 /**
- * A replica that asks GitHub so long after another one met a limit was not told of it, ms. Pauses last longer; on a busy
- * machine being told took up to a second.
+ * A replica that still asks GitHub this long after another one met a limit was not notified, ms. Pauses last longer. On a busy
+ * machine the notification took up to a second.
  */
 const TOLD_MS = 3000;
 
-/** Give `CHAOS_SEED` to repeat a test run's deployments and what happens to the replicas. */
+/** Set `CHAOS_SEED` to repeat the deployments and faults of a test run. */
 const SEED = Number(process.env.CHAOS_SEED ?? Math.floor(Math.random() * 2 ** 32));
 
 describe("three replicas", () => {
@@ -83,7 +83,7 @@ describe("three replicas", () => {
     onlyInterruptedAttemptsSendAgain(runs, dispatches);
     latestWins(runs, dispatches);
     assert.ok(done.limits >= 2, "GitHub limited too seldom");
-    // What GitHub receives late because the test itself is held up was not sent late.
+    // What GitHub receives late because the test itself is delayed was not sent late.
     assert.ok(github.counts.lateness <= TOLD_MS + lag.max / 1e6, `asked ${github.counts.lateness} ms late`);
   });
 });
@@ -103,7 +103,7 @@ async function slowGitHub(t: TestContext): Promise<StandInGitHub> {
   return github;
 }
 
-/** `heard`: undefined when nobody knows whether the event was taken. */
+/** `heard`: undefined when it is unknown whether the event was accepted. */
 type Answer = { readonly event: Sent; readonly heard: Heard | undefined };
 
 type Event = { application: string; number: number; asynchronous: boolean; atMs: number; first: number };
@@ -123,8 +123,8 @@ function eventsOf(chance: Chance): Event[] {
 }
 
 /**
- * As a Service with a caller who tries again: after a 503, a 408 or a lost connection it is the next replica's turn.
- * Nobody knows what became of those, so that each try brings a commit of its own.
+ * Imitates a Kubernetes Service with a caller that retries: after a 503, a 408 or a lost connection the next replica gets the event.
+ * The fate of those is unknown, so each try brings a different commit.
  */
 async function call(event: Event, fleet: Fleet, github: StandInGitHub): Promise<Answer[]> {
   await wait(event.atMs);
@@ -146,7 +146,7 @@ async function call(event: Event, fleet: Fleet, github: StandInGitHub): Promise<
   return tries;
 }
 
-/** The values file of an application at one revision, which is also the tag that it holds. */
+/** The values file of an application at one revision. The tag in it is the revision. */
 function deployAt(github: StandInGitHub, { application, revision }: Sent): void {
   const values = `global:\n  config:\n    DEPLOYMENT_TAG: ${revision}\n`;
   github.repository(DEPLOYMENT).put(`configs/pr/light/${application}/values.yaml`, values, revision);
@@ -154,7 +154,7 @@ function deployAt(github: StandInGitHub, { application, revision }: Sent): void 
 
 type Fleet = {
   readonly ports: readonly number[];
-  /** SIGKILL; it is started again at once, as its platform would. */
+  /** SIGKILL. It is started again at once, as its platform would do. */
   kill(replica: number): Promise<void>;
   /** Resolves when all listen. */
   ready(): Promise<void>;
@@ -183,7 +183,7 @@ async function startFleet(t: TestContext, settings: Record<string, string>, gith
     );
     void service.ended.then(async (code) => {
       if (stopping) return;
-      // Only one that cannot start ends by itself: the database is away.
+      // Only a process that cannot start ends without a kill: the database is unavailable.
       if (!killed) assert.deepEqual([code, await listens], [1, false], service.output());
       await wait(killed ? 0 : 500);
       replicas[at] = start(at);
@@ -213,7 +213,7 @@ async function startFleet(t: TestContext, settings: Record<string, string>, gith
   };
 }
 
-/** One thing after the other, so that nobody is killed who is about to tell the others of a limit. */
+/** One fault after the other, so that no process is killed while it notifies the others about a limit. */
 async function havoc(
   chance: Chance,
   { fleet, postgres, github }: { fleet: Fleet; postgres: StartedPostgres; github: StandInGitHub },
@@ -234,7 +234,7 @@ async function havoc(
     done.limits += fault.met;
     await wait(1000);
   };
-  /** All of them, in any order, in about so many milliseconds. */
+  /** All actions in any order, spread over about this time. */
   const all = async (milliseconds: number, actions: readonly (() => Promise<void>)[]) => {
     for (const left = [...actions]; left.length > 0; ) {
       await wait((chance.next() * 2 * milliseconds) / actions.length);
@@ -257,7 +257,7 @@ async function havoc(
   return done;
 }
 
-/** No run is queued or running. */
+/** Resolves when no run is queued or running. */
 async function ended(url: string, schema: string, milliseconds: number): Promise<void> {
   const end = performance.now() + milliseconds;
   for (;;) {

@@ -10,13 +10,13 @@ import { deploy, notify, type Service, send, startService, TARGET } from "./supp
 const MINUTE_MS = 60_000;
 const ANYTHING = { safeParse: (data: unknown) => ({ success: true as const, data }) };
 
-/** So many are in the middle of an attempt while the clock is set; the others come then. */
+/** This many runs are in the middle of an attempt while the clock is set. The others come then. */
 const LONG = 60;
 const ALL = 500;
 
 const postgres = postgresForTests();
 
-/** The machine's clock, off by so much, which can be set. */
+/** The machine's clock with an error that can be set. */
 function offBy(milliseconds: number): Clock & { set(by: number): void } {
   let offset = milliseconds;
   return {
@@ -52,11 +52,12 @@ describe("three replicas whose clocks are ten minutes apart, one of which is set
       const one = { ...settings, GITHUB_API_URL: github.url };
       three.push(await startService(t, { settings: one, options: { clock, workflows } }));
     }
-    const rows = async (what: string) => (await ask(postgres.url, what.replaceAll("own", shared.DATABASE_SCHEMA)))[0];
+    const rows = async (what: string) =>
+      (await ask(postgres.url, what.replaceAll("replicas_schema", shared.DATABASE_SCHEMA)))[0];
     const within = async (what: string, milliseconds: number, holds: () => Promise<boolean> | boolean) => {
       const end = performance.now() + milliseconds;
       while (!(await holds())) {
-        assert.ok(performance.now() < end, `waited in vain until ${what}`);
+        assert.ok(performance.now() < end, `gave up waiting until ${what}`);
         await new Promise((resolve) => setTimeout(resolve, 200));
       }
     };
@@ -70,7 +71,8 @@ describe("three replicas whose clocks are ten minutes apart, one of which is set
       });
       assert.equal(status, 202);
     }
-    const leases = "SELECT count(*)::int AS n, min(lease_until) AS least FROM own.runs WHERE status = 'running'";
+    const leases =
+      "SELECT count(*)::int AS n, min(lease_until) AS least FROM replicas_schema.runs WHERE status = 'running'";
     await within("all are at work", 60_000, async () => (await rows(leases)).n === LONG);
     const begun = Number((await rows(leases)).least);
     await within("the leases were extended", 60_000, async () => Number((await rows(leases)).least) > begun);
@@ -86,12 +88,12 @@ describe("three replicas whose clocks are ten minutes apart, one of which is set
     const databaseNow = "SELECT (extract(epoch FROM now()) * 1000)::float8 AS now";
     await within("the leases of then are over", 60_000, async () => (await rows(databaseNow)).now > extended + 9000);
     gate.resolve();
-    const left = "SELECT count(*)::int AS n FROM own.runs WHERE status IN ('queued', 'running')";
+    const left = "SELECT count(*)::int AS n FROM replicas_schema.runs WHERE status IN ('queued', 'running')";
     await within("all have ended", 60_000, async () => (await rows(left)).n === 0);
 
     const names = github.dispatches.map(({ payload }) => payload.sourceName);
     assert.deepEqual([names.length, new Set(names).size], [ALL, ALL]);
-    const ends = "SELECT count(*)::int AS n FROM own.runs WHERE status = 'success' AND attempts = 1";
+    const ends = "SELECT count(*)::int AS n FROM replicas_schema.runs WHERE status = 'success' AND attempts = 1";
     assert.equal((await rows(ends)).n, ALL);
   });
 });

@@ -8,13 +8,13 @@ import { deploy, notify, type Service, startService } from "./support/service.ts
 
 const BURST = 300;
 
-/** The 300th write may go when three windows of 80 have passed. */
+/** The 300th write may leave after three windows of 80. */
 const LEAST_MS = Math.floor((BURST - 1) / 80) * MINUTE_MS;
 
 const postgres = postgresForTests();
 
 describe("a burst of 300 deployments at three replicas", () => {
-  it("arrives whole and once, and meets no limit", { timeout: 400_000 }, async (t) => {
+  it("arrives completely and once, and hits no limit", { timeout: 400_000 }, async (t) => {
     const shared = { DATABASE_URL: postgres.url, DATABASE_SCHEMA: postgres.schema() };
     const settings = { ...shared, GITHUB_LIMITS: WINDOWS, WAIT_SECONDS: "1", LOG_LEVEL: "info" };
     const options = { githubPatienceMs: 1000 };
@@ -41,8 +41,8 @@ describe("a burst of 300 deployments at three replicas", () => {
     const waits = three
       .flatMap(({ log }) => log())
       .filter(({ msg }) => msg === "run waits for a limit of GitHub").length;
-    // How near that is to the least, test/shared-limits.test.ts holds: in five seconds, three processes and a database
-    // on one machine have more to do than a promise could be made of.
+    // test/shared-limits.test.ts checks how near that is to the minimum. In five seconds, three processes and a database on one
+    // machine have too much to do for such a promise.
     t.diagnostic(
       `${tookMs} ms where the limits allow ${LEAST_MS} ms, ${github.counts.requests} requests, ${waits} waits`,
     );

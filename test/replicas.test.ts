@@ -17,7 +17,7 @@ const FULL = 64;
 
 const postgres = postgresForTests();
 
-/** Replicas of one deployment, each in front of a GitHub of its own, so that it shows which of them has asked. */
+/** Replicas of one deployment. Each is in front of a separate GitHub, which shows which replica sent a request. */
 async function replicas(
   t: TestContext,
   count: number,
@@ -29,7 +29,7 @@ async function replicas(
   );
 }
 
-/** The runs of this one hang at GitHub, as many as it executes at once. */
+/** Fills this replica with runs that hang at GitHub, as many as it executes at once. */
 async function fill({ github, url }: Service): Promise<void> {
   github.fault({}, { kind: "hang" });
   const names = Array.from({ length: FULL }, (_, n) => `pr-busy-${n}`);
@@ -50,7 +50,7 @@ describe("two replicas that start at once on an empty database", () => {
 });
 
 describe("a caller of one replica", () => {
-  it("is answered for a run that another one executes", async (t) => {
+  it("gets an answer for a run that another one executes", async (t) => {
     const [busy, other] = (await replicas(t, 2)) as [Service, Service];
     await fill(busy);
     deploy(other.github, "pr-1", "abc");
@@ -68,7 +68,7 @@ describe("a caller of one replica", () => {
     assert.match(answer.json.detail, /502.*retried automatically/);
   });
 
-  it("gets the outcome of the newer run that took its place by way of another one", async (t) => {
+  it("gets the outcome of the newer run that replaced its run at another one", async (t) => {
     const [one, two] = (await replicas(t, 2)) as [Service, Service];
     for (const { github } of [one, two]) deploy(github, "pr-1", "abc");
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -95,21 +95,21 @@ describe("a caller of one replica", () => {
 });
 
 describe("a run of a replica that is stopped", () => {
-  it("goes on at another one at once, and the first sends nothing more", async (t) => {
+  it("continues at another one at once, and the first sends nothing more", async (t) => {
     const { promise: released, resolve: release } = Promise.withResolvers<void>();
     let told: string | undefined;
     const work = defineWorkflow({
       name: "work",
       on: { http: { path: "/work", body: z.object({}) } },
       async run({ attempt, github: { dispatch } }) {
-        // It does not listen to its signal.
+        // It ignores its signal.
         if (attempt === 1) await released;
         const sent = dispatch(TARGET, "work", { attempt });
         if (attempt === 1) told = await sent.then(() => "sent").catch(({ message }) => message);
         await sent;
       },
     });
-    // Moved by less than the seconds after which a replica looks by itself.
+    // Moved by less than the polling interval of a replica.
     const clock = movedClock();
     const workflows = [{ workflow: work as Workflow, file: "work.ts" }];
     const [one, two] = (await replicas(t, 2, {
@@ -130,7 +130,7 @@ describe("a run of a replica that is stopped", () => {
     await closed;
     await until("it has ended", async () => (await shown()).status === "success");
     release();
-    await until("the first attempt is told", () => told !== undefined);
+    await until("the first attempt gets the error", () => told !== undefined);
     assert.match(told ?? "", /github\.dispatch of work failed: the attempt is over/);
     assert.deepEqual([one.github.dispatches.length, two.github.dispatches.length], [0, 1]);
     assert.deepEqual(
@@ -140,8 +140,8 @@ describe("a run of a replica that is stopped", () => {
   });
 });
 
-describe("what was per process", () => {
-  it("is per deployment: a tick of a schedule is one run", async (t) => {
+describe("limits that were per process", () => {
+  it("are per deployment: a tick of a schedule is one run", async (t) => {
     const clock = movedClock();
     const nightly = defineWorkflow({
       name: "nightly",
@@ -157,7 +157,7 @@ describe("what was per process", () => {
     assert.equal((await runs(one)).length, 1);
   });
 
-  it("is per deployment: the same commit within the window is dispatched once", async (t) => {
+  it("are per deployment: the same commit within the window is dispatched once", async (t) => {
     const [one, two] = (await replicas(t, 2, { settings: { DEDUPE_SECONDS: "60" } })) as [Service, Service];
     for (const { github } of [one, two]) deploy(github, "pr-1", "abc");
     assert.equal((await notify(one.url, { application: "pr-1" })).json.status, "success");
@@ -189,7 +189,7 @@ describe("stores of one schema", () => {
     );
   };
 
-  it("keep one waiting run of a group, whichever is told, and give it to one", async (t) => {
+  it("keep one waiting run per group, at any of them, and give it to one", async (t) => {
     const all = await stores(t, 3);
     const events = Array.from({ length: 90 }, (_, n) => event({ group: `g${n % 3}` }));
     await Promise.all(events.map((each, n) => all[n % 3]!.accept(each, lease("x"))));
@@ -206,7 +206,7 @@ describe("stores of one schema", () => {
     );
   });
 
-  it("store an event with an identity once that several are told at once", async (t) => {
+  it("store an event with an identity once if several receive it at once", async (t) => {
     const all = await stores(t, 3);
     const accepted = await Promise.all(
       all.map((store) => store.accept(event({ event: { source: "delivery", id: "1" } }), lease("x"))),
@@ -214,7 +214,7 @@ describe("stores of one schema", () => {
     assert.equal(new Set(accepted.map(({ run }) => run)).size, 1);
   });
 
-  it("make one run of each tick, also when one of them stood still before it told its own", async (t) => {
+  it("make one run per tick, even if one of them was frozen before it reported its tick", async (t) => {
     const [late, other] = (await stores(t, 2)) as [RunStore, RunStore];
     const start = Date.now() - 60_000;
     const tick = (seconds: number) => {
@@ -236,7 +236,7 @@ describe("stores of one schema", () => {
     assert.equal(await late.scheduledUntil("deploy", start), start + 16_000);
   });
 
-  it("go through accepting, claiming and settling side by side without a deadlock or a lost run", async (t) => {
+  it("accept, claim and settle at the same time without a deadlock or a lost run", async (t) => {
     const all = await stores(t, 3);
     const ended = new Set<string>();
     const work = async (store: RunStore, owner: string) => {
@@ -286,7 +286,7 @@ describe("stores of one schema", () => {
     assert.deepEqual([...new Set(runs.map(({ status }) => status))].toSorted(), ["success", "superseded"]);
   });
 
-  it("hear of what the others have done, so that a page that is open shows it", async (t) => {
+  it("learn what the others have done, so that an open page shows it", async (t) => {
     const [one, two] = (await stores(t, 2)) as [RunStore, RunStore];
     const before = await two.overview.revision();
     await one.accept(event({}), lease("x"));

@@ -10,11 +10,11 @@ import { workerWith } from "./support/worker.ts";
 const MINUTE = 60_000;
 const postgres = postgresForTests();
 
-const failed = () => new PermanentFailure({ tried: "reading it", happened: "it is bad", remedy: "Write it anew." });
+const failed = () => new PermanentFailure({ tried: "reading it", happened: "it is bad", remedy: "Write it again." });
 const passing = () => new TransientFailure({ tried: "reading it", happened: "it is away", remedy: "Wait." });
 
 describe("the result of a run on its commit", () => {
-  it("is one completed check, with what the workflow says of it and a link to the run", async (t) => {
+  it("is one completed check, with the workflow's text and a link to the run", async (t) => {
     const { event, is, shop, writes } = await reportingService(t, {
       async run({ report }) {
         report({ title: "First", summary: "_all_ is well" });
@@ -39,7 +39,7 @@ describe("the result of a run on its commit", () => {
     );
   });
 
-  it("is there without a word of the workflow, under the name that it chooses", async (t) => {
+  it("exists without any text of the workflow, under its chosen name", async (t) => {
     const { event, is, shop } = await reportingService(t, {
       report: { as: "check", name: "title / lint" },
       async run() {},
@@ -62,11 +62,11 @@ describe("the result of a run on its commit", () => {
     });
     await is(await event(), "failure");
     const { conclusion, output } = shop.checks[0] ?? assert.fail();
-    assert.deepEqual([conclusion, output.title], ["failure", "Reading it failed: it is bad. Write it anew."]);
+    assert.deepEqual([conclusion, output.title], ["failure", "Reading it failed: it is bad. Write it again."]);
     assert.match(output.summary ?? "", /^```text\nReading it failed: it is bad/);
   });
 
-  it("is a failure under the title that the workflow gave, and the reason stands below", async (t) => {
+  it("is a failure under the title that the workflow gave, and the reason is below", async (t) => {
     const { event, is, shop } = await reportingService(t, {
       async run({ report }) {
         report({ title: "2 typos", summary: "Here they are." });
@@ -79,7 +79,7 @@ describe("the result of a run on its commit", () => {
     assert.match(output.summary ?? "", /^Here they are\.\n\n```text\nReading it failed/);
   });
 
-  it("is a status where it should be: what stands for what, and a description of GitHub's length", async (t) => {
+  it("is a status if configured: with the right state, and a description of GitHub's length", async (t) => {
     for (const [run, state, description] of [
       [async () => {}, "success", /^Success$/],
       [async () => skip("nothing to do"), "success", /^nothing to do$/],
@@ -127,7 +127,7 @@ describe("the result of a run on its commit", () => {
     ]);
   });
 
-  it("goes to the head of a merge group, and what is for no commit is not shown", async (t) => {
+  it("goes to the head of a merge group, and is not shown for events without a commit", async (t) => {
     const { event, is, checks, writes } = await reportingService(t, {
       on: { github: { events: ["merge_group", "issues"] } },
       async run() {},
@@ -142,7 +142,7 @@ describe("the result of a run on its commit", () => {
     assert.deepEqual(checks(), ["success: Success"]);
   });
 
-  it("is not shown for what GitHub tells of it, which would have no end", async (t) => {
+  it("is not shown for GitHub's webhooks about it, which would never end", async (t) => {
     const { event, is, shop, checks, writes } = await reportingService(t, {
       on: { github: { events: ["status", "check_run"] } },
       async run() {},
@@ -156,7 +156,7 @@ describe("the result of a run on its commit", () => {
     assert.deepEqual(checks(), ["success: Success"]);
   });
 
-  it("goes to the commit that the workflow names, and nowhere when it names none", async (t) => {
+  it("goes to the commit that the workflow names, and nowhere if it names none", async (t) => {
     const commit = ({ inputs }: { inputs?: { sha: string } }) =>
       inputs?.sha ? { repository: TARGET, sha: inputs.sha } : undefined;
     const inputs = { safeParse: (data: unknown) => ({ success: true as const, data }) };
@@ -179,7 +179,7 @@ describe("the result of a run on its commit", () => {
     assert.match((await runOf(wrong)).reason, /`report.commit` gave .*"sha":"main".* with the full hash/s);
   });
 
-  it("of a comment on a pull request goes to the head that it has, also when that has moved since", async (t) => {
+  it("of a comment on a pull request goes to its head, even if that has moved since", async (t) => {
     const { event, is, checks, shop, pass } = await reportingService(t, {
       on: { github: { events: "issue_comment" } },
       async run({ sleep }) {
@@ -196,7 +196,7 @@ describe("the result of a run on its commit", () => {
     assert.deepEqual([checks(), checks(NEWER)], [["success: Success"], []]);
   });
 
-  it("has texts of GitHub's length, and none that is empty", async (t) => {
+  it("has texts of GitHub's length, and no empty ones", async (t) => {
     const { event, is, shop } = await reportingService(t, {
       async run({ event, report }) {
         const isLong = event.payload.pull_request.title === "long";
@@ -210,7 +210,7 @@ describe("the result of a run on its commit", () => {
     assert.deepEqual([empty?.title, empty?.summary], ["Success", "The run has succeeded."]);
   });
 
-  it("is given as GitHub wants it, or the run fails where it was called", async (t) => {
+  it("must be valid for GitHub, or the run fails at the call", async (t) => {
     for (const wrong of [7, null, { title: 7 }, { annotations: "none" }]) {
       const { event, is, runOf } = await reportingService(t, { run: async ({ report }) => report(wrong as object) });
       const id = await event();
@@ -241,7 +241,7 @@ describe("the result of a run on its commit", () => {
     assert.doesNotMatch(JSON.stringify(shop.checks), /ghp_/);
   });
 
-  it("is not written, and costs nothing, in a workflow without the option, and the run's log says so", async (t) => {
+  it("is not written, and costs nothing, in a workflow without the option, and the run's log reports it", async (t) => {
     const { event, is, github, url } = await reportingService(t, {
       report: undefined as never,
       async run({ report }) {
@@ -304,13 +304,13 @@ for (const [name, database] of [
       for (let nth = 0; nth < 3; nth++) {
         await until("it rests", async () => checks().length > 0);
         await pass(31_000);
-        await until("it goes on", async () => true);
+        await until("it continues", async () => true);
       }
       await is(id, "failure");
       assert.match(checks().join(), /^failure: Reading it failed: it is away/);
     });
 
-    it("says what the run waits for, once, and then what came of it", async (t) => {
+    it("shows what the run waits for, once, and then its result", async (t) => {
       const { event, is, checks, pass, writes } = await reportingService(
         t,
         {
@@ -387,7 +387,7 @@ for (const [name, database] of [
       );
     });
 
-    it("shows the newest of two titles, whatever became of the older run", async (t) => {
+    it("shows the newest of two titles, for any outcome of the older run", async (t) => {
       const titles: string[] = [];
       const first = Promise.withResolvers<void>();
       const { event, is, checks } = await reportingService(
@@ -416,7 +416,7 @@ for (const [name, database] of [
       assert.equal(checks().length, 1);
     });
 
-    it("is taken over by the newer event that replaces a run which was to be tried again", async (t) => {
+    it("is taken over by the newer event that replaces a run which was due for a retry", async (t) => {
       const { event, is, checks, writes } = await reportingService(
         t,
         {
@@ -583,8 +583,8 @@ describe("together with other options", () => {
     assert.equal(called, 1);
   });
 
-  it("a token of the caller's own: it writes the check, also of a run that is cancelled", async (t) => {
-    const own = "ghs_ownToken0123456789abcdefABCDEF012345";
+  it("a token of the caller: it writes the check, also of a cancelled run", async (t) => {
+    const callersToken = "ghs_ownToken0123456789abcdefABCDEF012345";
     let begun = 0;
     const body = { safeParse: (data: unknown) => ({ success: true as const, data }) };
     const { url, github, checks, runs, cancel } = await reportingService(
@@ -599,8 +599,8 @@ describe("together with other options", () => {
       },
       { grant: {} },
     );
-    github.token(own, { app: 9 });
-    const sent = JSON.stringify({ token: own });
+    github.token(callersToken, { app: 9 });
+    const sent = JSON.stringify({ token: callersToken });
     const headers = { prefer: "respond-async", "content-length": String(sent.length) };
     await send(url, { method: "POST", path: "/lint", body: sent, headers });
     await until("it runs", () => begun === 1);
@@ -650,7 +650,7 @@ describe("a service that stops while a result is on its way to GitHub", () => {
 });
 
 describe("a check that cannot be written", () => {
-  it("for a passing fault is written by a later attempt, once", async (t) => {
+  it("because of a transient fault is written by a later attempt, once", async (t) => {
     let done = 0;
     const { event, is, checks, github, pass } = await reportingService(t, {
       async run({ step }) {
@@ -666,7 +666,7 @@ describe("a check that cannot be written", () => {
     assert.deepEqual([checks(), done], [["success: Success"], 1]);
   });
 
-  it("for a lost or a cut answer is found, and not made again", async (t) => {
+  it("because of a lost or a cut answer is found, and not created again", async (t) => {
     for (const fault of [{ kind: "reset", afterHandling: true }, { kind: "cut" }] as const) {
       const { event, is, checks, github } = await reportingService(t, { async run() {} });
       github.fault({ route: CREATE, times: 1 }, fault);
@@ -675,7 +675,7 @@ describe("a check that cannot be written", () => {
     }
   });
 
-  it("does not hold up a wait, which is shown a minute later", async (t) => {
+  it("does not delay a wait, which is shown a minute later", async (t) => {
     const { event, is, checks, github, pass } = await reportingService(t, {
       async run({ sleep }) {
         await sleep("long", "90s");
@@ -705,7 +705,7 @@ describe("a check that cannot be written", () => {
     assert.deepEqual(checks(), ["success: Success"]);
   });
 
-  it("for want of an App or of a permission fails the run, and says what to do", async (t) => {
+  it("without an App or a permission fails the run, and says what to do", async (t) => {
     for (const [grant, remedy] of [
       [{}, /GitHub takes checks from a GitHub App alone: .* or write a status instead \(report: "status"\)/],
       [{ app: 7, permissions: { metadata: "read", checks: "read" } }, /"Checks: write"/],
@@ -717,7 +717,7 @@ describe("a check that cannot be written", () => {
     }
   });
 
-  it("leaves the reason of a run that has failed", async (t) => {
+  it("keeps the reason of a failed run", async (t) => {
     const { event, is, runOf, log } = await reportingService(
       t,
       {
@@ -734,7 +734,7 @@ describe("a check that cannot be written", () => {
     assert.match(String(warned?.reason), /GitHub takes checks from a GitHub App alone/);
   });
 
-  it("of a run that has failed for good is written by a later attempt, which fails again", async (t) => {
+  it("of a run that has failed permanently is written by a later attempt, which fails again", async (t) => {
     const { event, is, checks, github, pass } = await reportingService(t, {
       async run() {
         throw failed();
@@ -746,10 +746,10 @@ describe("a check that cannot be written", () => {
     fault.remove();
     await pass(5000);
     await is(id, "failure");
-    assert.deepEqual(checks(), ["failure: Reading it failed: it is bad. Write it anew."]);
+    assert.deepEqual(checks(), ["failure: Reading it failed: it is bad. Write it again."]);
   });
 
-  it("of a run that was cancelled is tried again for two minutes", async (t) => {
+  it("of a run that was cancelled is retried for two minutes", async (t) => {
     const { url, event, is, checks, github, cancel, clock } = await reportingService(t, {
       async run({ sleep }) {
         await sleep("long", "1d");
@@ -763,7 +763,7 @@ describe("a check that cannot be written", () => {
     fault.remove();
     await until("it is tried again", async () => {
       clock.move(5000);
-      // The request of the last try arrives: else the two minutes pass while it is on its way.
+      // The request of the last try must arrive first. Otherwise the two minutes pass while it is on its way.
       await send(url, { path: "/health" });
       return /^cancelled/.test(checks().join());
     });
@@ -798,7 +798,7 @@ describe("annotations", () => {
     });
   });
 
-  it("are not written twice when an attempt is repeated, nor when its second half was lost", async (t) => {
+  it("are not written twice when an attempt is repeated, or when its second half was lost", async (t) => {
     const { event, is, shop, github, pass } = await reportingService(t, {
       async run({ report }) {
         report({ annotations: remarks(120) });
@@ -813,7 +813,7 @@ describe("annotations", () => {
     assert.deepEqual([shop.checks.length, shop.checks[0]?.annotations.length], [1, 120]);
   });
 
-  it("of another result are those of another check, since none can be taken away", async (t) => {
+  it("of another result go to another check, because none can be removed", async (t) => {
     let count = 3;
     const { event, is, shop } = await reportingService(t, {
       async run({ report }) {
@@ -829,7 +829,7 @@ describe("annotations", () => {
     );
   });
 
-  it("that GitHub would reject fail the run by their place", async (t) => {
+  it("that GitHub would reject fail the run with their position", async (t) => {
     const bad = [
       [{ path: "/etc/passwd", line: 1, message: "m", level: "notice" }, /annotation 1 of 1 .*path is "\/etc\/passwd"/],
       [{ path: "a/../../b", line: 1, message: "m", level: "notice" }, /path is/],

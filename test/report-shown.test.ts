@@ -72,7 +72,7 @@ describe("the workflow of docs/workflows.md that reports", () => {
   });
 });
 
-describe("what reports", () => {
+describe("a workflow that reports", () => {
   it("is listed by gh-runner workflows, in the API and on the page", async (t) => {
     const WORKFLOWS_DIR = workflowsFolder(t, { "lint.ts": NAMED });
     const { stdout } = await command(["workflows"], { WORKFLOWS_DIR });
@@ -122,7 +122,7 @@ describe("a report that could never be written", () => {
     assert.match(problems({ report: { as: "check", title: "x" } }).join(), /title/);
   });
 
-  it("is none where one of the events has a commit, or the workflow names it", () => {
+  it("is fine if one of the events has a commit, or the workflow names it", () => {
     for (const events of [
       "pull_request",
       "pull_request_review",
@@ -192,7 +192,7 @@ export default defineWorkflow({
 }
 
 describe("the type of report", () => {
-  it("knows what a run may say", () => {
+  it("knows the allowed fields", () => {
     defineWorkflow({
       name: "typed",
       on: { github: { events: "pull_request" } },

@@ -14,7 +14,7 @@ const TOKEN = "ghp_0123456789abcdefghijklmnopqrstuvwxyzAB";
 
 type Row = Record<string, unknown> & { id: number };
 
-/** What happens to the answers of creates, in order: they are given, or lost before or after GitHub has carried them out. */
+/** The fate of the answers to creates, in order: given, or lost before or after GitHub has executed them. */
 type Fate = "given" | "lost before" | "lost after";
 
 /** A GitHub that keeps comments, checks, deployments and their statuses. */
@@ -74,7 +74,7 @@ async function keepingGitHub(
 
 const comment = (body: string, key = "pr-7") => ({ repository: REPOSITORY, number: 7, key, body });
 
-/** Makes the attempts of a run until one succeeds. */
+/** Repeats attempts of the run until one succeeds. */
 async function attempts(work: () => Promise<void>): Promise<number> {
   for (let attempt = 1; attempt <= 50; attempt++) {
     try {
@@ -88,7 +88,7 @@ async function attempts(work: () => Promise<void>): Promise<number> {
 }
 
 describe("a comment", () => {
-  it("is one per key, made first and updated then, and left alone while it is the same", async (t) => {
+  it("is one per key, created first and then updated, and left alone while it is the same", async (t) => {
     const { github, comments, writes } = await keepingGitHub(t);
     await github.comment(comment("**pending**"));
     await github.comment(comment("**passed**"));
@@ -111,7 +111,7 @@ describe("a comment", () => {
     ["lost before", "lost after"],
     ["lost before", "lost before"],
   ] as Fate[][]) {
-    it(`is made once when its answer is ${fates.join(", then ")}`, async (t) => {
+    it(`is created once when its answer is ${fates.join(", then ")}`, async (t) => {
       const lost = [...fates];
       const { github, comments } = await keepingGitHub(t, { fates: lost });
       await attempts(() => github.comment(comment("pending")));
@@ -123,13 +123,13 @@ describe("a comment", () => {
     });
   }
 
-  it("is never made again blindly: what is not found after a lost answer is left to the next attempt", async (t) => {
+  it("is never created again blindly: if it is not found after a lost answer, the next attempt creates it", async (t) => {
     const { github, writes } = await keepingGitHub(t, { fates: ["lost before"] });
     await assert.rejects(github.comment(comment("pending")), { kind: "transient" });
     assert.equal(writes().length, 1);
   });
 
-  it("that another has written is never touched, whatever it begins with", async (t) => {
+  it("of another author is never changed, with any beginning", async (t) => {
     const { github, comments } = await keepingGitHub(t);
     const theirs = { id: -1, user: { login: "mallory", type: "User" }, body: "<!-- gh-runner: pr-7 -->\nmine" };
     const quoted = { id: -2, user: { login: "bot", type: "User" }, body: "> <!-- gh-runner: pr-7 -->\nquoted" };
@@ -146,7 +146,7 @@ describe("a comment", () => {
     );
   });
 
-  it("is a bot's for an App, whose token GitHub tells no user to", async (t) => {
+  it("is a bot's for an App, whose token has no user", async (t) => {
     const me = { message: "Resource not accessible by integration" };
     const { github, comments } = await keepingGitHub(t, { me });
     comments.push({ id: -1, user: { login: "ann", type: "User" }, body: "<!-- gh-runner: pr-7 -->\nmine" });
@@ -158,7 +158,7 @@ describe("a comment", () => {
     );
   });
 
-  it("that is there twice becomes one: the older, with the newest text", async (t) => {
+  it("that exists twice becomes one: the older, with the newest text", async (t) => {
     const { github, comments } = await keepingGitHub(t);
     const twice = (id: number) => ({ id, user: { login: "bot" }, body: "<!-- gh-runner: pr-7 -->\npending" });
     comments.push(twice(-2), twice(-1));
@@ -169,7 +169,7 @@ describe("a comment", () => {
     );
   });
 
-  it("is found behind many others, and is not longer than GitHub takes, and holds no token", async (t) => {
+  it("is found behind many others, is not longer than GitHub allows, and has no token", async (t) => {
     const { github, comments } = await keepingGitHub(t);
     for (let id = 1000; id < 1120; id++) comments.push({ id, user: { login: "ann" }, body: "talk" });
     await github.comment(comment("pending"));
@@ -188,7 +188,7 @@ describe("a comment", () => {
     assert.equal(requests.length, 0);
   });
 
-  it("names either permission that would do", async (t) => {
+  it("names both permissions of which one is enough", async (t) => {
     const { github } = await scriptedGitHub(t, () => ({
       status: 403,
       json: { message: "Resource not accessible by personal access token" },
@@ -242,7 +242,7 @@ describe("a check", () => {
     );
   });
 
-  it("is found behind any number of others of its name, whichever GitHub lists first", async (t) => {
+  it("is found behind any number of others with its name, in any order of GitHub's list", async (t) => {
     const { github, checks, requests, writes } = await keepingGitHub(t);
     for (let id = -60; id < 0; id++) checks.push({ id, name: "preview", external_id: "another" });
     await github.check(check("in_progress"));
@@ -251,7 +251,7 @@ describe("a check", () => {
     assert.equal(requests.filter(({ method }) => method === "GET").length, 4);
   });
 
-  it("that has ended otherwise is followed by another one, and is updated when it has ended the same way", async (t) => {
+  it("that has ended differently is followed by another one, and is updated when it has ended the same way", async (t) => {
     const { github, checks, writes } = await keepingGitHub(t);
     for (const conclusion of ["failure", "success", "success"] as const) {
       await github.check(check("completed", { conclusion }));
@@ -263,7 +263,7 @@ describe("a check", () => {
     assert.equal(writes().at(-1), "PATCH /repos/acme/shop/check-runs/2");
   });
 
-  it("says that it needs a GitHub App", async (t) => {
+  it("reports that it needs a GitHub App", async (t) => {
     const { github } = await scriptedGitHub(t, () => ({
       status: 403,
       json: { message: "You must authenticate via a GitHub App." },
@@ -284,13 +284,13 @@ describe("a status", () => {
     assert.ok(description.startsWith("two lines 🌍") && description.length <= 140 && description.isWellFormed());
   });
 
-  it("that is exactly as long as GitHub takes is not cut", async (t) => {
+  it("of exactly GitHub's maximum length is not cut", async (t) => {
     const { github, requests } = await keepingGitHub(t);
     await github.status({ ...status, description: "x".repeat(140) });
     assert.equal(JSON.parse(requests[0]?.body ?? "").description, "x".repeat(140));
   });
 
-  it("names its permission, and the commit that is not there", async (t) => {
+  it("names its permission, and the missing commit", async (t) => {
     const answers: Scripted[] = [
       { status: 403, json: { message: "Resource not accessible by integration" } },
       { status: 422, json: { message: `No commit found for SHA: ${SHA}` } },
@@ -355,7 +355,7 @@ describe("a deployment", () => {
     });
   }
 
-  it("that was never made is not made inactive, and another's is left alone", async (t) => {
+  it("that was never created is not made inactive, and another's is left alone", async (t) => {
     const { github, deployments, writes } = await keepingGitHub(t);
     deployments.push(
       { id: -1, payload: '{"gh_runner_key":"run-0"}' },
@@ -396,7 +396,7 @@ describe("cancelling an Actions run", () => {
     });
   }
 
-  it("is tried again for one that is not queued yet", async (t) => {
+  it("is retried for one that is not queued yet", async (t) => {
     const { github } = await scriptedGitHub(t, ({ method }) =>
       method === "POST"
         ? { status: 409, json: { message: "Cannot cancel a workflow re-run that has not yet queued." } }
@@ -412,7 +412,7 @@ describe("a report", () => {
     ["check", (github) => github.check(check("queued"))],
     ["deployment", (github) => github.deployment(deployment("success"))],
   ] as const satisfies readonly (readonly [string, (github: GitHubClient) => Promise<void>])[]) {
-    it(`is not made where it cannot be seen whether it is there: ${what}`, async (t) => {
+    it(`is not created if its existence cannot be checked: ${what}`, async (t) => {
       const { github, requests } = await scriptedGitHub(t, () => ({ json: { message: "a proxy's" } }));
       await assert.rejects(report(github), /GitHub's answer does not have the expected content/);
       assert.equal(requests.length, 1);
@@ -446,7 +446,7 @@ describe("reports at the stand-in", () => {
     await assert.rejects(github.check(check("queued")), /GitHub takes checks from a GitHub App alone/);
   });
 
-  it("of a GitHub App take each a token with that permission alone, and checks too", async (t) => {
+  it("of a GitHub App each use a token with only that permission, and checks too", async (t) => {
     const standIn = await startGitHub();
     t.after(() => standIn.close());
     const target = standIn.repository(REPOSITORY);
@@ -493,7 +493,7 @@ describe("reports at the stand-in", () => {
     ]);
   });
 
-  it("are one of each, in their last state, whatever answers are lost", async (t) => {
+  it("are one of each, in their last state, for any lost answers", async (t) => {
     const seed = Math.floor(Math.random() * 2 ** 31);
     const chance = chanceOf(seed);
     const standIn = await startGitHub();
@@ -527,7 +527,7 @@ describe("reports at the stand-in", () => {
     );
     for (let at = 0; at < 20; at++) {
       const states = target.statuses.filter(({ context }) => context === `c${at}`).map(({ state }) => state);
-      // Of one context the newest counts, and what is set twice is the same.
+      // Per context the newest counts, and setting it twice is the same.
       assert.deepEqual([...new Set(states)], ["pending", "success"], about);
       assert.equal(states.at(-1), "success", about);
     }

@@ -13,10 +13,10 @@ import { postgresForTests } from "./support/postgres.ts";
 
 const SECOND = 1000;
 
-/** GitHub's, for an account. */
+/** GitHub's limit for an account. */
 const ALLOWED = 100;
 
-/** Until what a replica learns about the others is true of all that is in flight. */
+/** Until a replica's knowledge about the others covers everything in flight. */
 const SETTLED_MS = 45 * SECOND;
 
 /** How long an answer takes here. */
@@ -44,7 +44,7 @@ async function sql(text: string, values: unknown[] = []) {
   }
 }
 
-/** A deployment on one clock, whose requests GitHub answers when a test lets it. */
+/** A deployment on one clock. GitHub answers its requests when the test lets it. */
 function deployment(t: TestContext, { limits = WIDE }: { limits?: readonly Limit[] } = {}) {
   const clock = movedClock();
   const clocks = [clock];
@@ -52,13 +52,19 @@ function deployment(t: TestContext, { limits = WIDE }: { limits?: readonly Limit
   let busy = 0;
   let [inFlight, most] = [0, 0];
 
-  /** @param ahead how far the replica's clock is wrong, ms. */
+  /** @param ahead the error of the replica's clock, ms. */
   async function join(ahead = 0) {
     const { databaseNow, setTime } = await time();
     await setTime(clock.now());
-    const own = ahead === 0 ? clock : movedClock(clock.now() + ahead);
-    if (own !== clock) clocks.push(own);
-    const store = await openPostgresStore({ url: postgres.url, schema, clock: own, databaseNow, onError: () => {} });
+    const replicaClock = ahead === 0 ? clock : movedClock(clock.now() + ahead);
+    if (replicaClock !== clock) clocks.push(replicaClock);
+    const store = await openPostgresStore({
+      url: postgres.url,
+      schema,
+      clock: replicaClock,
+      databaseNow,
+      onError: () => {},
+    });
     const log: LimitLog = {
       ...store.limits,
       async admit(...admission) {
@@ -66,13 +72,13 @@ function deployment(t: TestContext, { limits = WIDE }: { limits?: readonly Limit
         await store.limits.admit(...admission).finally(() => busy--);
       },
     };
-    const gates = await openGates({ host: "github.test", limits, clock: own, log, onPause: () => {} });
+    const gates = await openGates({ host: "github.test", limits, clock: replicaClock, log, onPause: () => {} });
     const waiting: (() => void)[] = [];
     const ended: Promise<unknown>[] = [];
     let closed = false;
     const replica = {
       store,
-      /** Starts so many requests. */
+      /** Starts this many requests. */
       ask(count: number, { kind = "read", account = "mona" }: { kind?: Kind; account?: string } = {}) {
         for (let at = 0; at < count; at++) {
           const send = async (begin: () => void) => {
@@ -86,7 +92,7 @@ function deployment(t: TestContext, { limits = WIDE }: { limits?: readonly Limit
           ended.push(gates.of(`${account} ${deployment}`).pass(kind, send, { name: `run ${at}` }));
         }
       },
-      /** GitHub answers all that it has been asked. */
+      /** GitHub answers all requests so far. */
       answer() {
         for (const reply of waiting.splice(0)) reply();
       },
@@ -107,12 +113,12 @@ function deployment(t: TestContext, { limits = WIDE }: { limits?: readonly Limit
     return replica;
   }
 
-  /** Lets everything go on that needs no answer and no time. */
+  /** Lets everything continue that needs no answer and no time. */
   async function settled(): Promise<void> {
     for (let calm = 0; calm < 5; calm = busy > 0 ? 0 : calm + 1) await new Promise((resolve) => setImmediate(resolve));
   }
 
-  /** Lets so much time pass everywhere. */
+  /** Lets this much time pass everywhere. */
   async function pass(milliseconds: number): Promise<void> {
     await (await time()).setTime(clock.now() + milliseconds);
     for (const each of clocks) each.move(milliseconds);
@@ -122,7 +128,7 @@ function deployment(t: TestContext, { limits = WIDE }: { limits?: readonly Limit
     join,
     pass,
     settled,
-    /** All have more to ask than they may, and get their answers, for so long. */
+    /** All have more requests than they may send, and get their answers, for this time. */
     async work(replicas: readonly { answer(): void; ask(count: number): void }[], milliseconds: number) {
       for (let left = milliseconds; ; left -= ROUND_MS) {
         for (const { answer, ask } of replicas) {
@@ -139,7 +145,7 @@ function deployment(t: TestContext, { limits = WIDE }: { limits?: readonly Limit
       for (let at = 0; at < count; at++) replicas.push(await join());
       return replicas;
     },
-    /** The most that were in flight at once since the last time. */
+    /** The maximum in flight since the last call. */
     most() {
       const found = most;
       most = inFlight;
@@ -153,7 +159,7 @@ type Replica = Awaited<ReturnType<ReturnType<typeof deployment>["joined"]>>[numb
 const shares = (replicas: readonly Replica[]) => replicas.map(({ inFlight }) => inFlight());
 
 describe("the requests that replicas have in flight for an account", () => {
-  it("are 25 of each, of up to four replicas, from the first moment", async (t) => {
+  it("are 25 per replica, for up to four replicas, from the first moment", async (t) => {
     const { joined, settled } = deployment(t);
     const four = await joined(4);
     for (const { ask } of four) ask(40);
@@ -207,7 +213,7 @@ describe("the requests that replicas have in flight for an account", () => {
     assert.ok(most() <= ALLOWED, `${most()} in flight`);
   });
 
-  it("are shared among the others when a replica is killed, after its own have ended", async (t) => {
+  it("are shared among the others when a replica is killed, after its requests have ended", async (t) => {
     const { joined, work } = deployment(t);
     const [killed, ...four] = (await joined(5)) as [Replica, ...Replica[]];
     await work([killed, ...four], SETTLED_MS);
@@ -218,7 +224,7 @@ describe("the requests that replicas have in flight for an account", () => {
     assert.deepEqual(shares(four), [25, 25, 25, 25]);
   });
 
-  it("keep their number while the database cannot be asked", async (t) => {
+  it("keep their number while the database is unavailable", async (t) => {
     const { pass, joined, work, most } = deployment(t);
     const five = await joined(5);
     await work(five, SETTLED_MS);
@@ -235,7 +241,7 @@ describe("the requests that replicas have in flight for an account", () => {
       assert.equal(await away(milliseconds), ALLOWED);
       assert.deepEqual(shares(five), [20, 20, 20, 20, 20]);
     }
-    // Nothing is in flight any more, and they are counted again: the last has one.
+    // Nothing is in flight any more, and the replicas are counted again: the last one has one.
     assert.equal(await away(PRESENT_MS), ALLOWED + 1);
   });
 
@@ -252,7 +258,7 @@ describe("the requests that replicas have in flight for an account", () => {
     }
   });
 
-  it("are counted for each account by itself", async (t) => {
+  it("are counted separately for each account", async (t) => {
     const { joined, work, settled } = deployment(t);
     const five = await joined(5);
     await work(five, SETTLED_MS);
@@ -261,7 +267,7 @@ describe("the requests that replicas have in flight for an account", () => {
     assert.equal(five[0]!.inFlight(), 20 + 25);
   });
 
-  it("are 50 of each replica where no windows are in force: nobody is asked", async (t) => {
+  it("are 50 per replica if no windows are in force, without asking the database", async (t) => {
     const { joined, settled } = deployment(t, { limits: [] });
     const three = await joined(3);
     for (const { ask } of three) ask(60);

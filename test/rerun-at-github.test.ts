@@ -15,7 +15,7 @@ const FAILED = { tried: "the tests", happened: "2 jobs failed", remedy: "See the
 
 const postgres = postgresForTests();
 
-/** A workflow that has found its Actions run, and ends as the tests have, as far as the test knows. */
+/** A workflow that has found its Actions run, and ends as the tests do, as the test decides. */
 function following(result: () => "success" | "failure", begun: string[] = []) {
   return defineWorkflow({
     name: "following",
@@ -60,7 +60,7 @@ describe("an Actions run that a person re-runs at GitHub", () => {
     return { service, id, begun, become: (to: typeof result) => (result = to) };
   }
 
-  it("is followed again after a failure, once per attempt, and the log and the run say who", async (t) => {
+  it("is followed again after a failure, once per attempt, and the log and the run show who", async (t) => {
     const { service, id, begun, become } = await failed(t);
     const { url, log } = service;
     const answer = await deliver(url, "workflow_run", delivery(id));
@@ -87,7 +87,7 @@ describe("an Actions run that a person re-runs at GitHub", () => {
     );
   });
 
-  it("starts nothing for a first attempt, another Actions run, another repository, or a run that is not known", async (t) => {
+  it("starts nothing for a first attempt, another Actions run, another repository, or an unknown run", async (t) => {
     const { service, id } = await failed(t);
     for (const payload of [
       delivery(id, { run_attempt: 1 }),
@@ -115,14 +115,14 @@ describe("an Actions run that a person re-runs at GitHub", () => {
     assert.equal((await deliver(service.url, "workflow_run", delivery(id))).json.status, "ignored");
   });
 
-  it("is not followed again when a newer run of its group is there", async (t) => {
+  it("is not followed again when its group has a newer run", async (t) => {
     const { service, id } = await failed(t);
     await startRun(service);
     assert.equal((await deliver(service.url, "workflow_run", delivery(id))).json.status, "ignored");
     assert.equal((await shown(service.url, id)).attempts.length, 1);
   });
 
-  it("is followed once by three replicas that all hear of it", async (t) => {
+  it("is followed once by three replicas that all receive the webhook", async (t) => {
     const shared = { ...settings, DATABASE_URL: postgres.url, DATABASE_SCHEMA: postgres.schema() };
     const workflow = following(() => "failure");
     const three: Service[] = [];

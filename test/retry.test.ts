@@ -19,7 +19,7 @@ const limit = (notBefore?: number): Outcome => ({
   ...(notBefore !== undefined && { notBefore }),
 });
 
-/** When a run is attempted that fails every time, ms after it was accepted; `attemptMs` is what each attempt takes. */
+/** When a run that always fails is attempted, ms after it was accepted; `attemptMs` is the duration of each attempt. */
 function attempts({ random = 0, retryHours = 24, attemptMs = 0 } = {}): number[] {
   const begun: number[] = [];
   let at = NOW;
@@ -54,7 +54,7 @@ const anyOutcome: fc.Arbitrary<Outcome> = fc.oneof(
 );
 
 describe("a run that fails for passing reasons", () => {
-  it("is attempted again after 5 s, 30 s, 2 min, 10 min, 30 min, then hourly", () => {
+  it("is retried after 5 s, 30 s, 2 min, 10 min, 30 min, then hourly", () => {
     const first = gaps(attempts()).slice(0, 5);
     assert.deepEqual(first, [5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE]);
     assert.deepEqual(new Set(gaps(attempts()).slice(5)), new Set([HOUR]));
@@ -77,14 +77,14 @@ describe("a run that fails for passing reasons", () => {
     });
   });
 
-  it("is attempted as often when the clock is set while it waits, and no later than the longest delay", () => {
+  it("gets the same number of attempts when the clock is set while it waits, and none later than the longest delay", () => {
     const DAY = 24 * HOUR;
     for (const wrongBy of [-365 * DAY, -DAY, -10 * MINUTE, 10 * MINUTE, 2 * DAY, 365 * DAY]) {
       for (const wrongAt of [0, 1, 5, 20]) {
         let [at, failures] = [NOW, 0];
         const retriesFrom = wrongAt === 0 ? NOW + wrongBy : NOW;
         for (;;) {
-          // By a clock that is wrong for as long as one attempt takes.
+          // The clock is wrong for the time of one attempt.
           const now = failures === wrongAt ? at + wrongBy : at;
           const next = afterAttempt({ failures, retriesFrom, ownToken: false }, TRANSIENT, {
             now,
@@ -102,7 +102,7 @@ describe("a run that fails for passing reasons", () => {
     }
   });
 
-  it("waits up to 20 % longer by chance, and never shorter", () => {
+  it("waits up to 20 % longer by chance, and never less", () => {
     const shortest = gaps(attempts({ retryHours: 10_000 / 60 }));
     fc.assert(
       fc.property(fc.nat({ max: 40 }), chance, (failures, random) => {
@@ -123,7 +123,7 @@ describe("a run that fails for passing reasons", () => {
 });
 
 describe("a limit", () => {
-  it("is waited for as long as it takes, does not count as an attempt, and never ends a run", () => {
+  it("delays a run for its whole duration, does not count as an attempt, and never ends a run", () => {
     fc.assert(
       fc.property(
         anyRun.map((run) => ({ ...run, ownToken: false })),
@@ -138,7 +138,7 @@ describe("a limit", () => {
     );
   });
 
-  it("that is over already, or has no end, is waited for a second at least: it would only be met again", () => {
+  it("that is already over, or has no end, delays a run for at least a second: otherwise the run would hit it again", () => {
     for (const outcome of [limit(), limit(NOW - HOUR)]) {
       const run = { failures: 0, retriesFrom: NOW, ownToken: false };
       const next = afterAttempt(run, outcome, { now: NOW, random: 0.5, retryHours: 24 });
@@ -148,7 +148,7 @@ describe("a limit", () => {
 });
 
 describe("what follows an attempt", () => {
-  it("is nothing after a success, a skip, a permanent failure, or with a token that is not stored", () => {
+  it("does not exist after a success, a skip, a permanent failure, or with a token that is not stored", () => {
     fc.assert(
       fc.property(anyRun, anyOutcome, circumstances, (run, outcome, facts) => {
         const passing = outcome.status === "failure" && outcome.kind !== "permanent";
@@ -157,7 +157,7 @@ describe("what follows an attempt", () => {
     );
   });
 
-  it("is never in the past, and a whole number of milliseconds", () => {
+  it("is never in the past, and is a whole number of milliseconds", () => {
     fc.assert(
       fc.property(anyRun, anyOutcome, circumstances, (run, outcome, facts) => {
         const next = afterAttempt(run, outcome, facts);

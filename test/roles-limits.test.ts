@@ -56,7 +56,7 @@ async function started(t: TestContext) {
 }
 
 describe("a caller", () => {
-  it("reads the run that it has started, where its 202 said, with its log and its page, and no other", async (t) => {
+  it("reads the run that it has started, at the address in its 202, with its log and its page, and no other run", async (t) => {
     const { as, location, ready, deployed } = await started(t);
     const paths = (id: string) => [
       `/api/runs/${id}`,
@@ -76,7 +76,7 @@ describe("a caller", () => {
     assert.equal((await as("argocd")(`/api/runs/${ready}/rerun`, "POST")).status, 403);
   });
 
-  it("reads who it is, and nothing of the token", async (t) => {
+  it("reads who it is, without the token", async (t) => {
     const { as } = await started(t);
     const { status, json, text } = await as("lee")("/api/me");
     assert.equal(status, 200);
@@ -86,7 +86,7 @@ describe("a caller", () => {
     assert.ok(!text.includes(tokenOf("lee")));
   });
 
-  it("who signs in to the page sees why there is nothing for it, and can sign out", async (t) => {
+  it("who signs in to the page sees why it shows nothing, and can sign out", async (t) => {
     const { url } = await started(t);
     const signedIn = await send(url, {
       ...{ method: "POST", path: "/sign-in", headers: { "content-type": "application/x-www-form-urlencoded" } },
@@ -102,7 +102,7 @@ describe("a caller", () => {
 });
 
 describe("a reader who is limited to workflows", () => {
-  it("finds their runs alone, however it asks", async (t) => {
+  it("finds only their runs, with any query", async (t) => {
     const { as, deployed, secret, ready } = await started(t);
     const ask = as("lee");
     const idsIn = async (query: string) =>
@@ -134,7 +134,7 @@ describe("a reader who is limited to workflows", () => {
       assert.equal((await ask(path)).status, 403, path);
   });
 
-  it("sees on no page anything of other workflows, nor figures of the whole service", async (t) => {
+  it("sees no other workflows and no figures of the whole service on any page", async (t) => {
     const { as, deployed, secret, ready } = await started(t);
     await as("root")("/workflows/secret/pause", "POST");
     for (const path of [
@@ -172,7 +172,7 @@ describe("a reader who is limited to workflows", () => {
     assert.equal((await as("eve")(`/live/state?runs=${ids}`)).json.ended.length, 3);
   });
 
-  it("is shown no button that would be rejected, and is named with the role", async (t) => {
+  it("sees no button that would be rejected, and appears with its role", async (t) => {
     const { as, deployed } = await started(t);
     const buttons = /<form method="post" action="\/(?!sign-out)|href="\/bulk\/|\/changed"/;
     const pages = ["/", "/?status=failure", "/workflows", "/workflows/deploy", `/runs/${deployed}`];
@@ -189,7 +189,7 @@ describe("a reader who is limited to workflows", () => {
   });
 });
 
-it("a limited reader is told so where nothing is found, and others are not", async (t) => {
+it("a limited reader reads about its limit when nothing is found, and others do not", async (t) => {
   const { as } = await started(t);
   for (const path of ["/?text=pr-1", "/previews", "/previews?text=pr-1"])
     assert.match((await as("lee")(path)).text, /You may read the runs of [^.]*deploy[^.]* alone\./, path);
@@ -198,7 +198,7 @@ it("a limited reader is told so where nothing is found, and others are not", asy
 });
 
 describe("an operator who is limited to workflows", () => {
-  it("does with these alone what can be done, also with many runs at once", async (t) => {
+  it("may act only on these, also on many runs at once", async (t) => {
     const { as, deployed, secret } = await started(t);
     const act = (path: string) => as("max")(path, "POST");
     const statuses = async (...paths: string[]) => Promise.all(paths.map(async (path) => (await act(path)).status));
@@ -233,7 +233,7 @@ describe("an operator who is limited to workflows", () => {
   });
 });
 
-it("a rejection by role is in the log, with who and what it needs, and is no failed authentication", async (t) => {
+it("a rejection by role is in the log, with the caller and the missing permission, and is not a failed authentication", async (t) => {
   const { as, log } = await started(t);
   assert.equal((await as("eve")("/api/pause", "POST")).status, 403);
   assert.equal((await as("eve")("/workflows/deploy/pause", "POST")).status, 403);
@@ -251,7 +251,7 @@ it("a rejection by role is in the log, with who and what it needs, and is no fai
   );
 });
 
-it("a token that is limited to a workflow that is not there is warned of at the start", async (t) => {
+it("a token that is limited to a missing workflow causes a warning at the start", async (t) => {
   const { log } = await startService(t, {
     settings: {
       AUTH_TOKENS: `ci:caller@environment-raedy:${tokenOf("argocd")},ok:viewer@environment-ready:${tokenOf("eve")}`,

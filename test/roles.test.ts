@@ -11,7 +11,7 @@ import { deploy, notify, type Service, send } from "./support/service.ts";
 import { ALICE, gitHubApp, openClient, startWithIssuer } from "./support/signing-in.ts";
 import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
-/** What each caller of the table has, and the permissions that follow from it: written out, and not asked of the code. */
+/** What each caller of the table has, and its permissions: written by hand, not computed by the code. */
 const CALLERS = {
   caller: ["self", "call"],
   viewer: ["self", "read", "read-all"],
@@ -41,26 +41,26 @@ const SETTINGS = {
     .join(","),
 };
 
-/** A name as people have it, who sign in elsewhere. */
+/** A person's name at another sign-in service. */
 function loginOf(caller: string): string {
   return caller.replace("@", "-of-");
 }
 
-/** A way to sign in: the settings that it needs, and what a request brings of a caller. */
+/** A way to authenticate: its settings, and what a caller's request contains. */
 type WayIn = {
   readonly name: string;
   bring(service: Started, caller: Caller): Promise<Readonly<Record<string, string>>>;
 };
 
 type Started = Service & {
-  /** Of callers without a secret. */
+  /** The issuer for callers without a secret. */
   readonly issuer: StandInIssuer;
-  /** At which people sign in. */
+  /** The provider at which people sign in. */
   readonly provider: Issuer;
   readonly gitHubApp: ReturnType<typeof gitHubApp>;
 };
 
-/** Signs in at another place, as a browser does. */
+/** Signs in at another service, as a browser does. */
 async function sessionOf(url: string, method: "oidc" | "github"): Promise<{ readonly cookie: string }> {
   const browser = openClient();
   await browser.walk(`${url}/sign-in/${method}`);
@@ -139,7 +139,7 @@ async function started(t: TestContext) {
 
 const isPage = ({ path }: Route) => !/^\/(api|dispatch|hooked|metrics|openapi\.json|live)/.test(path);
 
-/** The status and text of an answer; of one that never ends, its beginning. */
+/** The status and text of an answer, or the beginning of an endless one. */
 async function ask(url: string, { method, path }: Route, run: string, headers: Readonly<Record<string, string>>) {
   const asked = path.replace(":id", run).replace(":name", "environment-ready").replace(":number", "1");
   const abort = new AbortController();
@@ -156,25 +156,25 @@ async function ask(url: string, { method, path }: Route, run: string, headers: R
   return { status: answer.status, text };
 }
 
-/** What a caller is answered at a route: let in or not, by the permission that it asks for. */
-function expected({ path, access }: Route, caller: Caller): "let in" | 403 | 404 {
+/** The expected answer for a caller at a route, from the permission that the route needs. */
+function expected({ path, access }: Route, caller: Caller): "accepted" | 403 | 404 {
   assert.ok(access && "permission" in access, path);
   const has = (permission: Permission) => (CALLERS[caller] as readonly Permission[]).includes(permission);
-  // Of a run that it may not read, a caller does not learn that it is there.
+  // A caller does not learn about a run that it may not read.
   if (path.includes("/:id")) {
     const reads = has("read") && !caller.endsWith("@other");
-    if (access.permission === "read") return reads ? "let in" : 404;
-    return has(access.permission) ? (reads ? "let in" : 404) : 403;
+    if (access.permission === "read") return reads ? "accepted" : 404;
+    return has(access.permission) ? (reads ? "accepted" : 404) : 403;
   }
   const isOfWorkflow = path.includes("/:name") || path === "/dispatch" || path === "/hooked";
   const its = path === "/hooked" ? "hooked" : "environment-ready";
   const limit = caller.split("@")[1];
   if (isOfWorkflow && limit !== undefined && limit !== its) return 403;
-  return has(access.permission) ? "let in" : 403;
+  return has(access.permission) ? "accepted" : 403;
 }
 
 describe("every route", () => {
-  it("says who is let in, and few let in everyone", async () => {
+  it("states who is accepted, and few accept everyone", async () => {
     const open = (await allRoutes()).flatMap(({ method, path, access }) => {
       assert.ok(access, `${method} ${path} says nothing: give it a guard, or mark it with withAccess`);
       return "open" in access ? [`${method} ${path.replace(/^\/assets\/.*/, "/assets")}`] : [];
@@ -187,13 +187,13 @@ describe("every route", () => {
     ]);
   });
 
-  it("is in the table of docs/security.md, with who may do what: npm run docs", async () => {
+  it("is in the table of docs/security.md, with its permission: npm run docs", async () => {
     const file = new URL("../docs/security.md", import.meta.url);
     const written = readFileSync(file, "utf8");
     assert.equal(written, withRoleMatrix(written, await allRoutes()));
   });
 
-  it("answers 401 to one who brings nothing, or a page to sign in", async (t) => {
+  it("answers a caller without a credential with 401, or with a sign-in page", async (t) => {
     const { url, run, routes } = await started(t);
     for (const route of routes) {
       if (!route.access || "open" in route.access) continue;
@@ -208,7 +208,7 @@ describe("every route", () => {
   });
 
   for (const way of WAYS) {
-    it(`lets in by ${way.name} whom the table names, and answers 403 or 404 to the others, and says why`, async (t) => {
+    it(`accepts by ${way.name} the callers of the table, and answers the others with 403 or 404 and the reason`, async (t) => {
       const service = await started(t);
       const { url, run, routes } = service;
       let asked = 0;
@@ -219,7 +219,7 @@ describe("every route", () => {
           const { status, text } = await ask(url, route, run, headers);
           const where = `${caller}: ${route.method} ${route.path} ${text.slice(0, 300)}`;
           const what = expected(route, caller);
-          if (what === "let in")
+          if (what === "accepted")
             assert.ok(
               ![401, 403, 404, 500].includes(status) && !(status === 303 && /sign-in/.test(text)),
               `${status} ${where}`,

@@ -12,7 +12,7 @@ import { gitHubHost } from "./support/github.ts";
 const WRITES = 2;
 const DISPATCH = ["acme/shop", "deployed", {}] as const;
 
-/** GitHub that takes everything, in front of it room for two writes a minute. */
+/** A GitHub that accepts everything, with room for two writes per minute in front of it. */
 function attempts(most = WRITES) {
   const limits = [{ unit: "writes", most, ms: 60_000 }] as const;
   const gate = openGate({ account: "a", limits, clock: movedClock(), log: NOTHING_KEPT });
@@ -34,7 +34,7 @@ const readForWriting = ({ github }: ReturnType<ReturnType<typeof attempts>>) =>
   github.firstFile("acme/deployment", ["a.yaml"], { beforeWritingTo: "acme/shop" });
 
 describe("room that is kept for a write", () => {
-  it("is free again after the attempt, however many readings asked for it at once", async () => {
+  it("is free again after the attempt, for any number of reads that asked for it at once", async () => {
     const attempt = attempts();
     const first = attempt();
     await Promise.all([readForWriting(first), readForWriting(first)]);
@@ -42,7 +42,7 @@ describe("room that is kept for a write", () => {
     for (let at = 0; at < WRITES; at++) await attempt().github.dispatch(...DISPATCH);
   });
 
-  it("is not kept for an attempt that ended while it was asked for", async () => {
+  it("is not kept for an attempt that ended during its request", async () => {
     const attempt = attempts();
     const { promise: issued, resolve: issue } = Promise.withResolvers<void>();
     const late = attempt(async () => {
@@ -63,7 +63,7 @@ describe("room that is kept for a write", () => {
   });
 });
 
-describe("what reports a result", () => {
+describe("a report of a result", () => {
   const sha = "0123456789abcdef0123456789abcdef01234567";
   const repository = "acme/shop";
   const key = "tests";

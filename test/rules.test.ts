@@ -62,7 +62,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ does: fc.constant("wait" as const), ms: fc.nat(100_000) }) },
 );
 
-/** A store in memory that knows nothing but to read situations and to write decisions. */
+/** A store in memory that only reads situations and writes decisions. */
 function memory() {
   const runs: RunRow[] = [];
   const interruptions = new Map<number, { inARow: number; alone: number }>();
@@ -74,7 +74,7 @@ function memory() {
   };
   const inSlot = (slot: string | null, status: RunRow["status"]) =>
     slot === null ? undefined : runs.find((run) => run.slot === slot && run.status === status);
-  /** What runs or waits in a slot, or whose workflow's `cancelled` is due or called. */
+  /** The run in a slot that runs or waits, or whose workflow's `cancelled` is due or called. */
   const holder = (slot: string | null) => inSlot(slot, "running") ?? inSlot(slot, "waiting");
   const isTaken = (slot: string | null) =>
     holder(slot) !== undefined || (slot !== null && runs.some((run) => run.slot === slot && isCalled(run)));
@@ -207,7 +207,7 @@ type Memory = ReturnType<typeof memory>;
 
 const isCalled = ({ handler }: RunRow) => handler === "due" || handler === "running";
 
-/** What holds after each step. */
+/** What must hold after each step. */
 function invariants({ runs, now }: Memory): void {
   const slots = Map.groupBy(runs, ({ slot }) => slot);
   for (const [slot, those] of slots) {
@@ -272,7 +272,7 @@ describe("the rules of the store", () => {
     );
   });
 
-  /** Each event becomes a run, joins one, or is known; none is lost, and no limit ends sooner for it. */
+  /** Each event becomes a run, joins one, or is known. None is lost, and no limit ends sooner because of it. */
   function accepted(store: Memory, step: Extract<Step, { does: "accept" }>): void {
     const before = store.runs.find((run) => run.slot === `w\ng${step.slot}` && run.status === "queued");
     const decision = store.accept(step);
@@ -293,7 +293,7 @@ describe("the rules of the store", () => {
     }
   }
 
-  it("never queue an older run behind a newer one that has ended, unless its caller asks for it", () => {
+  it("never queue an older run after a newer one that has ended, unless its caller asks for it", () => {
     const store = memory();
     const send = (input: number) =>
       store.accept({

@@ -11,7 +11,7 @@ const ANYTHING = { safeParse: (data: unknown) => ({ success: true as const, data
 
 type Run = (context: Context<{ readonly body: Json }>) => Promise<unknown>;
 
-/** A service with one workflow at `/work`, and what starts a run of it. */
+/** A service with one workflow at `/work`, and a function that starts a run of it. */
 async function serviceWith(
   t: TestContext,
   run: Run,
@@ -74,7 +74,7 @@ for (const [name, settingsOf] of [
       assert.deepEqual(end.json, { lines: [], next: rest.json.next });
     });
 
-    it("gives plain lines to those who accept text, which nothing in them can forge", async (t) => {
+    it("gives plain lines to clients that accept text, in which no line can be forged", async (t) => {
       const { service, start } = await serviceWith(
         t,
         async ({ log }) => {
@@ -103,7 +103,7 @@ for (const [name, settingsOf] of [
       assert.equal(part.headers.link, `</api/runs/${id}/logs?after=1.1&limit=1>; rel="next"`);
     });
 
-    it("has the lines of a run that is under way", async (t) => {
+    it("has the lines of a running run", async (t) => {
       const { promise, resolve } = Promise.withResolvers<void>();
       const { service, later } = await serviceWith(
         t,
@@ -124,7 +124,7 @@ for (const [name, settingsOf] of [
 }
 
 describe("GET /api/runs/{id}/logs", () => {
-  it("rejects what it does not know, and asks for a token where the service does", async (t) => {
+  it("rejects unknown parameters, and needs a token if the service does", async (t) => {
     const { service } = await serviceWith(t, async () => ({}));
     const unknown = await logs(service, "00000000-0000-4000-8000-000000000000");
     assert.deepEqual([unknown.status, /There is no run 0/.test(unknown.json.detail)], [404, true]);
@@ -144,7 +144,7 @@ describe("GET /api/runs/{id}/logs", () => {
 });
 
 describe("gh-runner runs logs", () => {
-  it("prints what was written, attempt by attempt, and of one attempt alone", async (t) => {
+  it("prints what was written, attempt by attempt, and only of one attempt with an option", async (t) => {
     const { service, start } = await serviceWith(t, async ({ log, attempt }) => {
       log.info(`this is attempt ${attempt}`, { attempt });
       return {};
@@ -176,7 +176,7 @@ describe("gh-runner runs logs", () => {
     );
   });
 
-  it("says so when there is nothing, and when there is no such run", async (t) => {
+  it("reports when there are no lines, and when there is no such run", async (t) => {
     const { service, start } = await serviceWith(t, async () => ({}));
     const id = await start();
     const nothing = await shell(service, id);
@@ -195,7 +195,7 @@ describe("gh-runner runs logs", () => {
     }
   });
 
-  it("follows a run until it has ended, and its exit code says how", async (t) => {
+  it("follows a run until it has ended, and its exit code shows the result", async (t) => {
     const { promise, resolve } = Promise.withResolvers<void>();
     const { service, later } = await serviceWith(t, async ({ log }) => {
       log.info("begun \u001b[31m");
@@ -265,7 +265,7 @@ describe("gh-runner runs logs", () => {
     );
   });
 
-  it("continues until what the workflow does when it is cancelled has ended", async (t) => {
+  it("continues until the workflow's clean-up after a cancel has ended", async (t) => {
     const { promise, resolve } = Promise.withResolvers<void>();
     const { service, later } = await serviceWith(
       t,
@@ -298,7 +298,7 @@ describe("gh-runner runs logs", () => {
     assert.equal((await statusOf()).cleaningUp, undefined);
   });
 
-  it("ends without a word when its output is not read any more", async (t) => {
+  it("ends silently when its output is not read any more", async (t) => {
     const { service, start } = await serviceWith(t, async ({ log }) => {
       for (let n = 0; n < 150; n++) log.info("x".repeat(400));
       return {};
@@ -336,7 +336,7 @@ describe("gh-runner runs show", () => {
   const show = (service: Service, ...args: string[]) =>
     command(["runs", "show", ...args], { GH_RUNNER_URL: service.url });
 
-  it("says what a run waits for, which steps are under way, and how its log is read", async (t) => {
+  it("shows what a run waits for, which steps run, and how to read its log", async (t) => {
     const { promise, resolve } = Promise.withResolvers<void>();
     t.after(() => resolve());
     const { service, later } = await serviceWith(
@@ -373,14 +373,14 @@ describe("gh-runner runs show", () => {
     assert.match((await show(service, second)).stdout, /^waits for +its turn: run \S+ of its group is waiting$/m);
   });
 
-  it("says by whom the workflow of a queued run is paused", async (t) => {
+  it("shows who paused the workflow of a queued run", async (t) => {
     const { service, later } = await serviceWith(t, async () => ({}));
     await command(["workflow", "pause", "work"], { GH_RUNNER_URL: service.url });
     const { stdout } = await show(service, await later());
     assert.match(stdout, /^waits for +work is paused by anonymous since \S+Z: gh-runner workflow resume work$/m);
   });
 
-  it("names a step interrupted whose attempt was over before", async (t) => {
+  it("shows a step as interrupted if its attempt was over before", async (t) => {
     const { service, later } = await serviceWith(
       t,
       async ({ step }) => step("hangs", () => new Promise(() => {})),

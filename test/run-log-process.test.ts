@@ -10,9 +10,9 @@ import { send, TOKEN } from "./support/service.ts";
 import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
 const SECRET = "a-secret-of-the-workflow-0123456789";
-const OWN = "own-token-of-the-caller-0123456789";
+const CALLERS_TOKEN = "token-of-the-caller-0123456789";
 
-/** Writes all that it knows in every way that comes to mind, and then hangs in its first attempt. */
+/** Writes all its secrets in many ways, and then hangs in its first attempt. */
 const TELLTALE = httpWorkflow(
   "telltale",
   `const secret = env.SECRET;
@@ -37,25 +37,25 @@ const OWN_TOKEN = `import { defineWorkflow } from "gh-runner";
 import * as z from "zod";
 
 export default defineWorkflow({
-  name: "own",
-  on: { http: { path: "/own", body: z.object({}), tokenField: "token" } },
+  name: "door",
+  on: { http: { path: "/door", body: z.object({}), tokenField: "token" } },
   async run({ log }) {
-    log.info("the token is ${OWN}");
-    console.log("${OWN.slice(0, 12)}");
-    console.log("${OWN.slice(12)}");
+    log.info("the token is ${CALLERS_TOKEN}");
+    console.log("${CALLERS_TOKEN.slice(0, 12)}");
+    console.log("${CALLERS_TOKEN.slice(12)}");
     return {};
   },
 });
 `;
 
 describe("the log of a run, in the service as a process", () => {
-  it("has what was written a moment before a kill -9, and no secret is in the database, the log or an answer", async (t) => {
+  it("has what was written just before a kill -9, and no secret is in the database, the log or an answer", async (t) => {
     const github = await startGitHub();
     t.after(() => github.close());
     github.token(TOKEN);
     const port = await fixedPort();
     const url = `http://127.0.0.1:${port}`;
-    const folder = workflowsFolder(t, { "telltale.ts": TELLTALE, "own.ts": OWN_TOKEN });
+    const folder = workflowsFolder(t, { "telltale.ts": TELLTALE, "door.ts": OWN_TOKEN });
     const settings = { WORKFLOWS_DIR: folder, SECRET, LOG_LEVEL: "debug" };
     const facts = { port, dataDir: temporaryFolder(t), githubUrl: github.url, settings };
     const logOf = async (run: string) => (await send(url, { path: `/api/runs/${run}/logs` })).json.lines;
@@ -64,8 +64,8 @@ describe("the log of a run, in the service as a process", () => {
     await listening(killed, port);
     const start = async (path: string, body: string) =>
       (await send(url, { method: "POST", path, body, headers: { prefer: "respond-async" } })).json.run as string;
-    const own = await start("/own", JSON.stringify({ token: OWN }));
-    await until("its log is there", async () => (await logOf(own)).length === 3);
+    const door = await start("/door", JSON.stringify({ token: CALLERS_TOKEN }));
+    await until("its log is there", async () => (await logOf(door)).length === 3);
     const run = await start("/telltale", "{}");
     await until("the lines are there", async () => (await logOf(run)).at(-1)?.message === "attempt 1");
     const before = await logOf(run);
@@ -89,14 +89,14 @@ describe("the log of a run, in the service as a process", () => {
       .filter((name) => name.startsWith("gh-runner.sqlite"))
       .map((name) => readFileSync(join(facts.dataDir, name), "latin1"));
     const everything = [text, JSON.stringify(lines), killed.output(), restarted.output(), ...stored].join("\n");
-    for (const secret of [SECRET, OWN, TOKEN]) {
+    for (const secret of [SECRET, CALLERS_TOKEN, TOKEN]) {
       const at = everything.indexOf(secret);
       assert.equal(at < 0 ? "" : everything.slice(Math.max(0, at - 200), at + 100), "");
       assert.ok(!everything.includes(Buffer.from(secret).toString("base64").slice(0, 20)), secret);
     }
     // The pieces are in no line of the runs' logs.
     for (const text of [...stored, JSON.stringify(lines)]) {
-      for (const secret of [SECRET.slice(0, 17), OWN.slice(0, 12)]) assert.ok(!text.includes(secret), secret);
+      for (const secret of [SECRET.slice(0, 17), CALLERS_TOKEN.slice(0, 12)]) assert.ok(!text.includes(secret), secret);
     }
   });
 });

@@ -41,7 +41,7 @@ for (const [name, open] of bothStores(postgres)) {
     });
 
   describe(`${name}: the lines of a run`, () => {
-    promise("come back as they were written, page by page, also while more are written", async (store) => {
+    promise("come back unchanged, page by page, also while more are written", async (store) => {
       const claim = await claimed(store);
       const { id } = claim.run;
       assert.deepEqual(await store.lines(id, { limit: 10 }), { lines: [], next: "0.0" });
@@ -60,15 +60,18 @@ for (const [name, open] of bothStores(postgres)) {
       );
     });
 
-    promise("are stored once, however often they are sent, and what no column holds is cleaned", async (store) => {
-      const claim = await claimed(store);
-      const odd = line(1, { message: "a\0b \ud83d" });
-      for (let time = 0; time < 2; time++) await store.saveLines(claim, [odd, line(2)]);
-      const found = (await store.lines(claim.run.id, { limit: 10 }))?.lines.map(({ message }) => message);
-      assert.deepEqual(found, ["a\u2400b \ufffd", "line 2"]);
-    });
+    promise(
+      "are stored once, even if they are sent many times, and characters that no column can store are cleaned",
+      async (store) => {
+        const claim = await claimed(store);
+        const odd = line(1, { message: "a\0b \ud83d" });
+        for (let time = 0; time < 2; time++) await store.saveLines(claim, [odd, line(2)]);
+        const found = (await store.lines(claim.run.id, { limit: 10 }))?.lines.map(({ message }) => message);
+        assert.deepEqual(found, ["a\u2400b \ufffd", "line 2"]);
+      },
+    );
 
-    promise("stand in the order of attempts, also beyond the ninth", async (store) => {
+    promise("are in the order of attempts, also beyond the ninth", async (store) => {
       const claim = await claimed(store);
       for (const attempt of [10, 2, 9, 1]) await store.saveLines({ ...claim, attempt }, [line(1), line(11), line(2)]);
       const seen: string[] = [];
@@ -95,7 +98,7 @@ for (const [name, open] of bothStores(postgres)) {
       assert.deepEqual((await store.lines(other.run.id, { limit: 10 }))?.lines, []);
     });
 
-    promise("are deleted with it, and there are none of a run that does not exist", async (store) => {
+    promise("are deleted with it, and do not exist for a run that does not exist", async (store) => {
       const claim = await claimed(store);
       await store.saveLines(claim, [line(1)]);
       await end(store, claim);
@@ -109,7 +112,7 @@ for (const [name, open] of bothStores(postgres)) {
       }
     });
 
-    promise("change what open pages are told", async (store) => {
+    promise("reach open pages", async (store) => {
       const claim = await claimed(store);
       const before = await store.overview.revision();
       await store.saveLines(claim, [line(1)]);
@@ -119,7 +122,7 @@ for (const [name, open] of bothStores(postgres)) {
 }
 
 describe("PostgreSQL: the lines of a run", () => {
-  it("change what the open pages of another replica are told, without a notification", async (t) => {
+  it("change what the open pages of another replica are notified, without a notification", async (t) => {
     const options = { url: postgres.url, schema: postgres.schema(), clock, onError: () => {} };
     const [one, other] = [await openPostgresStore(options), await openPostgresStore(options)];
     t.after(() => Promise.all([one.close(), other.close()]));

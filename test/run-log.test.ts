@@ -43,7 +43,7 @@ function logging(
         return store.saveLines(claim, lines);
       },
       async settle(claim, attempt, settlement, lines = []) {
-        if (rejects && lines.length > 0) throw new TypeError("a mistake of ours");
+        if (rejects && lines.length > 0) throw new TypeError("a bug in the service");
         return store.settle(claim, attempt, settlement, lines);
       },
     },
@@ -55,7 +55,7 @@ function logging(
     writes,
     records,
     lines,
-    /** Executes the workflow once and returns what the run's log has. */
+    /** Executes the workflow once and returns the run's log. */
     async logOf() {
       await (await worker.accept()).outcome;
       return lines();
@@ -67,7 +67,7 @@ const errorIn = (line: Pick<LogLine, "facts"> | undefined, name = "error") =>
   (line?.facts?.[name] ?? {}) as { readonly [Fact in "name" | "message" | "code" | "stack"]?: string };
 
 describe("the log of a run", () => {
-  it("has what the workflow writes and prints, with its level, time and facts; so has the service's", async (t) => {
+  it("has what the workflow writes and prints, with its level, time and facts, and so does the service's log", async (t) => {
     const { logOf, records, writes } = logging(t, async ({ log }) => {
       log.debug("reading");
       log.info("found", { pull: 7, labels: ["a"] });
@@ -115,7 +115,7 @@ describe("the log of a run", () => {
     assert.deepEqual(writes, [2]);
   });
 
-  it("costs a run that writes nothing neither a statement nor a timer", async (t) => {
+  it("costs no statement and no timer for a run that writes nothing", async (t) => {
     const alarms: number[] = [];
     const { logOf, clock, writes } = logging(t, async () => {
       alarms.push(clock.next()! - clock.now());
@@ -126,7 +126,7 @@ describe("the log of a run", () => {
     assert.ok(alarms.every((ms) => ms !== 250));
   });
 
-  it("keeps 200 lines of a loop of 10,000, and its last line says how many are missing", async (t) => {
+  it("keeps 200 lines of a loop of 10,000, and its last line counts the missing ones", async (t) => {
     const { logOf, records } = logging(t, async ({ log }) => {
       for (let n = 0; n < 10_000; n++) log.info(`line ${n}`);
       return null;
@@ -141,7 +141,7 @@ describe("the log of a run", () => {
     });
   });
 
-  it("keeps 64 KB of long lines, of a line of 1 MB its beginning, and bytes as they are", async (t) => {
+  it("keeps 64 KB of long lines, the beginning of a line of 1 MB, and bytes unchanged", async (t) => {
     const { logOf } = logging(t, async ({ log }) => {
       log.info("x".repeat(1_000_000), { huge: "y".repeat(1_000_000), small: 1 });
       log.info("\0\u0001\ud800 binary \u001b[2J");
@@ -159,7 +159,7 @@ describe("the log of a run", () => {
     assert.match(lines.at(-1)?.message ?? "", /^79 more lines were dropped/);
   });
 
-  it("takes any facts: each stands for itself", async (t) => {
+  it("accepts any facts, each separately", async (t) => {
     const { logOf } = logging(t, async ({ log }) => {
       const cycle: unknown[] = [];
       cycle.push(cycle);
@@ -241,7 +241,7 @@ describe("the log of a run", () => {
     );
   });
 
-  it("has the remarks of the service about the attempt", async (t) => {
+  it("has the service's notes about the attempt", async (t) => {
     const { logOf } = logging(t, async ({ step }) => {
       void step("forgotten", async () => 1);
       return null;
@@ -260,7 +260,7 @@ describe("the log of a run", () => {
     assert.deepEqual(writes, []);
   });
 
-  it("fails no run when the store cannot take it, and is counted", async (t) => {
+  it("does not fail a run when the store cannot write it, and is counted", async (t) => {
     const { accept, lines, records } = logging(
       t,
       async ({ log }) => {
@@ -277,7 +277,7 @@ describe("the log of a run", () => {
     assert.deepEqual([facts.run, facts.attempt, facts.lines], ["r1", 1, 2]);
   });
 
-  it("waits for a store that is away for a while, and is written when it is back", async (t) => {
+  it("waits for a store that is unavailable for a while, and is written when it is back", async (t) => {
     let isAway = true;
     const { promise, resolve } = Promise.withResolvers<void>();
     let isBegun = false;
@@ -328,13 +328,13 @@ describe("a secret", () => {
   });
 
   it("that a run brought is in none of its lines", async (t) => {
-    const own = "my-own-token-0123456789";
-    const again = logging(t, async ({ log }) => void log.info(`use ${own}`, { own }));
-    const { outcome } = await again.accept({}, "r1", own);
+    const callersToken = "my-callers-token-0123456789";
+    const again = logging(t, async ({ log }) => void log.info(`use ${callersToken}`, { callersToken }));
+    const { outcome } = await again.accept({}, "r1", callersToken);
     await outcome;
     assert.deepEqual(
       (await again.lines()).map(({ message, facts }) => [message, facts]),
-      [["use ***", { own: "***" }]],
+      [["use ***", { callersToken: "***" }]],
     );
   });
 
@@ -359,7 +359,7 @@ describe("a secret", () => {
     assert.deepEqual(messages.slice(3 + secret.length), ["***", "*** and on", "the end"]);
   });
 
-  it("whose second piece comes later is not there as a whole", async (t) => {
+  it("whose second piece comes later does not appear as a whole", async (t) => {
     const { promise, resolve } = Promise.withResolvers<void>();
     const { accept, clock, lines } = logging(
       t,
@@ -380,7 +380,7 @@ describe("a secret", () => {
     assert.equal((await lines())[1]?.message, "*** then");
   });
 
-  it("is not seen in what only looks like one across two lines", async (t) => {
+  it("is not detected in text that only looks like one across two lines", async (t) => {
     const said = ["at http://localhost:3000", "octocat@example.com asks", "it is basic", "authentication0123456789"];
     const { logOf } = logging(t, async ({ log }) => {
       for (const message of said) log.info(message);

@@ -73,7 +73,7 @@ async function service(t: TestContext) {
 }
 
 describe("POST /api/runs/{id}/cancel", () => {
-  it("ends a run that waits at once, and says who did it", async (t) => {
+  it("ends a run that waits at once, and records who did it", async (t) => {
     const { begin, reaches, post, get, log } = await service(t);
     const id = await begin("/sleeper");
     await reaches(id, "waiting");
@@ -101,14 +101,14 @@ describe("POST /api/runs/{id}/cancel", () => {
     assert.equal((await get(`/api/runs/${id}`)).attempts[0].outcome, "cancelled");
   });
 
-  it("knows only runs that are there", async (t) => {
+  it("knows only existing runs", async (t) => {
     const { post } = await service(t);
     assert.equal((await post("/api/runs/8c3c1f2e-0000-4000-8000-000000000000/cancel")).status, 404);
   });
 });
 
 describe("POST /api/runs/cancel", () => {
-  it("cancels what has not ended of a group or a workflow, and begins nothing meanwhile", async (t) => {
+  it("cancels the open runs of a group or a workflow, and begins nothing while it does", async (t) => {
     const { begin, reaches, post, get } = await service(t);
     const running = await begin("/holds", { group: "a" });
     const queued = await begin("/holds", { group: "a" });
@@ -130,7 +130,7 @@ describe("POST /api/runs/cancel", () => {
     await reaches(other, "cancelled");
   });
 
-  it("wants to know which", async (t) => {
+  it("needs a selection", async (t) => {
     const { post } = await service(t);
     const answers = [
       await post("/api/runs/cancel"),
@@ -176,7 +176,7 @@ describe("POST /api/runs/{id}/rerun", () => {
     );
   });
 
-  it("starts a new run with another input, which names the old one", async (t) => {
+  it("starts a new run with another input, which refers to the old one", async (t) => {
     const { begin, reaches, post, get, idOf } = await service(t);
     const old = await begin("/steps", { group: "g" });
     await reaches(old, "failure");
@@ -217,7 +217,7 @@ describe("POST /api/runs/{id}/rerun", () => {
     assert.equal((await post(`/api/runs/${http}/rerun?from=failure`, { input: {} })).status, 400);
   });
 
-  it("checks an event of GitHub by what the workflow is for", async (t) => {
+  it("checks an event of GitHub with the filters of the workflow", async (t) => {
     const { post, url, reaches } = await service(t);
     const { createHmac } = await import("node:crypto");
     const body = JSON.stringify({ ref: "refs/heads/main" });
@@ -240,7 +240,7 @@ describe("POST /api/runs/{id}/rerun", () => {
     assert.equal((await post(`/api/runs/${id}/rerun`, { input: "x".repeat(1_100_000) })).status, 413);
   });
 
-  it("has no input for a run that brought its token", async (t) => {
+  it("has no input for a run with the caller's token", async (t) => {
     const { url, post, github } = await service(t);
     deploy(github, "pr-1", "abc");
     const id = String((await notify(url, { application: "pr-1", github_token: TOKEN }, headers)).headers["x-run-id"]);
@@ -256,7 +256,7 @@ describe("POST /api/runs/{id}/rerun", () => {
 });
 
 describe("POST /api/runs/rerun", () => {
-  it("re-runs the newest of each group, newest first, and says why not the others", async (t) => {
+  it("re-runs the newest of each group, newest first, and reports why not the others", async (t) => {
     const { begin, reaches, post } = await service(t);
     const ids: string[] = [];
     for (const group of ["a", "a", "b"]) {

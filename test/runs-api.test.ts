@@ -37,7 +37,7 @@ async function ended(url: string, id: string) {
   return run;
 }
 
-/** One run in each of the ways in which a run can end, newest last. */
+/** One run for each way in which a run can end, newest last. */
 async function startWithHistory(t: TestContext) {
   const service = await startService(t, { options: { serverLimits: { drainMs: 50 } } });
   const { github, url } = service;
@@ -53,7 +53,7 @@ async function startWithHistory(t: TestContext) {
 }
 
 describe("GET /api/runs", () => {
-  it("lists runs, newest first, with their times as text, without their input and anything that is absent", async (t) => {
+  it("lists runs, newest first, with their times as text, without their input and without absent values", async (t) => {
     const { url, success, skipped, failure, slow, superseded, waiting } = await startWithHistory(t);
     const answer = await get(url, "/api/runs");
     assert.equal(answer.status, 200);
@@ -121,7 +121,7 @@ describe("GET /api/runs", () => {
     assert.deepEqual(seen, before);
   });
 
-  it("shows 20 runs when it is not told how many", async (t) => {
+  it("shows 20 runs by default", async (t) => {
     const { url } = await startService(t);
     await Promise.all(Array.from({ length: 21 }, (_, at) => notify(url, { application: `main-${at}` })));
     const page = (await get(url, "/api/runs")).json;
@@ -135,7 +135,7 @@ describe("GET /api/runs", () => {
     assert.deepEqual(idsIn(await get(url, `/api/runs?id=${failure.toUpperCase()}`)), [failure]);
   });
 
-  it("says that there is no workflow of that name, unless runs of it are left", async (t) => {
+  it("reports that there is no workflow of that name, unless runs of it are left", async (t) => {
     const { url } = await startWithHistory(t);
     const answer = await get(url, "/api/runs?workflow=nope&status=failure");
     assert.equal(answer.status, 404);
@@ -143,7 +143,7 @@ describe("GET /api/runs", () => {
     assert.deepEqual((await get(url, "/api/runs?workflow=environment-ready&group=none")).json, { runs: [] });
   });
 
-  it("lists the runs of a workflow that has been taken away", async (t) => {
+  it("lists the runs of a workflow that was removed", async (t) => {
     const dataDir = temporaryFolder(t);
     const gone = defineWorkflow({
       name: "gone",
@@ -161,7 +161,7 @@ describe("GET /api/runs", () => {
     assert.deepEqual((await get(url, "/api/runs?workflow=gone&status=failure")).json, { runs: [] });
   });
 
-  it("refuses query values that it does not know, and names those that it does", async (t) => {
+  it("rejects unknown query values, and names the known ones", async (t) => {
     const { url } = await startService(t);
     for (const [query, detail] of [
       ["status=done", `status must be one of ${RUN_STATUSES.join(", ")}.`],
@@ -191,7 +191,7 @@ describe("GET /api/runs", () => {
 });
 
 describe("GET /api/runs/{id}", () => {
-  it("tells a run's attempts, and the runs whose place it took", async (t) => {
+  it("returns a run's attempts, and the runs that it replaced", async (t) => {
     const { url, failure, superseded, waiting } = await startWithHistory(t);
     const failed = (await get(url, `/api/runs/${failure}`)).json;
     assert.equal(failed.status, "failure");
@@ -207,7 +207,7 @@ describe("GET /api/runs/{id}", () => {
     assert.deepEqual((await get(url, `/api/runs/${waiting}`)).json.superseded, [superseded]);
   });
 
-  it("answers 404 for a run that there is not", async (t) => {
+  it("answers 404 for a missing run", async (t) => {
     const { url } = await startService(t);
     for (const id of [UNKNOWN_ID, "x", "%00", "%2e%2e%2f"]) {
       const answer = await get(url, `/api/runs/${id}`);
@@ -245,7 +245,7 @@ describe("POST /api/runs/{id}/rerun", () => {
     assert.equal(github.dispatches.length, 1);
   });
 
-  it("answers 404 for a run that there is not, and 409 with the reason for one that cannot be re-run", async (t) => {
+  it("answers 404 for a missing run, and 409 with the reason for one that cannot be re-run", async (t) => {
     const { url, slow, failure } = await startWithHistory(t);
     assert.equal((await rerun(url, UNKNOWN_ID)).status, 404);
     const running = await rerun(url, slow);
@@ -257,7 +257,7 @@ describe("POST /api/runs/{id}/rerun", () => {
     assert.equal((await rerun(url, failure)).status, 202);
   });
 
-  it("answers 409 that names the newer run of the group, unless evenIfOlder says that it does not matter", async (t) => {
+  it("answers 409 with the newer run of the group, unless evenIfOlder is set", async (t) => {
     const { github, url } = await startService(t);
     const older = idOf(await notify(url, { application: "pr-1" }));
     deploy(github, "pr-1", "new");
@@ -315,7 +315,7 @@ describe("the runs API and /openapi.json", () => {
     }
   });
 
-  it("answer 503 with Retry-After while the store is away", async () => {
+  it("answer 503 with Retry-After while the store is unavailable", async () => {
     const away = async () => {
       throw new StoreUnavailable("the disk is full");
     };
@@ -396,7 +396,7 @@ function* nodesOf(node: unknown): Generator<Record<string, unknown>> {
   for (const child of Object.values(node)) yield* nodesOf(child);
 }
 
-/** What a real answer says against the document; empty when it is as documented. */
+/** How a real answer deviates from the document. Empty when it matches. */
 function deviations(document: Document, route: string, answer: HttpAnswer): string[] {
   const [method = "", path = ""] = route.split(" ");
   const documented = document.paths[path]?.[method.toLowerCase()]?.responses[answer.status];
@@ -410,7 +410,7 @@ function deviations(document: Document, route: string, answer: HttpAnswer): stri
   return [...missing.map((name) => `${route}: ${answer.status} without ${name}`), ...wrong];
 }
 
-/** The same document, in which an object that may have more properties than it names says so. */
+/** The same document, with explicit additional properties for open objects. */
 function withoutMore(document: Document): Document {
   const strict = structuredClone(document);
   for (const node of nodesOf(strict.components.schemas)) {
@@ -426,7 +426,7 @@ function validatorOf(document: Document, schema: object) {
   return ajv.compile(absolute);
 }
 
-it("GET /ready, which needs no token, looks at the database once for all who ask meanwhile", async () => {
+it("GET /ready, which needs no token, checks the database once for all concurrent requests", async () => {
   const looks: ((trouble?: Error) => void)[] = [];
   const checkReady = () =>
     new Promise<void>((resolve, reject) => looks.push((trouble) => (trouble ? reject(trouble) : resolve())));
@@ -445,7 +445,7 @@ it("GET /ready, which needs no token, looks at the database once for all who ask
 });
 
 describe("/openapi.json", () => {
-  it("is an OpenAPI 3.1 document in which every reference leads somewhere and every operation is complete", async (t) => {
+  it("is an OpenAPI 3.1 document in which every reference resolves and every operation is complete", async (t) => {
     const service = await startService(t, { settings: { AUTH_TOKENS: "a-long-token" } });
     const answer = await get(service.url, "/openapi.json", { authorization: "Bearer a-long-token" });
     assert.equal(answer.headers["content-type"], "application/json");
@@ -496,7 +496,7 @@ describe("/openapi.json", () => {
     assert.deepEqual(documented.sort(), [...new Set(answered)].sort());
   });
 
-  it("describes a workflow's body by its own schema, and any other schema as an object", async () => {
+  it("describes a workflow's body by its schema, and any other schema as an object", async () => {
     const app = appWith([workflowAtDispatch(), plainWorkflow()]);
     const document: Document = await (await app.request("/openapi.json")).json();
     const bodyAt = (path: string) => document.paths[path].post.requestBody.content["application/json"].schema;
@@ -520,7 +520,7 @@ describe("/openapi.json", () => {
     }
   });
 
-  it("asks for no token when the service does not", async (t) => {
+  it("requires no token when the service does not", async (t) => {
     const document = await documentOf(await startService(t));
     assert.equal(document.paths["/dispatch"].post.security, undefined);
     assert.ok(!("401" in document.paths["/api/runs"].get.responses));
@@ -546,7 +546,7 @@ describe("/openapi.json", () => {
     assert.ok(parameters.every((each: Document) => each.in === "query" && each.description));
   });
 
-  it("holds for what the service really answers", async (t) => {
+  it("matches what the service really answers", async (t) => {
     const { service, url, failure, slow, waiting, hang } = await startWithHistory(t);
     const document = await documentOf(service);
     const dispatch = (body: unknown, headers = {}) => notify(url, body, headers);
@@ -595,7 +595,7 @@ describe("/openapi.json", () => {
     }
   });
 
-  it("holds for previews, in whatever state they are", async (t) => {
+  it("matches previews in any state", async (t) => {
     const DATA_DIR = temporaryFolder(t);
     const store = openSqliteStore(DATA_DIR, systemClock);
     const ends = ["passed", "failed", "running", "appearing", "no run", "closed", undefined] as const;

@@ -21,7 +21,7 @@ const linesOf = (text: string) => text.trimEnd().split("\n");
 const failing = async (url: string, application: string, body = {}) =>
   String((await notify(url, { application, ...body })).headers["x-run-id"]);
 
-/** A server that answers everything with this, and what it was asked. */
+/** A server that answers everything with this, and the requests that it got. */
 async function startOther(t: TestContext, status: number, text: string, headers: Record<string, string> = {}) {
   const asked: { url: string; authorization: string | undefined }[] = [];
   const server = createServer((request, response) => {
@@ -34,7 +34,7 @@ async function startOther(t: TestContext, status: number, text: string, headers:
 }
 
 describe("gh-runner previews", () => {
-  it("prints the newest preview of each application, all of one, and the API's own JSON for scripts", async (t) => {
+  it("prints the newest preview of each application, all of one, and the JSON of the API for scripts", async (t) => {
     const { github, url } = await startService(t);
     deploy(github, "pr-1", "9fceb02d0ae598e95dc970b74767f19372d61af8");
     await notify(url, { application: "pr-1" });
@@ -58,7 +58,7 @@ describe("gh-runner previews", () => {
 });
 
 describe("gh-runner runs list", () => {
-  it("prints aligned columns for people and the API's own JSON for scripts", async (t) => {
+  it("prints aligned columns for people and the JSON of the API for scripts", async (t) => {
     const { github, url } = await startService(t);
     deploy(github, "pr-1", "abc");
     await notify(url, { application: "pr-1" });
@@ -80,7 +80,7 @@ describe("gh-runner runs list", () => {
     assert.equal(json.stdout, `${(await send(url, { path: "/api/runs" })).text}\n`);
   });
 
-  it("hands its filters on, and says how to go on where the list ends", async (t) => {
+  it("passes on its filters, and says how to continue at the end of the list", async (t) => {
     const { url } = await startService(t);
     const failed = await failing(url, "pr-1");
     await notify(url, { application: "main" });
@@ -100,7 +100,7 @@ describe("gh-runner runs list", () => {
     );
   });
 
-  it("says that there is no workflow of that name, also when it follows", async (t) => {
+  it("reports that there is no workflow of that name, also when it follows", async (t) => {
     const { url } = await startService(t);
     for (const args of [
       ["list", "--workflow", "nope"],
@@ -123,7 +123,7 @@ describe("gh-runner runs list", () => {
 });
 
 describe("gh-runner runs show", () => {
-  it("tells a run with its attempts, or prints the API's JSON", async (t) => {
+  it("prints a run with its attempts, or prints the API's JSON", async (t) => {
     const { url } = await startService(t);
     const id = await failing(url, "pr-1");
     const { code, stdout } = await runs(url, ["show", id]);
@@ -139,7 +139,7 @@ describe("gh-runner runs show", () => {
     assert.equal(json.stdout, `${(await send(url, { path: `/api/runs/${id}` })).text}\n`);
   });
 
-  it("tells what each attempt has changed at GitHub", async (t) => {
+  it("prints what each attempt has changed at GitHub", async (t) => {
     const { url, github } = await startService(t);
     deploy(github, "pr-1", "v1");
     const id = String((await notify(url, { application: "pr-1" })).headers["x-run-id"]);
@@ -151,7 +151,7 @@ describe("gh-runner runs show", () => {
 });
 
 describe("the beginning of a run's id", () => {
-  it("does for the whole of it, such as the one that the page shows", async (t) => {
+  it("is enough, for example the part that the page shows", async (t) => {
     const { url, github } = await startService(t);
     const id = await failing(url, "pr-1");
     const short = id.slice(0, 8);
@@ -162,7 +162,7 @@ describe("the beginning of a run's id", () => {
     assert.equal((await runs(url, ["rerun", short])).stdout, `${id} is queued\n`);
   });
 
-  it("says which runs it may mean, and that it means none", async (t) => {
+  it("lists the matching runs, or reports that there is none", async (t) => {
     const { url } = await startService(t);
     // The first digit has sixteen values.
     const all = await Promise.all(Array.from({ length: 17 }, (_, at) => failing(url, `main-${at}`)));
@@ -202,7 +202,7 @@ describe("gh-runner runs rerun", () => {
     assert.deepEqual([json.id, json.status], [id, "queued"]);
   });
 
-  it("--failed --since re-runs every failed run of that time and no other, and goes on past refused ones", async (t) => {
+  it("--failed --since re-runs every failed run of that time and no other, and continues after rejected ones", async (t) => {
     const clock = movedClock(Date.now() - 3 * 3_600_000);
     const { github, url } = await startService(t, { options: { clock, random: () => 0 } });
     const old = await failing(url, "pr-old");
@@ -235,7 +235,7 @@ describe("gh-runner runs rerun", () => {
     assert.match(told.refused[0].reason, /brought its token/);
   });
 
-  it("--failed --since need not re-run what a newer run of its group does, and has nothing to complain about then", async (t) => {
+  it("--failed --since does not re-run what a newer run of its group does, and succeeds", async (t) => {
     const { github, url } = await startService(t, { options: { serverLimits: { drainMs: 50 } } });
     const older = await failing(url, "pr-1");
     const newer = await failing(url, "pr-1");
@@ -259,7 +259,7 @@ describe("gh-runner runs rerun", () => {
     );
   });
 
-  it("--failed --since sends no older commit after a newer one that was dispatched since, and is content", async (t) => {
+  it("--failed --since sends no older commit after a newer one that was dispatched since, and succeeds", async (t) => {
     const { github, url } = await startService(t);
     const older = await failing(url, "pr-1");
     deploy(github, "pr-1", "new");
@@ -291,7 +291,7 @@ describe("gh-runner runs rerun", () => {
     assert.deepEqual([all.code, all.stderr], [1, "--even-if-older is for one run: give its id.\n"]);
   });
 
-  it("--failed --since complains when an older run of the group is in the way", async (t) => {
+  it("--failed --since fails when an older run of the group blocks it", async (t) => {
     const { github, url } = await startService(t, { options: { serverLimits: { drainMs: 50 } } });
     const older = await failing(url, "pr-1");
     const newer = await failing(url, "pr-1");
@@ -303,7 +303,7 @@ describe("gh-runner runs rerun", () => {
     assert.match(stdout, new RegExp(`^${newer} +refused +environment-ready +pr-1 +Another run .*: ${older}`, "m"));
   });
 
-  it("--failed --since goes through all pages, and has nothing to complain about when nothing failed", async (t) => {
+  it("--failed --since handles all pages, and succeeds when nothing failed", async (t) => {
     const { url } = await startService(t);
     const none = await runs(url, ["rerun", "--failed", "--since", "1d"]);
     assert.deepEqual(none, { code: 0, stdout: "0 re-run, 0 not needed, 0 refused, 0 failed\n", stderr: "" });
@@ -314,7 +314,7 @@ describe("gh-runner runs rerun", () => {
     assert.equal(new Set(JSON.parse(all.stdout).rerun.map(({ id }: { id: string }) => id)).size, 130);
   });
 
-  it("asks which when it is told neither or both, and names the durations that it understands", async (t) => {
+  it("fails when it gets neither or both, and names the durations that it understands", async (t) => {
     const { url } = await startService(t);
     for (const args of [[], ["--failed"], ["--since", "2h"], ["some-id", "--failed", "--since", "2h"]]) {
       const { code, stderr } = await runs(url, ["rerun", ...args]);
@@ -328,7 +328,7 @@ describe("gh-runner runs rerun", () => {
 });
 
 describe("the commands that talk to a service", () => {
-  it("bring their token from the environment or a file, and say so when it is missing or wrong", async (t) => {
+  it("take their token from the environment or a file, and report when it is missing or wrong", async (t) => {
     const { url } = await startService(t, { settings: { AUTH_TOKENS: AUTH_TOKEN } });
     const file = join(temporaryFolder(t), "token");
     writeFileSync(file, `${AUTH_TOKEN}\n`);
@@ -344,7 +344,7 @@ describe("the commands that talk to a service", () => {
     assert.ok(!wrong.stderr.includes("another-token"));
   });
 
-  it("tell in one line, with exit code 1, what went wrong", async (t) => {
+  it("print in one line what went wrong, with exit code 1", async (t) => {
     const { url } = await startService(t);
     const unknown = "00000000-0000-4000-8000-000000000000";
     for (const [to, args, settings, line] of [
@@ -368,7 +368,7 @@ describe("the commands that talk to a service", () => {
     }
   });
 
-  it("take no other service for gh-runner, and follow none with their token", async (t) => {
+  it("recognise another service, and send it no token", async (t) => {
     const elsewhere = await startOther(t, 200, `{"runs":[]}`);
     for (const other of [
       await startOther(t, 200, "<html>"),
@@ -384,7 +384,7 @@ describe("the commands that talk to a service", () => {
     assert.deepEqual(elsewhere.asked, []);
   });
 
-  it("let no name or reason steer the terminal", async (t) => {
+  it("print no terminal control characters of names and reasons", async (t) => {
     const { url } = await startService(t);
     await notify(url, { application: "x\u001b]0;gone\u0007\u009b2J\n\u202ey" });
     const { stdout } = await runs(url, ["list"]);
@@ -394,7 +394,7 @@ describe("the commands that talk to a service", () => {
 });
 
 describe("a name of 60,000 characters", () => {
-  it("widens no table and is whole in the JSON alone", async (t) => {
+  it("does not widen a table, and is complete only in the JSON", async (t) => {
     const { url } = await startService(t);
     const name = `main-${"x".repeat(60_000)}`;
     const run = await failing(url, name);
@@ -410,7 +410,7 @@ describe("a name of 60,000 characters", () => {
 });
 
 describe("a table", () => {
-  it("is cut to the terminal's width, and not at all without one", () => {
+  it("is cut to the terminal's width, and not without a terminal", () => {
     const rows = [
       ["1", "a long reason"],
       ["22", "ok"],

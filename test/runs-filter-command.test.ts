@@ -53,9 +53,9 @@ describe("gh-runner runs list with filters", () => {
     assert.equal(stdout, `${(await send(url, { path: `/api/runs?text=${query}` })).text}\n`);
   });
 
-  it("means times of day as this machine's clock shows them", async (t) => {
+  it("reads times of day in this machine's zone", async (t) => {
     const { began, runs, old, one, two, good } = await scene(t);
-    // An hour after the first run began, on the wall of the two zones.
+    // An hour after the first run began, by the clocks of the two zones.
     const wall = (zone: string) =>
       new Intl.DateTimeFormat("sv-SE", { timeZone: zone, dateStyle: "short", timeStyle: "short" })
         .format(began + HOUR)
@@ -76,7 +76,7 @@ describe("gh-runner runs list with filters", () => {
     }
   });
 
-  it("does not say that there are more where a search only has not looked through all", async (t) => {
+  it("does not claim that there are more when a search is only incomplete", async (t) => {
     const { runs } = await scene(t);
     const service = createServer((_, answer) => answer.setHeader("content-type", "application/json").end(CUT)).listen(
       0,
@@ -89,7 +89,7 @@ describe("gh-runner runs list with filters", () => {
     assert.deepEqual([stderr, code], ["Not all runs have been looked through yet: --cursor 41\n", 0]);
   });
 
-  it("says what cannot be meant, before it asks, and that nothing matches", async (t) => {
+  it("reports invalid filters before it sends them, and that nothing matches", async (t) => {
     const { runs } = await scene(t);
     const nowhere = { GH_RUNNER_URL: "http://127.0.0.1:1" };
     const wrong = await runs(["list", "status:failed"], nowhere);
@@ -112,7 +112,7 @@ describe("gh-runner runs list with filters", () => {
     assert.match(help.stdout, /repo:acme\/shop +only runs whose event came from this repository/);
   });
 
-  it("shows the title of a run in place of its group, and nothing that steers a terminal", async (t) => {
+  it("shows the title of a run instead of its group, without terminal control characters", async (t) => {
     const titled = httpWorkflow("titled", "return null;", `title: () => ${JSON.stringify(`Release ${NASTY}`)},`);
     const { url, runs } = await scene(t, { WORKFLOWS_DIR: workflowsFolder(t, { "titled.ts": titled }) });
     await send(url, { method: "POST", path: "/titled", headers: { "content-type": "application/json" }, body: "{}" });
@@ -131,7 +131,7 @@ describe("gh-runner runs list with filters", () => {
     }
   });
 
-  it("ends without a word when nobody reads on", async (t) => {
+  it("ends silently when its output is not read any more", async (t) => {
     const { url } = await scene(t);
     const { child, ended } = startCommand(t, ["runs", "list", "--follow"], { GH_RUNNER_URL: url });
     child.stdout.once("data", () => child.stdout.destroy());
@@ -155,7 +155,7 @@ describe("gh-runner runs rerun and cancel with filters", () => {
       [two],
     );
     await until("it is dispatched", () => github.dispatches.length === 2);
-    // Without a time it may be the runs of a month.
+    // Without a time, a filter could match the runs of a month.
     const asked = await runs(["rerun", "--failed", "--group", "pr-1"]);
     assert.deepEqual([asked.code, asked.stderr], [1, "This re-runs 1 run: add --yes to do it.\n"]);
     const done = await runs(["rerun", "--failed", "--group", "pr-1", "--yes", "--json"]);
