@@ -152,7 +152,7 @@ describe("the permissions of a workflow", () => {
     assert.equal(status, 500);
     assert.match(
       json.detail,
-      /answered 403 "Resource not accessible by integration" \(request id \S+, needs pull_requests=read\)\. The workflow's `permissions` lack pull_requests: "read": add it to them\.$/,
+      /answered 403 "Resource not accessible by integration" \(request id \S+, needs pull_requests=read\)\. The workflow's `permissions` lack pull_requests: "read": add it\.$/,
     );
   });
 

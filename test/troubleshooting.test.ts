@@ -274,7 +274,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
   "The token of a workflow is wrong": [
     asWorkflow({ githubToken: "READER_TOKEN" }, listPulls, { READER_TOKEN: "ghp_revokedToken0123456789abcdefABCD" }),
   ],
-  "The organisation does not take this token": [
+  "The organisation does not accept this token": [
     said(
       CONTENTS,
       403,
@@ -404,7 +404,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     said(DISPATCH, 422, "Invalid request.\n\nOnly 100 characters are allowed; 101 were supplied."),
   ],
   "GitHub finds the request invalid": [said(DISPATCH, 422, "Invalid request.")],
-  "The commit of a status is not there": [
+  "The commit of a status does not exist": [
     asked({ status: 422, json: { message: `No commit found for SHA: ${SHA}` } }, ({ github }) =>
       github.status({ repository: TARGET, sha: SHA, context: "gh-runner/preview", state: "pending" }),
     ),
@@ -492,7 +492,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
         ),
     ),
   ],
-  "An Actions run cannot be told from others": [
+  "It is not clear which Actions run the event started": [
     asked(
       { json: { workflow_runs: [1, 2].map((id) => ({ id, created_at: AN_HOUR_AGO, html_url: `https://${id}` })) } },
       ({ actions }) => actions.find({ repository: TARGET, event: "repository_dispatch", since: AN_HOUR_AGO }),
@@ -540,10 +540,10 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     ),
     asWorkflow({}, (github) => github.paginate("GET /repos/{owner}/{repo}" as never, { owner, repo })),
   ],
-  "A name of Octokit's is not there": [
+  "Octokit has no such name": [
     asWorkflow({}, (github) => (github.rest.issues as unknown as { addLabel(): Promise<void> }).addLabel()),
   ],
-  "A branch takes no commit": [
+  "A branch accepts no commit": [
     asWorkflow(
       {},
       (github) => github.writeFile(TARGET, "VERSION", "2", { message: "Version 2" }),
@@ -556,7 +556,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     ),
   ],
   "There is no values file": [told({ body: { application: "pr-2" } })],
-  "The path is no file": [
+  "The path is not a file": [
     told({
       when: (github) => github.repository(DEPLOYMENT).put("configs/pr/light/pr-2/values.yaml/oops", "x"),
       body: { application: "pr-2" },
@@ -567,15 +567,15 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     told({ when: values("global: {}") }),
     told({ when: values("global: {config: {DEPLOYMENT_TAG: ~}}") }),
   ],
-  "The file is no YAML": [
+  "The file is not valid YAML": [
     told({ when: values("global:\n  config:\n    DEPLOYMENT_TAG: [a\n    b\n") }),
     told({ when: values(Buffer.from("global: {config: {DEPLOYMENT_TAG: \u00fc}}", "latin1")) }),
   ],
-  "It is not the file itself": [
+  "It is a pointer or a link, not the file": [
     told({ when: values("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 1\n") }),
     told({ when: values("../values.yaml") }),
   ],
-  "The tag is no git revision": [
+  "The tag is not a git revision": [
     told({ tag: "ENC[AES256_GCM,data:Tr7o,iv:1,tag:k,type:str]" }),
     told({ tag: "'{{ .Values.tag }}'" }),
     told({ tag: '"0badc0de\\n"' }),
@@ -622,7 +622,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     connectionFailed("Hostname/IP does not match certificate's altnames", "ERR_TLS_CERT_ALTNAME_INVALID"),
   ],
   "The host does not speak TLS": [async (t) => at(`https://127.0.0.1:${await serverOf(t, 200)}`)(t)],
-  "The proxy refuses": [
+  "The proxy rejects the connection": [
     tunnelRefused(407),
     tunnelRefused(407, "user:of-no-value@"),
     tunnelRefused(403),
@@ -662,7 +662,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
         ),
     }),
   ],
-  "A redirect to elsewhere": [
+  "A redirect to another host": [
     answered(
       DISPATCH,
       307,
@@ -679,7 +679,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     ),
   ],
   "Something else answers": [answered(DISPATCH, 200, {}), answered(DISPATCH, 418, { message: "teapot" })],
-  "GITHUB_API_URL is no address of an API": [
+  "GITHUB_API_URL is not the address of an API": [
     refusedAtStart({ GITHUB_API_URL: "https://github.com" }),
     refusedAtStart({ GITHUB_API_URL: "https://www.github.com/" }),
     refusedAtStart({ GITHUB_API_URL: "https://acme.ghe.com" }),
@@ -690,7 +690,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     refusedAtStart({ AUTH_TOKENS: "one,'two'" }),
     refusedAtStart({ OTEL_EXPORTER_OTLP_HEADERS: 'x-key="k"' }),
   ],
-  "A role that is not known": [refusedAtStart({ AUTH_TOKENS: "one-token,argocd:admin:a-token" })],
+  "An unknown role": [refusedAtStart({ AUTH_TOKENS: "one-token,argocd:admin:a-token" })],
   "A percent sign in DATABASE_URL": [refusedAtStart({ DATABASE_URL: "postgres://u:100%@db/x" })],
   "A slash, a question mark or a # in DATABASE_URL": ["a/b", "1?2", "1#2"].map((password) =>
     refusedAtStart({ DATABASE_URL: `postgres://u:${password}@db/x` }),
