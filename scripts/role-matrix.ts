@@ -62,10 +62,10 @@ function roleMatrix(routes: readonly Route[]): string {
 
 function cells(access: RouteAccess): readonly string[] {
   if ("open" in access) return [`none (${access.open})`, "yes", "yes", "yes", "yes"];
-  const { permission, own } = access;
+  const { permission, ownRuns } = access;
   const roles = ROLES.map((role) => {
     if (may([{ role }], permission)) return "yes";
-    return own ? "what it started" : "–";
+    return ownRuns ? "what it started" : "–";
   });
   const limited = permission.endsWith("-all") ? "–" : permission === "self" ? "yes" : "its workflows";
   return [`\`${permission}\``, ...roles, limited];

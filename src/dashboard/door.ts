@@ -3,12 +3,12 @@ import type { Access, Identified, Permission, Principal } from "../model/access.
 import { type Credential, SIGN_INS } from "../model/credential.ts";
 import { type Frame, messagePage } from "./layout.ts";
 
-/** How the pages know an address and a caller: as the API does. */
+/** What the pages share with the API: how to find a request's address and its sender. */
 export type Entrance = {
   readonly address: {
     readonly origin: string | undefined;
     prefixOf(c: Context): string;
-    /** Where the sender of a request reaches the service: `https://ci.example/gh-runner`. */
+    /** The service's address for the sender of a request: `https://ci.example/gh-runner`. */
     urlOf(c: Context): string;
   };
   readonly addressOf: (c: Context) => string;
@@ -17,30 +17,30 @@ export type Entrance = {
     unidentified(c: Context, found: Unidentified): Response | Promise<Response>;
     forbidden(c: Context, reason: string): Response | Promise<Response>;
   }) => Guard;
-  /** Who sends a request that a guard has let in. */
+  /** The sender of a request that a guard accepted. */
   readonly principalOf: (c: Context) => Principal;
   /** The cookie of a session. */
   readonly session: { nameOf(c: Context): string; in(c: Context): string | undefined };
   /** Called for each sign-in and each request without a valid credential. */
   readonly failedAuthentication: (c: Context, credential: Credential) => void;
-  /** Called for each request of one who is known, and that is rejected. */
+  /** Called for each rejected request of a known sender. */
   readonly rejected: (c: Context, status: number, reason: string) => void;
 };
 
-/** Lets in who has a permission, for a workflow where it is for one. */
+/** Accepts requests whose sender has a permission, possibly for one workflow. */
 export type Guard = (
   permission: Permission,
-  asked?: { readonly workflowOf?: (c: Context) => string | undefined; readonly own?: true },
+  asked?: { readonly workflowOf?: (c: Context) => string | undefined; readonly ownRuns?: true },
 ) => MiddlewareHandler;
 
 type Unidentified = Exclude<Identified, { status: "known" }>;
 
-/** Who may see the pages. */
+/** Decides who may see the pages. */
 export function openDoor(
   { addressOf, access, guardWith, principalOf, session, failedAuthentication, rejected }: Entrance,
   { scrub, frameOf, still }: { scrub: (text: string) => string; frameOf: (c: Context) => Frame; still: () => Frame },
 ) {
-  /** Who has a session, on a page that asks for none; undefined without one. */
+  /** The sender's session, on a page that needs none. Undefined without a session. */
   const signedIn = async (c: Context): Promise<Principal | undefined> => {
     const secret = session.in(c);
     if (secret === undefined || access.isOpen) return undefined;
@@ -48,17 +48,17 @@ export function openDoor(
     const found = await access.identify(brought);
     return found.status === "known" ? found.principal : undefined;
   };
-  /** Whether one whom a guard has let in is known by a session, which can be ended. */
+  /** Whether an accepted sender has a session, which they can end. */
   const hasSession = (c: Context) => session.in(c) !== undefined && SIGN_INS.includes(principalOf(c).via);
 
   function forbidden(c: Context, reason: string) {
     rejected(c, 403, reason);
     const frame = frameOf(c);
     const home = frame.reader.may("read") ? { href: "/", text: "Show all runs" } : undefined;
-    return c.html(messagePage(frame, "You may not do this", reason, home), 403);
+    return c.html(messagePage(frame, "You are not allowed to do this", reason, home), 403);
   }
 
-  /** Whether one who was let in would be so now. Yes also while that cannot be checked. */
+  /** Whether a guard would still accept the sender. True while that cannot be checked. */
   async function mayStill(c: Context, permission: Permission): Promise<boolean> {
     let passes = false;
     const answers = {
@@ -79,14 +79,15 @@ export function openDoor(
     signedIn,
     hasSession,
     forbidden,
-    /** Identifies a viewer: the session, or else the address with the name. */
+    /** Identifies a viewer: by the session, or by address and name. */
     viewerOf: (c: Context): string =>
       hasSession(c) ? (session.in(c) ?? "") : `${addressOf(c)} ${principalOf(c).actor}`,
     guard: guardWith({
       unidentified(c, found) {
         const authorization = c.req.header("authorization");
         if (found.credential !== "none") failedAuthentication(c, found.credential);
-        // A browser may bring what a proxy in front has asked for. To be asked for a password here too would lock it out.
+        // A browser may send credentials that a proxy in front asked for. If this asked for a password too, the browser would replace
+        // them, and the proxy would lock it out.
         const isBrowser = /text\/(html|event-stream)/.test(c.req.header("accept") ?? "");
         if (found.status === "later") {
           c.header("retry-after", String(found.retryAfterSeconds));
@@ -96,7 +97,7 @@ export function openDoor(
         }
         if ((authorization !== undefined && !isBrowser) || c.req.path.startsWith("/live")) {
           const scheme = isBrowser ? "Bearer" : "Basic";
-          return c.text("Send one of the service's AUTH_TOKENS.\n", 401, {
+          return c.text("No valid token was sent. Send one of the service's AUTH_TOKENS.\n", 401, {
             "www-authenticate": `${scheme} realm="gh-runner"`,
           });
         }
@@ -107,7 +108,7 @@ export function openDoor(
   };
 }
 
-/** The page that a request asks for, or that has the form which it sends: its path and query. */
+/** Path and query of the page that a request asks for, or of the page with the form that it sends. */
 export function pageOf({ req }: Context): string {
   if (!isRead(req.method)) {
     if (req.path.startsWith("/workflows/")) return "/workflows";

@@ -13,7 +13,7 @@ import type { Site } from "./site.ts";
 export function mountLogPages(app: Hono, { shown, page, guard, principalOf }: Site): void {
   const { runs } = shown;
 
-  /** Lines that are asked for, from a cursor on, a read at a time; `more` while there are further ones. */
+  /** Yields the lines that the query selects, in the batches in which they are read. */
   async function* linesOf(id: string, { attempt, level, after }: LogQuery): AsyncGenerator<LinesPage["lines"]> {
     const isWanted = isAtLeast(level ?? "debug");
     let from = after ?? (attempt === undefined ? undefined : `${attempt}.0`);
@@ -61,10 +61,10 @@ export function mountLogPages(app: Hono, { shown, page, guard, principalOf }: Si
     });
   });
 
-  app.get("/runs/:id/log", PROTECTED, guard("read", { own: true }), show);
-  app.get("/runs/:id/log.txt", PROTECTED, guard("read", { own: true }), plainText);
+  app.get("/runs/:id/log", PROTECTED, guard("read", { ownRuns: true }), show);
+  app.get("/runs/:id/log.txt", PROTECTED, guard("read", { ownRuns: true }), plainText);
 }
 
 const READ_AT_ONCE = 500;
-/** More have no room on a page. */
+/** A page has no room for more. */
 const MOST_ON_A_PAGE = 500;

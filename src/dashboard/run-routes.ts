@@ -20,7 +20,7 @@ import { sentValue } from "./sent-form.ts";
 import { name, plural, subjectOf } from "./shown.ts";
 import type { Site } from "./site.ts";
 
-/** Mounts the page of a run, and what a person can do with it. */
+/** Mounts the page of a run and its actions. */
 export function mountRunPages(
   app: Hono,
   { shown, page, guard, principalOf, whoOf, forbidden, isGuarded, originOf }: Site,
@@ -30,12 +30,12 @@ export function mountRunPages(
   const pathOf = (id: string) => `/runs/${encodeURIComponent(scrub(id))}`;
   const idIn = (c: Context) => c.req.param("id") ?? "";
 
-  /** The run that a request names, where its sender may read it. */
+  /** The run that a request names, if its sender may read it. */
   async function readable(c: Context): Promise<RunDetail | undefined> {
     return readableTo(c, principalOf(c), await runs.get(idIn(c)));
   }
 
-  /** A page that does something with a run, for those who may. */
+  /** A page that acts on a run. It checks that the sender may do that. */
   const operating = (work: (c: Context, frame: Frame) => Promise<Response>) =>
     page(async (c, frame) => {
       const principal = principalOf(c);
@@ -79,7 +79,7 @@ export function mountRunPages(
     return c.html(runPage({ ...frame, ...(canonical && { canonical }) }, facts), rejected === undefined ? 200 : 409);
   }
 
-  /** The newest run of its group, if that is another one and replaces it: not where every event runs. */
+  /** The newest run of its group, if that is another run and replaces this one. With `queue: "all"`, no run replaces another. */
   async function newerOf({ id, workflow, group }: Run): Promise<ListedRun | undefined> {
     const its = workflows.all.find(({ name }) => name === workflow);
     if (group === undefined || (its && orderOf(its)?.queue === "all")) return undefined;
@@ -103,7 +103,7 @@ export function mountRunPages(
     return c.redirect(pathOf(idIn(c)), 303);
   });
 
-  /** The form for another input, as it is or as it was filled in. */
+  /** The form for another input, with the run's input or with what the person entered. */
   const changed = operating(async (c, frame) => {
     const detail = await runs.get(idIn(c));
     if (!detail) return noRun(c, frame);
@@ -112,7 +112,7 @@ export function mountRunPages(
     const facts = {
       back: { href: pathOf(run.id), text: name(subjectOf(run)) },
       title: "Re-run with changed input",
-      lead: "This starts a new run, which names this one. This run stays as it is.",
+      lead: "This starts a new run that links to this one. This run does not change.",
       action: `${pathOf(run.id)}/changed`,
       submit: "Re-run with this input",
       fields,
@@ -130,9 +130,9 @@ export function mountRunPages(
     return again(started.status === "rejected" ? started.problems : [{ field: "", message: started.reason }]);
   });
 
-  /** Of the latest attempts, or of one. */
+  /** The log lines of the latest attempts, or of one. */
   async function linesOf({ run }: RunDetail, alone: number | undefined): Promise<Lines> {
-    // A line's cursor is ATTEMPT.LINE, and no attempt has a million lines.
+    // A cursor is ATTEMPT.LINE. No attempt has a million lines, so this cursor is the end of the previous attempt.
     const after = `${alone === undefined ? Math.max(0, run.attempts - ATTEMPTS_WITH_LINES) : alone - 1}.${1_000_000}`;
     const page = await runs.lines(run.id, { after, limit: MAX_LINES });
     return Map.groupBy(page?.lines ?? [], ({ attempt }) => attempt);
@@ -141,13 +141,13 @@ export function mountRunPages(
   app.get(
     "/runs/:id",
     PROTECTED,
-    guard("read", { own: true }),
+    guard("read", { ownRuns: true }),
     page((c, frame) => show(c, frame)),
   );
   app.get(
     "/runs/:id/attempts/:number",
     PROTECTED,
-    guard("read", { own: true }),
+    guard("read", { ownRuns: true }),
     page((c, frame) => show(c, frame)),
   );
   app.post("/runs/:id/rerun", PROTECTED, guard("operate"), rerun);
@@ -156,12 +156,12 @@ export function mountRunPages(
   app.post("/runs/:id/changed", PROTECTED, guard("operate"), changed);
 }
 
-/** What is not over by then continues while the run's page shows it, ms. */
+/** After this time, the cancel continues and the run's page shows it. */
 const SHOWN_WITHIN_MS = 3000;
 
-/** The latest attempts are shown with their lines, up to this many. */
+/** Up to this many of the latest attempts are shown with their log lines. */
 const ATTEMPTS_WITH_LINES = 5;
-/** As many as these have: 200 each. */
+/** Each attempt has up to 200 lines. */
 const MAX_LINES = 1000;
 
 function hasAttempt(detail: RunDetail, number: number): boolean {
@@ -173,7 +173,7 @@ function noAttempt(c: Context, frame: Frame, { run: { id, attempts } }: RunDetai
   return c.html(messagePage(frame, "No such attempt", text, { href: `/runs/${id}`, text: "Show the run" }), 404);
 }
 
-/** A run where one may read it. Where not, it is as if it were not there, and recorded. */
+/** The run, if the principal may read it. If not, it looks as if there were no such run, and the request is recorded. */
 export function readableTo(c: Context, principal: Principal, detail: RunDetail | undefined): RunDetail | undefined {
   if (detail === undefined || mayRead(principal, detail.run)) return detail;
   c.set("hidden", true);
@@ -181,11 +181,11 @@ export function readableTo(c: Context, principal: Principal, detail: RunDetail |
 }
 
 export function noRun(c: Context, frame: Frame) {
-  const text = "There is no run of this id. Ended runs are kept for RETAIN_DAYS, and then deleted.";
+  const text = "There is no run with this id. Ended runs are kept for RETAIN_DAYS, then deleted.";
   return c.html(messagePage(frame, "No such run", text, { href: "/", text: "Show all runs" }), 404);
 }
 
-/** What the input of a run is to be like; undefined where no schema says so. */
+/** The JSON Schema of a run's input, or undefined. */
 function schemaOf(run: Run, workflows: readonly Workflow[]): Json | undefined {
   const workflow = workflows.find(({ name }) => name === run.workflow);
   if (!workflow) return undefined;
@@ -195,12 +195,12 @@ function schemaOf(run: Run, workflows: readonly Workflow[]): Json | undefined {
   return schema && jsonSchemaOf(schema);
 }
 
-/** What a promise resolves with, if it does so in time; else undefined. */
+/** The result of a promise, or undefined if it takes too long. */
 async function within<Result>(promise: Promise<Result>, clock: Clock, milliseconds: number) {
   const known = new AbortController();
   const first = Promise.race([promise, pause(clock, milliseconds, known.signal).then(() => undefined)]);
   const end = () => known.abort();
-  // A failure that comes later is in the log of the part that it is of.
+  // A later failure is logged where it happens.
   promise.then(end, end);
   return first;
 }

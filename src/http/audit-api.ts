@@ -13,9 +13,9 @@ import { type Json, json, type Operation, queryParameters, type RefTo } from "./
 import { timeIn } from "./run-filter.ts";
 import { optionalTime, query, time } from "./runs-api.ts";
 
-/** The audit log as it is read over HTTP. */
+/** The part of the audit log that HTTP reads. */
 export type AuditHistory = Pick<AuditLog, "list" | "verify"> & {
-  /** Writes what is still in memory. */
+  /** Writes the records that are still in memory. */
   flush(): Promise<void>;
 };
 
@@ -58,10 +58,10 @@ export function auditPaths({ refTo, describe }: { refTo: RefTo; describe: (opera
     "/api/audit": {
       get: describe({
         about: ["list-audit", "service", "List what was done and rejected, by whom"],
-        description: "For RETAIN_DAYS, like runs. Runs that events start are in the list of runs.",
+        description: "Records are kept for RETAIN_DAYS, like runs. Runs that events start are in the list of runs.",
         parameters: queryParameters(auditQuerySchema),
         200: json("A page of records.", refTo(auditPageSchema(), "AuditPage")),
-        400: "A query value cannot be used.",
+        400: "A query value is not valid.",
         503: "The records cannot be read.",
       }),
     },

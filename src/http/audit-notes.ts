@@ -10,42 +10,42 @@ import { writeBehind } from "./write-behind.ts";
 
 export type AuditNotes = {
   /**
-   * Records what was done: a sign-in, secrets that were read again. Resolves when it is stored. While the database is away, it
-   * is held and written later; it never rejects.
+   * Records an action, such as a sign-in. Resolves when the record is stored. While the database is not available, it keeps the
+   * record in memory and writes it later. It never rejects.
    */
   note(entry: AuditNote): Promise<void>;
-  /** Counts a request that was rejected, without waiting for the store. */
+  /** Counts a rejected request, without waiting for the store. */
   rejected(entry: AuditNote): void;
-  /** Writes what is held. */
+  /** Writes what is in memory. */
   flush(): Promise<void>;
   close(): Promise<void>;
 };
 
-/** Longer names and reasons say nothing more. */
+/** Longer names and reasons are cut. */
 const MAX_CHARACTERS = 300;
 
-/** So many different rejections are told apart until they are written, of each caller who is known and of others. */
+/** Between two writes, up to this many kinds of rejections are counted separately, per known caller and for all others. */
 const MAX_KINDS = 100;
 
-/** So many callers who are known are told apart; the others share. */
+/** Up to this many known callers are counted separately. The others share one count. */
 const MAX_ACTORS = 20;
 
 /**
- * So many of them are written at once, and in the long run so many per minute: the rest becomes one record that counts them. A
- * flood that comes from everywhere for a day makes 14,500 records.
+ * How many rejections are written at once, and how many per minute in the long run. One record counts the rest. A flood from
+ * many addresses for a day makes 14,500 records.
  */
 const [BURST, PER_MINUTE] = [100, 10];
 
-/** What is done is never joined. So much is held while the database is away. */
+/** Records of actions are never combined. This many are kept in memory while the database is not available. */
 const MAX_HELD = 1000;
 
-/** The actor of a request that brought nothing valid, and of several that are not told apart. */
+/** The actor of a request without a valid credential, and the actor of several callers that share one count. */
 const [UNKNOWN, SEVERAL] = ["unknown", "several"];
 
 /**
- * A request that was answered 401, 403 or 429, that brought something that is not valid, or what it names is hidden from.
+ * The record of a rejected request: answered 401, 403 or 429, or with an invalid credential, or with a 404 that hides something.
  * @param path without secrets.
- * @param workflows the names that there are.
+ * @param workflows names of the workflows of the service.
  */
 export function rejectionOf(c: Context, path: string, workflows: readonly string[]): AuditNote {
   const { status } = c.res;
@@ -67,13 +67,13 @@ export function rejectionOf(c: Context, path: string, workflows: readonly string
   };
 }
 
-/** Records in batches, a second apart at least, as requests are rejected, and what people do at once. */
+/** Writes rejections in batches, at most once per second. Writes actions of people at once. */
 export function auditNotes(add: AuditLog["add"], clock: Clock, { brief }: Pick<Secrets, "brief">): AuditNotes {
   let held: AuditEntry[] = [];
-  const refused = refusedCallers(clock);
+  const callers = rejectedCallers(clock);
   const behind = writeBehind(
     clock,
-    () => held.length > 0 || refused.all().some((each) => each.has()),
+    () => held.length > 0 || callers.all().some((each) => each.has()),
     () => writeAll(),
   );
 
@@ -85,16 +85,16 @@ export function auditNotes(add: AuditLog["add"], clock: Clock, { brief }: Pick<S
     ...(details !== undefined && { details: brief(details, MAX_CHARACTERS) }),
   });
 
-  /** @param least so many of each, however many were written of late. */
+  /** @param least writes at least this many rejections of each caller, even if many were written recently. */
   async function writeAll(least = 0): Promise<void> {
     const done = held;
-    const taken = refused.all().flatMap((each) => each.take(least));
+    const taken = callers.all().flatMap((each) => each.take(least));
     held = [];
     const entries = [...done, ...taken].toSorted((a, b) => a.at - b.at);
     if (entries.length === 0) return;
     await add(entries).catch(() => {
       held = [...done, ...held].slice(-MAX_HELD);
-      for (const entry of taken) refused.of(entry.actor).add(entry);
+      for (const entry of taken) callers.of(entry.actor).add(entry);
     });
   }
 
@@ -108,12 +108,12 @@ export function auditNotes(add: AuditLog["add"], clock: Clock, { brief }: Pick<S
     },
     rejected(entry) {
       const its = short(entry);
-      refused.of(its.actor).add({ ...its, outcome: "rejected" });
+      callers.of(its.actor).add({ ...its, outcome: "rejected" });
       behind.later();
     },
     async flush() {
       await behind.flush();
-      // One that counts the rest has room at any time.
+      // One record that counts the rest may always be written.
       await writeAll(1);
     },
     async close() {
@@ -123,8 +123,8 @@ export function auditNotes(add: AuditLog["add"], clock: Clock, { brief }: Pick<S
   };
 }
 
-/** The rejections of each caller who is known, and of all others: none crowds out what another was refused. */
-function refusedCallers(clock: Pick<Clock, "monotonic">) {
+/** Rejections per known caller, and of all others. The rejections of one caller cannot push out those of another. */
+function rejectedCallers(clock: Pick<Clock, "monotonic">) {
   const known = new Map<string, ReturnType<typeof rejections>>();
   const [others, several] = [rejections(clock, UNKNOWN), rejections(clock, SEVERAL)];
 
@@ -144,12 +144,12 @@ function refusedCallers(clock: Pick<Clock, "monotonic">) {
 }
 
 /**
- * Counts equal rejections, and says how many may be written.
- * @param actor of all of them.
+ * Counts equal rejections and limits how many are written.
+ * @param actor the caller of all of them.
  */
 function rejections(clock: Pick<Clock, "monotonic">, actor: string) {
   let kinds = new Map<string, AuditEntry>();
-  /** How many may be written, by when. */
+  /** How many may be written now, and when that was computed. */
   let [room, since] = [BURST, clock.monotonic()];
 
   function refill(): void {
@@ -169,12 +169,12 @@ function rejections(clock: Pick<Clock, "monotonic">, actor: string) {
   return {
     add,
     has: (): boolean => kinds.size > 0,
-    /** Nothing is lost when it is forgotten. */
+    /** Whether it can be dropped without losing anything. */
     isIdle(): boolean {
       refill();
       return kinds.size === 0 && room === BURST;
     },
-    /** What may be written now. */
+    /** Takes the records that may be written now. */
     take(least: number): readonly AuditEntry[] {
       refill();
       const most = Math.max(least, Math.floor(room));
@@ -190,7 +190,7 @@ function rejections(clock: Pick<Clock, "monotonic">, actor: string) {
 
 const FURTHER = "further";
 
-/** The first ones, and one that stands for the rest. */
+/** The first records, and one that counts the rest. */
 function summed(entries: readonly AuditEntry[], most: number, actor: string): readonly AuditEntry[] {
   const rest = entries.slice(most - 1).map((entry) => furtherOf(entry, actor));
   return [...entries.slice(0, most - 1), rest.reduce((sum, each) => joined(sum, each))];

@@ -5,7 +5,7 @@ import { once, upTo } from "./runs-schemas.ts";
 const text = (about: string) => z.string().meta({ description: about });
 const time = (about: string) => z.string().meta({ description: about, format: "date-time" });
 
-const WHEN = "a length of time ago such as `2h`, a day, or a time (RFC 3339, in UTC).";
+const WHEN = "how long ago, such as `2h`, a day, or a time (RFC 3339, in UTC).";
 
 /** The query of `GET /api/audit`. */
 export const auditQuerySchema = z.strictObject(
@@ -22,11 +22,12 @@ export const auditQuerySchema = z.strictObject(
     workflow: once("Only records of this workflow; `*` is all of them at once.").optional(),
     run: once("Only records of the run with this id.").optional(),
     address: once("Only records from this address.").optional(),
-    bulk: once("Only what one request did with several runs.").optional(),
+    bulk: once("Only records of one request that changed several runs.").optional(),
     since: once(`Only records at this time or later: ${WHEN}`).optional(),
     until: once(`Only records before: ${WHEN}`).optional(),
     order: z.enum(["newest", "oldest"], "must be newest or oldest").default("newest").meta({
-      description: "Which come first. With oldest, `next` is always there: ask again with it for newer ones.",
+      description:
+        "Which records come first. With `oldest`, `next` is always present: use it to ask for newer records.",
     }),
     limit: upTo(500, "Records on a page.").default(50),
     cursor: once("The `next` of an earlier answer of the same order.")
@@ -36,36 +37,36 @@ export const auditQuerySchema = z.strictObject(
   "takes only actor, action, outcome, workflow, run, address, bulk, since, until, order, limit and cursor",
 );
 
-/** Made at its first use, like all that only the description of the API and the command line need. */
+/** Created at its first use: only the description of the API and the command line need it. */
 export function auditPageSchema() {
   const record = z.object({
-    at: time("When; of equal ones the first."),
-    actor: text("Who, such as `token alice`; `unknown` where a request brought nothing valid."),
-    role: text("As what: caller, viewer or operator.").optional(),
-    via: text("By which kind of credential.").optional(),
-    address: text("From where.").optional(),
+    at: time("When. For several equal records, the first."),
+    actor: text("Who, such as `token alice`. `unknown` if a request had no valid credential."),
+    role: text("The actor's role: caller, viewer or operator.").optional(),
+    via: text("The kind of credential.").optional(),
+    address: text("The address of the request.").optional(),
     action: z.enum(AUDIT_ACTIONS),
     outcome: z.enum(AUDIT_OUTCOMES),
     run: text("Id of the run.").optional(),
-    workflow: text("`*` is all of them.").optional(),
-    bulk: text("The same for all that one request did with several runs.").optional(),
-    details: text("What else is known, in words.").optional(),
-    times: z.int().min(1).meta({ description: "How many equal ones it stands for." }),
-    number: z.int().meta({ description: "Its place in the chain; absent: an earlier version wrote it." }).optional(),
-    hash: text("SHA-256 over the record and the hash before, in hex.").optional(),
+    workflow: text("Name of the workflow. `*` means all workflows.").optional(),
+    bulk: text("One value for all records of one request that changed several runs.").optional(),
+    details: text("More about it, in words.").optional(),
+    times: z.int().min(1).meta({ description: "How many equal records this one counts." }),
+    number: z.int().meta({ description: "Its place in the chain. Absent if an earlier version wrote it." }).optional(),
+    hash: text("SHA-256 over the record and the previous hash, in hex.").optional(),
   });
   return z.object({
     records: z.array(record),
-    next: text("Cursor of the next page; with the newest first absent on the last one.").optional(),
+    next: text("Cursor of the next page. With the newest first, absent on the last page.").optional(),
   });
 }
 
 export function verificationSchema() {
   const link = z.object({ number: z.int(), hash: z.string() });
   return z.object({
-    whole: z.boolean().meta({ description: "Whether nothing is wrong with the chain." }),
+    whole: z.boolean().meta({ description: "Whether the chain has no problem." }),
     checked: z.int().meta({ description: "How many records were read." }),
-    anchor: link.meta({ description: "The last record that was deleted since its time was over." }),
+    anchor: link.meta({ description: "The last record that was deleted after RETAIN_DAYS." }),
     head: link.meta({ description: "The newest record." }),
     problems: z.array(
       z.object({
@@ -77,7 +78,7 @@ export function verificationSchema() {
     ),
     notSealed: z
       .object({ count: z.int(), latestAt: time("When the last of them was written.").optional() })
-      .meta({ description: "Records of an earlier version, which have no hash." }),
+      .meta({ description: "Records without a hash, from an earlier version." }),
   });
 }
 

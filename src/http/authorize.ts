@@ -18,20 +18,20 @@ import { withAccess } from "../model/route-access.ts";
 import type { Who } from "../model/who.ts";
 import { problem, Rejection } from "./problem.ts";
 
-/** Lets in who has a permission, as `guard("read")`. */
+/** Accepts requests whose sender has a permission: `guard("read")`. */
 export type Guard = (permission: Permission, asked?: Asked) => MiddlewareHandler;
 
-/** More of what a route asks for. */
+/** More conditions of a route. */
 type Asked = {
-  /** The workflow that a request is for; undefined: none in particular. */
+  /** The workflow that a request is for. Undefined: no particular one. */
   readonly workflowOf?: (c: Context) => string | undefined;
-  /** Lets in callers, too: the route shows them what they have started. */
-  readonly own?: true;
+  /** Accepts callers too: the route shows them the runs that they started. */
+  readonly ownRuns?: true;
 };
 
-/** What is answered to requests that are not let in. */
+/** The answers to rejected requests. */
 type Answers = {
-  /** To one that brings nothing valid, or that cannot be checked now. */
+  /** The request has no valid credential, or the credential cannot be checked now. */
   readonly unidentified: (c: Context, found: Unidentified) => Response | Promise<Response>;
   readonly forbidden: (c: Context, reason: string) => Response | Promise<Response>;
 };
@@ -39,21 +39,20 @@ type Answers = {
 type Unidentified = Exclude<Identified, { status: "known" }>;
 
 /**
- * What guards routes: a request passes that comes from one who has the permission. Who that is, `principalOf(c)` says from then
- * on.
+ * Creates a guard. It passes requests whose sender has the permission. `principalOf(c)` then returns the sender.
  */
 export function guardWith(
   identify: Identify,
   sessionOf: (c: Context) => string | undefined,
   { unidentified, forbidden }: Answers,
 ): Guard {
-  return (permission, { workflowOf, own } = {}) => {
-    const suffices: Permission = own ? "self" : permission;
-    return withAccess({ permission, own }, async (c: Context, next: Next) => {
+  return (permission, { workflowOf, ownRuns } = {}) => {
+    const suffices: Permission = ownRuns ? "self" : permission;
+    return withAccess({ permission, ownRuns }, async (c: Context, next: Next) => {
       const asked = identify(presentedBy(c, sessionOf));
       const found = asked instanceof Promise ? await asked : asked;
       if (found.status !== "known") {
-        // A page answers it with the way to sign in.
+        // A page answers a read with the sign-in form, which is no rejection.
         if (!isRead(c.req.method)) c.set("credential", found.credential);
         return unidentified(c, found);
       }
@@ -66,7 +65,7 @@ export function guardWith(
   };
 }
 
-/** What the API answers. */
+/** The API's answers to rejected requests. */
 export function apiAnswers(failed: FailedAuthentication): Answers {
   return {
     unidentified(c, found) {
@@ -106,34 +105,34 @@ function presentedBy(c: Context, sessionOf: (c: Context) => string | undefined):
 
 declare module "hono" {
   interface ContextVariableMap {
-    /** Who sends a request that was let in. */
+    /** The sender of a request that a guard accepted. */
     principal: Principal;
-    /** Set where the answer is 404 to one who is not let in: to a run of another workflow, or with a secret that is none. */
+    /** Set when a 404 hides something: a run that the sender may not read, or a wrong secret in a URL. */
     hidden: true;
   }
 }
 
-/** Who sends a request that was let in, and what they may do: nothing, where no guard was passed. */
+/** The sender of a request, and what they may do: nothing if the request passed no guard. */
 export function principalOf(c: Context): Principal {
   return c.get("principal") ?? { grants: [], actor: ANONYMOUS, via: "none", address: addressOf(c) };
 }
 
-/** The name of who sends a request that was let in: `token argocd`, or `anonymous` where everyone is. */
+/** The sender's name: `token argocd`, or `anonymous` if everyone has access. */
 export function actorOf(c: Context): string {
   return principalOf(c).actor;
 }
 
-/** The same, as what they do is recorded. */
+/** The sender, for the records of what they do. */
 export function whoOf(c: Context): Who {
   return whoIs(principalOf(c));
 }
 
-/** Told of each request that brought no valid credential. */
+/** Called for each request without a valid credential. */
 export type FailedAuthentication = (c: Context, credential: Credential) => void;
 
 /**
- * The secret of a session, out of its cookie. Browsers send a cookie to every port of a host, so the name of a session has
- * its port: several can be forwarded. A proxy may pass on Host without the port, which PUBLIC_URL then has.
+ * Reads the secret of a session from its cookie. Browsers send a cookie to every port of a host, so the cookie's name contains
+ * the port. Then several services can be forwarded to one machine. A proxy may drop the port from Host; PUBLIC_URL has it.
  */
 export function sessionCookie(publicOrigin: string | undefined) {
   const nameOf = (c: Context): string => {
@@ -148,9 +147,9 @@ export function sessionCookie(publicOrigin: string | undefined) {
 }
 
 /**
- * Whether a header such as `sha256=<hex>` is the HMAC of these bytes with one of the keys. Takes as long for a wrong one
- * as for a right one.
- * @param algorithms that count, `["sha256"]`.
+ * Whether a header such as `sha256=<hex>` is the HMAC of these bytes with one of the keys. The check of a wrong signature takes
+ * the same time.
+ * @param algorithms that are accepted, `["sha256"]`.
  */
 function isSignedWith(
   keys: readonly string[],
@@ -164,7 +163,7 @@ function isSignedWith(
   return isOneOf(right, Buffer.from(signature, "hex"));
 }
 
-/** The same, and if it is not, again with keys that are read again: the sender may have a new key before the service has. */
+/** The same. If no key matches, it reads the keys again: the sender may have a new key before the service does. */
 export async function isSignedWithOneOf(
   keys: Renewable<readonly string[]>,
   ...signed: [bytes: Uint8Array, header: string | undefined, algorithms: readonly string[]]
@@ -175,7 +174,7 @@ export async function isSignedWithOneOf(
   return isSignedWith(keys.now(), ...signed);
 }
 
-/** Compares with all of them always. Of digests, neither content nor length of a token shows in the time it takes. */
+/** Always compares with all of them. These are digests, so the time does not reveal the content or the length of a key. */
 function isOneOf(right: readonly Buffer[], given: Buffer): boolean {
   return right.reduce(
     (found, each) => (each.byteLength === given.byteLength && timingSafeEqual(each, given)) || found,
@@ -184,8 +183,8 @@ function isOneOf(right: readonly Buffer[], given: Buffer): boolean {
 }
 
 /**
- * Rejects what a page of another site makes a browser send: the browser may stand inside the network, or be signed in.
- * Callers that are no browsers send none of these headers and are let through; Hono's csrf rejects their `curl -d`.
+ * Rejects requests that a page of another site makes a browser send: the browser may be inside the network or signed in.
+ * Callers that are not browsers send none of these headers and pass. Hono's csrf would reject their `curl -d`.
  * @see https://www.w3.org/TR/fetch-metadata/
  */
 export function rejectCrossSite(publicOrigin: string | undefined): MiddlewareHandler {
@@ -203,17 +202,17 @@ export function rejectCrossSite(publicOrigin: string | undefined): MiddlewareHan
 function isCrossSite(c: Context, publicOrigin: string | undefined): boolean {
   const site = c.req.header("sec-fetch-site");
   if (site !== undefined) return site !== "same-origin" && site !== "none";
-  // Over plain HTTP browsers do not tell the site; with a POST they do tell the origin.
+  // Over plain HTTP, browsers do not send the site. With a POST, they do send the origin.
   const origin = c.req.header("origin");
   if (origin === undefined) return false;
   const url = URL.parse(origin);
   return url === null || (url.origin !== publicOrigin && url.host !== c.req.header("host"));
 }
 
-/** Longer lists of proxies say nothing more in the log. */
+/** The log does not need longer lists of proxies. */
 const MAX_FORWARDED_CHARACTERS = 100;
 
-/** For the log: where a request came from, and what it claims to have been forwarded for. Anybody can claim that. */
+/** For the log: the address of a request, and its X-Forwarded-For header. Any client can send that header. */
 export function senderOf(
   c: Context,
   scrub: (text: string) => string,
@@ -222,17 +221,17 @@ export function senderOf(
   return { address: addressOf(c), ...(forwarded && { forwarded_for: forwarded }) };
 }
 
-/** The address of the client: as trusted proxies report it, and else who has opened the connection. */
+/** The client's address: as trusted proxies report it, otherwise the peer of the connection. */
 export function addressOf(c: Context): string {
   return (c.env as RequestEnvironment | undefined)?.client ?? peerOf(c);
 }
 
-/** Who has opened the connection: the client, or the proxy in front. */
+/** The address of the connection's peer: the client, or the proxy in front. */
 function peerOf(c: Context): string {
   return incomingOf(c)?.socket.remoteAddress ?? "";
 }
 
-/** What comes with a request: Node's, and the client's address where that is not the connection's. */
+/** Node's request, and the client's address if it is not the connection's peer. */
 export type RequestEnvironment = { readonly incoming?: IncomingMessage; client?: string };
 
 const incomingOf = (c: Context) => (c.env as RequestEnvironment | undefined)?.incoming;

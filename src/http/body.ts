@@ -3,12 +3,12 @@ import type { Context } from "hono";
 import { hasTooManyValues, MAX_VALUES } from "../model/json-values.ts";
 import { Rejection } from "./problem.ts";
 
-/** The body as it was read, for those who note what was rejected. */
+/** The parsed body, for the record of a rejected request. */
 export const BODY = "body";
 
 /**
- * The request's body as a JSON object, whatever its content type: ArgoCD sends none, `curl -d` a form's.
- * @throws Rejection 413 over 64 KiB; 400 when it is no JSON object, or ended early; 503 when too much arrives at once.
+ * The request's body as a JSON object. The content type does not matter: ArgoCD sends none, `curl -d` that of a form.
+ * @throws Rejection 413 over 64 KiB; 400 when it is not a JSON object or ended early; 503 when too much arrives at once.
  */
 export async function readJsonObject(c: Context): Promise<Record<string, unknown>> {
   const json = jsonObject(await readBytes(c));
@@ -17,9 +17,9 @@ export async function readJsonObject(c: Context): Promise<Record<string, unknown
 }
 
 /**
- * The same for bytes that were read already.
- * @param example what could be sent instead of a body that cannot be used.
- * @throws Rejection 400 when they are no JSON object; 413 when they hold more values than the heap has room for.
+ * The same for bytes that were already read.
+ * @param example shown in the error as a valid body.
+ * @throws Rejection 400 when they are not a JSON object; 413 when they have more values than the heap has room for.
  */
 export function jsonObject(bytes: Uint8Array, example = EXAMPLE): Record<string, unknown> {
   const value = jsonValue(bytes, example);
@@ -30,8 +30,8 @@ export function jsonObject(bytes: Uint8Array, example = EXAMPLE): Record<string,
 }
 
 /**
- * The same for JSON of any kind.
- * @throws Rejection 400 when they are no JSON; 413 when they hold more values than the heap has room for.
+ * The same for any JSON value.
+ * @throws Rejection 400 when they are not JSON; 413 when they have more values than the heap has room for.
  */
 export function jsonValue(bytes: Uint8Array, example: string): unknown {
   if (hasTooManyValues(bytes)) {
@@ -50,28 +50,28 @@ export function jsonValue(bytes: Uint8Array, example: string): unknown {
 
 const EXAMPLE = '{"application":"pr-1234"}';
 
-/** V8's own message quotes the text around the fault, which may be half a token: only the position is told. */
+/** V8's message quotes the text around the error, which may be part of a token. So only the position is returned. */
 function whereItBroke(error: unknown): string {
   const position = /at position (\d+)/.exec(error instanceof Error ? error.message : "")?.[1];
   if (position) return `error at character ${position}`;
   return error instanceof TypeError ? "it is not UTF-8" : "it cannot be read";
 }
 
-/** Far more than any notification needs, little enough that a mistake costs nothing. */
+/** Much more than a notification needs, and small enough to be harmless. */
 const MAX_BODY_BYTES = 65_536;
 
 /**
- * So much of a body that is too large is still read, and dropped. Hono's body-limit answers in the middle of it: of 20
- * clients that sent 1 MB, 10 were cut off before they read their 413. It bounds each body, too, and not all together.
+ * Up to this size, a body that is too large is still read, and dropped. Hono's body-limit answers in the middle of the body: of 20
+ * clients that sent 1 MB, 10 were cut off before they read their 413. It also limits each body, and not all bodies together.
  */
 const MAX_DROPPED_BYTES = 16_000_000;
 
-/** A notification has a tenth of it. So much of each body needs no room of those that all share. */
+/** This much of each body does not count against the shared room. A notification has a tenth of it. */
 const SMALL_BYTES = 4096;
 
 /**
- * What the bodies on their way may hold beyond that, all of them together: whoever has no token yet can send them. It
- * follows the heap, as the container does, and three of GitHub's largest always fit.
+ * The shared room: how many bytes all arriving bodies together may take beyond that. Senders are not yet authenticated here.
+ * The limit follows the heap, and so the container. Three of GitHub's largest payloads always fit.
  */
 const ROOM_BYTES = Math.max(16_000_000, getHeapStatistics().heap_size_limit / 4);
 
@@ -79,7 +79,7 @@ let taken = 0;
 
 /**
  * The request's body.
- * @throws Rejection 413 over so many bytes; 400 when it ended early; 503 when too much arrives at once.
+ * @throws Rejection 413 over `most` bytes; 400 when it ended early; 503 when too much arrives at once.
  */
 export async function readBytes(c: Context, most = MAX_BODY_BYTES): Promise<Uint8Array> {
   const isSmall = Number(c.req.header("content-length") ?? Infinity) <= SMALL_BYTES;
@@ -99,14 +99,14 @@ async function gather(
   body: ReadableStream<Uint8Array> | null,
   most: number,
 ): Promise<ArrayBuffer | "too large" | "no room"> {
-  // In one piece from the start. As a list a body of single bytes would take two hundred times its size, and one that
-  // moves as it grows would leave as much again for the collector.
+  // One buffer that grows in place. A list of chunks would take two hundred times the size of a body that arrives byte by byte.
+  // Copying to larger buffers would leave as much again for the garbage collector.
   const piece = new ArrayBuffer(SMALL_BYTES, { maxByteLength: Math.max(most, SMALL_BYTES) });
   const bytes = new Uint8Array(piece);
   const reader = body?.getReader();
   let size = 0;
   let problem: "too large" | "no room" | undefined;
-  // A variable of this function would keep the chunk while the next is waited for.
+  // A variable in this function would keep the chunk in memory while the next one is awaited.
   const take = ({ value: chunk }: { value?: Uint8Array | undefined }): boolean => {
     if (!chunk) return false;
     const from = size;
@@ -136,7 +136,7 @@ function makeRoom(piece: ArrayBuffer, size: number): boolean {
   return true;
 }
 
-/** Gives its memory back at once, where a collection would come later. */
+/** Frees the memory at once, before the next garbage collection. */
 function empty(piece: ArrayBuffer): void {
   taken -= Math.max(0, piece.byteLength - SMALL_BYTES);
   piece.resize(0);

@@ -11,13 +11,13 @@ import { Rejection } from "./problem.ts";
 import { filterOf } from "./run-filter.ts";
 import { mustExist, query, shownRun } from "./runs-api.ts";
 
-/** What is done with all runs that a filter finds. */
+/** Actions on all runs that match a filter. */
 export type BulkActions = {
   rerunAll(filter: BulkFilter & { status: RunStatus }, options: Pick<RerunOptions, "from"> & Who): Promise<Bulk>;
   cancelAll(filter: BulkFilter, who: Who): Promise<Bulk>;
 };
 
-/** Mounts `POST /api/runs/rerun` and `POST /api/runs/cancel`, with a filter each. */
+/** Mounts `POST /api/runs/rerun` and `POST /api/runs/cancel`. Each takes a filter. */
 export function mountBulkApi(
   app: Hono,
   {
@@ -33,7 +33,7 @@ export function mountBulkApi(
     clock: Pick<Clock, "now">;
   },
 ): void {
-  /** All runs of all workflows are never meant by leaving the filter out. A status in the text would be a second one. */
+  /** A request without a filter is rejected: a missing filter must not select all runs of all workflows. A status in the text would be a second one. */
   function narrowed(c: Context, given: Parameters<typeof filterOf>[0], names: string): BulkFilter {
     const { id: _, status, ...filter } = filterOf(given, clock.now());
     if (status !== undefined) throw new Rejection(400, "text must not have a status.");

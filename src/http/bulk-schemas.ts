@@ -4,14 +4,14 @@ import { ENDED_STATUSES } from "../model/run.ts";
 import { filterFields } from "./run-filter.ts";
 import { fromSchema, runSchema } from "./runs-schemas.ts";
 
-/** What the runs API takes and gives where something is done with many runs at once. */
+/** The queries and answers of the runs API for many runs at once. */
 
 /** The query of `POST /api/runs/rerun`. */
 export const bulkRerunQuerySchema = z.strictObject(
   {
     status: z
       .enum(ENDED_STATUSES, `must be one of ${ENDED_STATUSES.join(", ")}`)
-      .meta({ description: "Only runs that ended so." })
+      .meta({ description: "Only runs that ended with this status." })
       .default("failure"),
     ...filterFields,
     from: fromSchema,
@@ -22,23 +22,24 @@ export const bulkRerunQuerySchema = z.strictObject(
 /** The query of `POST /api/runs/cancel`. */
 export const bulkCancelQuerySchema = z.strictObject(filterFields, "takes only workflow, group, text, since and until");
 
-/** Made for the description of the API. */
+/** Created for the description of the API. */
 export const bulkSchema = atFirstUse(() =>
   z.object({
     runs: z
       .array(
         z.object({
-          run: runSchema().meta({ description: "As it is now." }),
+          run: runSchema().meta({ description: "The run after the request." }),
           result: z.enum(["queued", "notNeeded", "rejected", "cancelled", "cancelling"]).meta({
             description:
-              "notNeeded: it is under way, has ended, or its group has a newer run. rejected: it cannot be done unless you act. " +
+              "notNeeded: the run has not ended (re-run) or has already ended (cancel), or its group has a newer run. " +
+              "rejected: you must act first. " +
               "cancelling: its attempt has not ended yet.",
           }),
-          reason: z.string().meta({ description: "Why it was not done." }).optional(),
+          reason: z.string().meta({ description: "Why the run was not changed." }).optional(),
         }),
       )
-      .meta({ description: "Newest first, at most 500." }),
-    more: z.boolean().meta({ description: "There are more, with which nothing was done: ask again." }),
+      .meta({ description: "Newest first, up to 500." }),
+    more: z.boolean().meta({ description: "More runs match and were not changed: send the request again." }),
   }),
 );
 

@@ -8,20 +8,20 @@ import { addressOf } from "./authorize.ts";
 import { jsonValue, readBytes } from "./body.ts";
 import { Rejection } from "./problem.ts";
 
-/** Answers a callback, once, with a body that its schema takes. The URL is all that a caller needs. */
+/** Answers a callback once, with a body that matches its schema. Anyone with the URL may answer. */
 export type AnswerCallback = (secret: string, body: Json, who: Who) => Promise<CallbackAnswer>;
 
 type CallbackAnswer =
   | { readonly status: "taken"; readonly callback: Callback }
-  /** It was answered before, or its wait is over. */
+  /** It was already answered, or its wait is over. */
   | { readonly status: "closed"; readonly callback: Callback }
   | { readonly status: "unknown" }
   | { readonly status: "invalid"; readonly problems: Parameters<typeof problemsIn>[0]["issues"] };
 
-/** It is not known who had the URL. */
+/** The actor: anyone with the URL may answer. */
 const ANY_BEARER = "callback";
 
-/** Mounts `POST /callbacks/{secret}`, for programs. The page that people see there is the dashboard's. */
+/** Mounts `POST /callbacks/{secret}` for programs. The dashboard mounts the page for people. */
 export function mountCallbacks(app: Hono, answer: AnswerCallback): void {
   const handle = async (c: Context) => {
     const bytes = await readBytes(c);
@@ -45,7 +45,7 @@ export function mountCallbacks(app: Hono, answer: AnswerCallback): void {
   app.post("/callbacks/:secret", withAccess({ open: "the secret in the URL" }, handle));
 }
 
-/** A path for logs: who knows the URL of a callback can answer it. */
+/** A path for logs. It hides the secret: anyone with a callback's URL can answer it. */
 export function withoutSecret(path: string): string {
   return path.replace(/(\/callbacks\/)[^/]+/, "$1…");
 }

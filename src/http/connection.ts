@@ -2,69 +2,70 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
 /**
- * What a client may send before its last request is answered. Node would parse and answer all of it at once: five
- * clients that write `GET /x` without a pause kept an honest dispatch waiting for 6 s, and 50 ended the process
- * (bench/flood.ts). Browsers, proxies, curl and Go's client send nothing ahead.
+ * How much a client may send before the answer to its last request. Node would parse and answer all of it at once: five clients
+ * that wrote `GET /x` without a pause delayed a normal dispatch by 6 s, and 50 ended the process (bench/flood.ts). Browsers,
+ * proxies, curl and Go's client do not send ahead.
  */
 const MAX_AHEAD_BYTES = 16_384;
 
-/** A connection on which so many requests came before the answer to the last one is closed. */
+/** A connection is closed after more requests than this that came before the previous answer. */
 const MAX_PIPELINED = 100;
 
 /**
- * So much of each body is parsed as it comes. Beyond it, all bodies together have one slice parsed per turn of the event
- * loop: a chunk of one byte costs as much as one of 64 KiB, and 50 clients that sent such chunks kept an honest dispatch
- * waiting for 4.5 s (bench/flood.ts). A notification has a tenth of it.
+ * This much of each body is parsed as it arrives. Beyond it, the server parses one slice per turn of the event loop, for all
+ * bodies together. A chunk of one byte costs as much as one of 64 KiB: 50 clients that sent such chunks delayed a normal
+ * dispatch by 4.5 s (bench/flood.ts). A notification has a tenth of it.
  */
 const PROMPT_BYTES = 2048;
 
 /** 8 KiB of chunks of one byte take 2 ms. */
 const SLICE_BYTES = 8192;
 
-/** Where the length is declared, the time does not depend on the size. */
+/** With a declared length, the time does not depend on the size. */
 const DECLARED_SLICE_BYTES = 65_536;
 
 const NOTHING: Buffer = Buffer.alloc(0);
 const END_OF_HEADERS = "\r\n\r\n";
 const [CR, LF] = [13, 10];
 
-/** Who looks after connections. */
+/** Manages all connections. */
 export type Keeper = {
-  /** Bytes came on it. */
+  /** Bytes arrived on the connection. */
   awake(connection: Connection): void;
-  /** It must wait until it may have more of its body parsed. */
+  /** The connection must wait for its turn before more of its body is parsed. */
   outOfTurn(connection: Connection): void;
-  /** It sent more ahead than it may. */
+  /** The client sent too much before an answer. */
   tooMuch(connection: Connection): void;
 };
 
-/** A client's connection: one request of it is parsed at a time, and what is beyond waits until that is answered. */
+/** A client's connection. It parses one request at a time. Later bytes wait until that request is answered. */
 export class Connection {
   readonly socket: Socket;
   readonly address: string;
-  /** Undefined once it is written, or cut. */
+  /** Undefined once the answer is written or cut off. */
   answer: ServerResponse | undefined;
-  /** What came and is not parsed yet. */
+  /** Bytes that arrived and are not parsed yet. */
   ahead = NOTHING;
   readonly #keeper: Keeper;
-  /** Node's own reader of requests. */
+  /** Node's request parser. */
   readonly #parse: (bytes: Buffer) => void;
   #request: IncomingMessage | undefined;
-  /** When bytes of the answer were first seen that the client has not taken. */
+  /** Since when the client has not read part of its answer. */
   #unreadSince: number | undefined;
-  /** What of the body is still to come, if its length was declared. */
+  /** Remaining bytes of the body, if its length was declared. */
   #bodyLeft = 0;
-  /** So much of the body may be parsed now. */
+  /** How many bytes of the body may be parsed now. */
   #bodyRoom = 0;
-  /** The last bytes that were parsed of headers: their end may come in two pieces. */
+  /** The last parsed bytes of the headers: the end marker may arrive in two pieces. */
   #tail = NOTHING;
-  /** Whether what is parsed now came before the last answer. */
+  /** Whether the bytes that are parsed now arrived before the previous answer. */
   #isEarly = false;
   #pipelined = 0;
 
   constructor(socket: Socket, keeper: Keeper) {
     const [parse] = socket.listeners("data") as ((bytes: Buffer) => void)[];
-    if (parse === undefined) throw new Error("This Node reads requests in another way: use one that is tested.");
+    if (parse === undefined)
+      throw new Error("This version of Node reads requests in another way. Use a tested version.");
     this.socket = socket;
     this.address = socket.remoteAddress ?? "";
     this.#keeper = keeper;
@@ -77,7 +78,7 @@ export class Connection {
     socket.on("resume", () => this.takeAheadSoon());
   }
 
-  /** A request has begun: its headers were parsed. */
+  /** Called when the headers of a request are parsed. */
   begin(request: IncomingMessage, answer: ServerResponse): void {
     this.#request = request;
     this.answer = answer;
@@ -100,11 +101,11 @@ export class Connection {
     this.#bodyRoom = this.#bodyLeft > 0 ? DECLARED_SLICE_BYTES : SLICE_BYTES;
     this.socket.resume();
     this.#take(this.ahead);
-    // What is left of a turn is not kept: those of many would be one long turn.
+    // The rest of a turn is not saved: the saved rests of many connections would add up to one long turn.
     this.#bodyRoom = 0;
   }
 
-  /** How long the client has taken nothing of what it is answered, by the looks at it. */
+  /** For how long the client has had unread bytes of its answer, according to the calls of this method. */
   unreadMs(now: number): number {
     this.#unreadSince = this.socket.writableLength === 0 ? undefined : (this.#unreadSince ?? now);
     return now - (this.#unreadSince ?? now);
@@ -115,7 +116,7 @@ export class Connection {
     this.ahead = NOTHING;
   }
 
-  /** Parses up to the end of one request, and keeps what is beyond it until that is answered. */
+  /** Parses up to the end of one request. Keeps later bytes until that request is answered. */
   #take(bytes: Buffer): void {
     let at = 0;
     if (isBlank(bytes) && !this.#isInBody()) this.#keeper.tooMuch(this);
@@ -127,14 +128,14 @@ export class Connection {
       at = end;
     }
     const rest = at < bytes.length && !this.socket.destroyed ? bytes.subarray(at) : NOTHING;
-    // A copy of a small one: it would keep alive all that it was cut from.
+    // A small rest is copied. Otherwise it would keep the whole buffer in memory.
     this.ahead = 2 * rest.length > bytes.length ? rest : Buffer.from(rest);
     if (this.ahead !== rest || rest.length === 0) release(bytes);
     if (this.ahead.length > 0 && this.#isOutOfTurn()) this.#keeper.outOfTurn(this);
     else if (this.ahead.length > MAX_AHEAD_BYTES && !this.socket.isPaused()) this.#keeper.tooMuch(this);
   }
 
-  /** Where the headers, or the body, end that are read now; the end of the bytes if that is not among them. */
+  /** Where the current headers or body end. If that is not in these bytes: the end of the bytes. */
   #endOfPiece(bytes: Buffer, at: number): number {
     if (this.#bodyLeft > 0) {
       const end = Math.min(bytes.length, at + this.#bodyLeft);
@@ -144,9 +145,9 @@ export class Connection {
     const tail = this.#tail;
     const across = tail.length > 0 ? Buffer.concat([tail, bytes.subarray(at, at + 3)]).indexOf(END_OF_HEADERS) : -1;
     let from = at;
-    // Line breaks before a request count for nothing.
+    // Line breaks before a request are ignored.
     if (tail.length === 0) while (bytes[from] === CR || bytes[from] === LF) from++;
-    // Where it began in the last piece, this is before the first byte.
+    // Negative if the marker began in the previous piece.
     const found = across >= 0 ? at + across - tail.length : bytes.indexOf(END_OF_HEADERS, from);
     if (across >= 0 || found >= 0) {
       this.#tail = NOTHING;
@@ -170,16 +171,16 @@ export class Connection {
   }
 }
 
-/** Much more than the few line breaks that may stand before a request. */
+/** Whether these are many more line breaks than a client may send before a request. */
 function isBlank(bytes: Buffer): boolean {
   return bytes.length > MAX_PIPELINED && bytes.every((byte) => byte === CR || byte === LF);
 }
 
 /**
- * Gives the memory of bytes back at once that nothing else holds: Node copies what it parses. V8 collects buffers when there
- * are 64 MB more of them, and 700 clients that sent bodies in small chunks ended a container of 128 MiB before that.
+ * Frees bytes at once. Nothing else uses them: Node copies what it parses. V8 collects buffers only when there are 64 MB more of
+ * them. 700 clients that sent bodies in small chunks ended a container of 128 MiB before that.
  */
 function release(bytes: Buffer): void {
-  // Smaller ones may be parts of Node's pool, which others use, too.
+  // Smaller buffers may be parts of Node's shared pool.
   if (bytes.length >= Buffer.poolSize / 2 && bytes.buffer instanceof ArrayBuffer) bytes.buffer.transfer(0);
 }

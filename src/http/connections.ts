@@ -4,31 +4,31 @@ import { systemClock } from "../model/clock.ts";
 import { Connection, type Keeper } from "./connection.ts";
 
 export type ConnectionLimits = {
-  /** An answer must have been read by then, ms. */
+  /** A client must read its answer within this time, ms. */
   readonly unreadMs: number;
-  /** What the answers that are not read may hold, all of them together. */
+  /** The total size of all unread answers. */
   readonly unreadBytes: number;
-  /** So many connections may be open without a request; of more, the longest idle is closed. */
+  /** How many connections may be idle. Beyond it, the longest idle one is closed. */
   readonly maxIdle: number;
 };
 
 /**
- * Why a connection was closed: it sent much ahead, it did not read its answer, it was one too many that was idle or waited
- * for its body to be read, or there was no room for one more.
+ * Why a connection was closed. `pipelining`: it sent too much ahead. `unread`: it did not read its answer. `idle`, `bodies`: too
+ * many connections were idle, or waited for their bodies to be parsed. `full`: there was no room for another connection.
  */
 export type Closed = "pipelining" | "unread" | "idle" | "bodies" | "full";
 
-/** What bodies that wait for a turn may hold, all together. Beyond it the largest is closed, not a webhook among them. */
+/** Total size of the bodies that wait for a turn. Beyond it, the connection with the largest is closed. A webhook is smaller. */
 const MAX_WAITING_BYTES = 16_000_000;
 
 const LOOK_EVERY_MS = 1000;
 
-/** A client may be just writing its next request into a connection that has been idle for less, ms. */
+/** A connection that has been idle for less than this is not closed: the client may be about to send a request, ms. */
 const LET_BE_MS = 1000;
 
 /**
- * Bounds what each connection and all of them can ask for: one request of a connection is worked on at a time, answers
- * must be read, and idle connections are few.
+ * Limits what connections can demand, each and all together: the server works on one request per connection, clients must read
+ * their answers, and only a few connections may be idle.
  */
 export function boundConnections(
   server: Server,
@@ -43,18 +43,18 @@ export function boundConnections(
     monotonic?: () => number;
   },
 ): {
-  /** How many there are. */
+  /** The number of open connections. */
   readonly open: () => number;
-  /** Closes up to `most` connections that have had no request for a second. @returns how many it has closed. */
+  /** Closes up to `most` connections that had no request for a second. @returns how many it closed. */
   readonly closeIdle: (most: number) => number;
-  /** Stops looking after them. */
+  /** Stops the regular checks. */
   readonly lookAway: () => void;
 } {
   const connections = new Map<Socket, Connection>();
-  /** Since when they are idle, by the monotonic clock; longest idle first. */
+  /** Since when each is idle, by the monotonic clock. The longest idle first. */
   const idle = new Map<Connection, number>();
   const unread = new Set<Connection>();
-  /** Those whose bodies wait for a turn. They are not read meanwhile. */
+  /** Connections whose bodies wait for a turn. Until then they are not read. */
   const waiting = new Set<Connection>();
   const giveTurns = bodyTurns(waiting);
   const keeper: Keeper = {
@@ -93,7 +93,7 @@ export function boundConnections(
       }
     });
   };
-  // A request whose Expect cannot be met is no `request`.
+  // A request with an unsupported Expect header emits no `request`.
   for (const event of ["request", "checkExpectation"]) server.prependListener(event, begin);
 
   function lookWhetherRead(connection: Connection, answer: ServerResponse): void {
@@ -143,7 +143,7 @@ export function boundConnections(
   return { open: () => connections.size, closeIdle, lookAway: () => clearInterval(looking) };
 }
 
-/** @returns gives those that wait their turns: one per turn of the event loop, the longest waiting first. */
+/** @returns a function that gives each waiting connection its turn: one per turn of the event loop, the longest waiting first. */
 function bodyTurns(waiting: Set<Connection>): () => void {
   let isNext = false;
   return function giveTurns() {
@@ -160,7 +160,7 @@ function bodyTurns(waiting: Set<Connection>): () => void {
   };
 }
 
-/** The one that has sent most ahead, when all together have sent more than this. */
+/** The connection with the most waiting bytes, if all together have more than `most`. */
 function largestBeyond(most: number, waiting: ReadonlySet<Connection>): Connection | undefined {
   let bytes = 0;
   let largest: Connection | undefined;
@@ -171,7 +171,7 @@ function largestBeyond(most: number, waiting: ReadonlySet<Connection>): Connecti
   return bytes > most ? largest : undefined;
 }
 
-/** Of the address that has most of them: one client's idle connections must not end those of a proxy. */
+/** The longest idle connection of the address that has most of them: one client must not push out a proxy's connections. */
 function longestIdle(idle: Iterable<Connection>): Connection {
   const byAddress = [...Map.groupBy(idle, ({ address }) => address).values()];
   const [longest] = byAddress.reduce((most, each) => (each.length > most.length ? each : most));

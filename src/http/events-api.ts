@@ -14,7 +14,7 @@ import { type Json, json, type Operation, queryParameters, type RefTo } from "./
 import { Rejection } from "./problem.ts";
 import { optionalTime, query, time } from "./runs-api.ts";
 
-/** Mounts `GET /api/why` and `GET /api/events`: what became of what started no run. */
+/** Mounts `GET /api/why` and `GET /api/events`: why an event or request started no run. */
 export function mountEventsApi(app: Hono, { why, events, guard }: Answers & { guard: Guard }): void {
   app.get("/api/why", guard("read-all"), async (c) => c.json(shownWhy(await why(query(c, whyQuerySchema).text))));
   app.get("/api/events", guard("read-all"), async (c) => {
@@ -49,11 +49,11 @@ export function eventsPaths({ refTo, describe }: { refTo: RefTo; describe: (oper
   return {
     "/api/why": {
       get: describe({
-        about: ["get-why", "runs", "Why nothing happened, or what did"],
-        description: "An answer in a sentence, how it is known, and what to do next, with commands to copy.",
+        about: ["get-why", "runs", "Explain why nothing happened, or what happened"],
+        description: "A short answer, the facts behind it, and what to do next, with commands to copy.",
         parameters: queryParameters(whyQuerySchema),
         200: json("The answer.", refTo(whySchema(), "Why")),
-        400: "The query cannot be used.",
+        400: "The query is not valid.",
         503: "The runs cannot be read.",
       }),
     },
@@ -63,7 +63,7 @@ export function eventsPaths({ refTo, describe }: { refTo: RefTo; describe: (oper
         description: "The newest 5,000 events, for RETAIN_DAYS, and the latest 200 kinds of rejected requests.",
         parameters: queryParameters(eventsQuerySchema),
         200: json("A page of events.", refTo(eventsPageSchema(), "EventsPage")),
-        400: "A query value cannot be used; `problems` has every problem of the search.",
+        400: "A query value is not valid. `problems` lists every problem of the search.",
         503: "The events cannot be read.",
       }),
     },

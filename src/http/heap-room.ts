@@ -1,29 +1,29 @@
 import { constants, type PerformanceEntry, type PerformanceNodeEntry, PerformanceObserver } from "node:perf_hooks";
 import { getHeapStatistics } from "node:v8";
 
-/** What a connection takes of the heap in a flood, bytes. With 30 kB, the 2,500 callers of test/flood.test.ts ended the process. */
+/** Heap per connection in a flood, bytes. With 30 kB, the 2,500 callers of test/flood.test.ts ended the process. */
 const CONNECTION_BYTES = 40_000;
 
-/** So much of its limit the heap may hold: V8 ends the process at nine tenths, and a tenth more is needed when all are answered at once. */
+/** The share of its limit that the heap may hold. V8 ends the process at nine tenths. Answering all at once takes another tenth. */
 const HELD = 3 / 4;
 
-/** A full heap leaves room for these, so that a probe can ask for the health. */
+/** Even a full heap allows this many, so that a probe can request /health. */
 const FEWEST_CONNECTIONS = 50;
 
-/** How many connections may be open in a heap that holds so many bytes with those that are open now. */
+/** How many connections may be open. `heldBytes` is what the heap holds with the connections that are open now. */
 export function connectionsFor(open: number, heldBytes: number, limitBytes: number): number {
   return Math.max(FEWEST_CONNECTIONS, open + Math.floor((HELD * limitBytes - heldBytes) / CONNECTION_BYTES));
 }
 
 /**
- * Says how many connections the heap has room for: at once, and again after each full collection, the only moment at which it is
- * known what the heap holds. What a workflow keeps there leaves room for fewer.
+ * Calls `onRoom` with the number of connections that the heap has room for: at once, and after each full garbage collection. Only
+ * then is it known what the heap holds. If workflows keep data in the heap, there is room for fewer connections.
  */
 export function watchHeapRoom(
   open: () => number,
   onRoom: (connections: number) => void,
 ): {
-  /** Looks for more room when little is left: the first look counts the garbage of the start. */
+  /** Collects garbage to find more room. The first count includes the garbage of the start. */
   readonly findMore: () => void;
   readonly end: () => void;
 } {
@@ -51,7 +51,7 @@ export function watchHeapRoom(
 }
 
 /**
- * Node's permission model may forbid it: V8's next collection then says how much room there is.
+ * Node's permission model may forbid this. Then V8's next collection shows how much room there is.
  * @see https://chromedevtools.github.io/devtools-protocol/v8/HeapProfiler/#method-collectGarbage
  */
 async function collectGarbage(): Promise<void> {

@@ -6,18 +6,18 @@ import { ROLES } from "../model/who.ts";
 import { type Guard, principalOf } from "./authorize.ts";
 import { type Json, json, type Operation, type RefTo } from "./openapi-parts.ts";
 
-/** Made for the description of the API alone. */
+/** Created only for the description of the API. */
 const meSchema = () =>
   z.object({
-    actor: z.string().meta({ description: "Who you are, as the history names it: `token argocd`." }),
-    role: z.enum(ROLES).meta({ description: "The highest role that you have." }).optional(),
+    actor: z.string().meta({ description: "Your name in the history, such as `token argocd`." }),
+    role: z.enum(ROLES).meta({ description: "Your highest role." }).optional(),
     grants: z
       .array(z.object({ role: z.enum(ROLES), workflows: z.array(z.string()).optional() }))
-      .meta({ description: "Each role, and to which workflows it is limited; without `workflows` to none." }),
-    via: z.enum(CREDENTIALS).meta({ description: "What you brought to be let in." }),
+      .meta({ description: "Your roles. `workflows` limits a role to these. Without it, the role has no limit." }),
+    via: z.enum(CREDENTIALS).meta({ description: "The kind of credential that you used." }),
   });
 
-/** Mounts `GET /api/me`: who sends a request, and what they may do. */
+/** Mounts `GET /api/me`: who sent the request, and what they may do. */
 export function mountMeApi(app: Hono, guard: Guard): void {
   app.get("/api/me", guard("self"), (c) => {
     const { actor, grants, via } = principalOf(c);
@@ -29,7 +29,7 @@ export function mePath({ refTo, describe }: { refTo: RefTo; describe: (operation
   return {
     "/api/me": {
       get: describe({
-        about: ["get-me", "service", "Who you are, and what you may do"],
+        about: ["get-me", "service", "Show who you are and what you may do"],
         200: json("You.", refTo(meSchema(), "Me")),
       }),
     },

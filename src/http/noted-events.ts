@@ -5,25 +5,25 @@ import type { Secrets } from "../model/secrets.ts";
 import { writeBehind } from "./write-behind.ts";
 
 export type NotedEvents = {
-  /** An event came from where it says. */
+  /** Records the source of a valid event. */
   heard(source: Source): void;
-  /** ... and it started no run. */
+  /** Records a valid event that started no run. */
   ignored(event: Omit<IgnoredEvent, "at">): void;
-  /** Writes what is still in memory. */
+  /** Writes the records that are still in memory. */
   flush(): Promise<void>;
   close(): Promise<void>;
 };
 
-/** So many events that started no run are held until they are written. */
+/** How many events that started no run are kept in memory until they are written. */
 const MAX_HELD = 500;
 
-/** So many workflows say why they do not want an event. */
+/** How many workflows are recorded with their reason per event. */
 const MAX_REASONS = 20;
 
-/** Longer reasons and names say nothing more. */
+/** Longer reasons and names are cut. */
 const MAX_CHARACTERS = 300;
 
-/** Notes events in memory, and writes them to the store once a second at most. */
+/** Records events in memory, and writes them to the store at most once per second. */
 export function notedEvents(write: EventNotes["note"], clock: Clock, { brief }: Pick<Secrets, "brief">): NotedEvents {
   const since = clock.now();
   let heard = new Map<string, Heard>();
@@ -32,7 +32,7 @@ export function notedEvents(write: EventNotes["note"], clock: Clock, { brief }: 
   const behind = writeBehind(clock, () => heard.size + ignored.length > 0, writeAll);
   const short = (text: string | undefined) => (text === undefined ? undefined : brief(text, MAX_CHARACTERS));
 
-  // Every request passes here: only a source that is new within the second is looked at for secrets.
+  // Every request passes here. So only a source that is new since the last write is searched for secrets.
   function hear(source: Source, { firstAt, lastAt, times }: Omit<Heard, keyof Source>): void {
     const key = `${source.kind}\n${source.actor}\n${source.name}`;
     const known = heard.get(key);

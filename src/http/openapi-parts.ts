@@ -1,11 +1,11 @@
 import * as z from "zod";
 
-/** What each description of a path is made of. */
+/** Parts that the descriptions of paths share. */
 
 export type Json = Record<string, unknown>;
 export type RefTo = ReturnType<typeof schemas>["refTo"];
 
-/** Of OpenAPI's fields, and the answers by status: a text describes a problem. */
+/** OpenAPI's fields, and the answers by status. A text describes an error. */
 export type Operation = Json & {
   readonly about: readonly [id: string, tag: string, summary: string];
   readonly [status: number]: Json | string;
@@ -41,12 +41,12 @@ export function withText({ content, ...rest }: Json): Json {
   return { ...rest, content: { ...(content as Json), "text/plain": { schema: { type: "string" } } } };
 }
 
-const NO_TOKEN = "None of the service's tokens was sent.";
-const NO_ROLE = "Your role does not allow it; `detail` says who you are and which role it needs.";
+const NO_TOKEN = "The request has no valid token.";
+const NO_ROLE = "Your role does not allow this. `detail` has your name and the role that you need.";
 const TOKENS = [{ bearer: [] }, { basic: [] }];
-const RETRY_AFTER = { "Retry-After": { description: "Seconds.", schema: { type: "integer" } } };
+const RETRY_AFTER = { "Retry-After": { description: "Retry after this many seconds.", schema: { type: "integer" } } };
 
-/** Collects schemas under names; `components` turns them into JSON Schema all at once, so that they can share parts. */
+/** Collects schemas by name. `components` turns all of them into JSON Schema at once, so that they can share parts. */
 export function schemas() {
   const named = z.registry<{ id: string }>();
   const uri = (id: string) => `#/components/schemas/${id}`;
@@ -58,7 +58,7 @@ export function schemas() {
     },
     components(): Json {
       const { schemas } = z.toJSONSchema(named, { io: "input", unrepresentable: "any", uri });
-      // Zod takes every component for a separate document; here they are parts of one.
+      // Zod treats each component as a separate document. Here they are parts of one document.
       const text = JSON.stringify(schemas).replaceAll(`${uri("__shared")}#/`, `${uri("__shared")}/`);
       const separate = Object.entries(JSON.parse(text) as Record<string, Json>);
       return Object.fromEntries(separate.map(([id, { $schema, $id, ...schema }]) => [id, schema]));
@@ -66,7 +66,7 @@ export function schemas() {
   };
 }
 
-/** A body that may bring a token of its sender. */
+/** A body that may contain the sender's token. */
 export function withToken(body: Json, field: string): Json {
   const description = "GitHub token that this run uses instead of the service's. It is not stored.";
   const token = { type: ["string", "null"], writeOnly: true, description };
@@ -80,6 +80,6 @@ export function queryParameters(query: z.ZodType): Json[] {
     return { name, in: "query", description, schema };
   });
 }
-export const STORE_AWAY = "It could not be stored: send it again.";
+export const STORE_AWAY = "The database is not available, so nothing was stored. Send the request again.";
 export const X_RUN_ID = { description: "Id of the run.", schema: { type: "string" } };
 export const LOCATION = { description: "Path of the run.", schema: { type: "string", format: "uri-reference" } };

@@ -27,13 +27,13 @@ import { outagePath } from "./outage-api.ts";
 export type ServiceFacts = {
   readonly workflows: readonly Workflow[];
   readonly version: string;
-  /** Whether callers must bring one of AUTH_TOKENS. */
+  /** Whether callers need one of AUTH_TOKENS. */
   readonly isGuarded: boolean;
-  /** Where callers reach the service, if that was set. */
+  /** PUBLIC_URL, if set. */
   readonly publicUrl: string | undefined;
 };
 
-/** Mounts `GET /openapi.json`: what this very service answers, its workflows included. */
+/** Mounts `GET /openapi.json`: the paths of this service, with those of its workflows. */
 export function mountOpenApi(app: Hono, facts: ServiceFacts, guard: Guard): void {
   let written: string | undefined;
   app.get("/openapi.json", guard("read-all"), (c) => {
@@ -43,8 +43,8 @@ export function mountOpenApi(app: Hono, facts: ServiceFacts, guard: Guard): void
 }
 
 /**
- * zod writes all schemas. Generators over it, such as zod-openapi, would take forty of these lines and need the rest: a
- * workflow may bring a schema that is not zod's, and each path is described by hand.
+ * zod writes all schemas. A generator such as zod-openapi would save forty of these lines. The rest would stay: a workflow may
+ * have a schema that is not zod's, and each path is described by hand.
  * @see https://spec.openapis.org/oas/v3.1.1
  */
 function openApiDocument({ workflows, version, isGuarded, publicUrl }: ServiceFacts): Json {
@@ -76,37 +76,37 @@ function openApiDocument({ workflows, version, isGuarded, publicUrl }: ServiceFa
       "/callbacks/{secret}": {
         post: describe({
           about: ["answer-callback", "runs", "Answer a callback, once"],
-          description: "A run has handed out this URL. Its schema is the workflow's.",
+          description: "A run created this URL. Its workflow defines the schema of the body.",
           security: [],
           parameters: [CALLBACK_SECRET],
           requestBody: { content: { "application/json": { schema: {} } } },
           202: json("The run has its answer.", refTo(answers().answeredSchema, "Answered")),
-          400: "The body cannot be used; `detail` names every problem.",
+          400: "The body is not valid. `detail` names every problem.",
           404: "There is no such callback.",
-          409: "It was answered before; `detail` says when.",
-          410: "The wait is over, or the run has ended.",
+          409: "It was already answered. `detail` has the time.",
+          410: "The run no longer waits for it.",
           413: "The body is larger than 64 KiB.",
           503: STORE_AWAY,
         }),
       },
       "/openapi.json": get({
-        about: ["get-openapi", "service", "This document"],
+        about: ["get-openapi", "service", "Get this document"],
         200: json("OpenAPI 3.1.", { type: "object" }),
       }),
       "/metrics": get({
-        about: ["get-metrics", "service", "Counters and gauges for Prometheus"],
+        about: ["get-metrics", "service", "Get metrics for Prometheus"],
         200: { description: "Prometheus' text format.", content: { "text/plain": { schema: { type: "string" } } } },
       }),
       "/health": get({
-        about: ["get-health", "service", "Whether the process answers"],
+        about: ["get-health", "service", "Check whether the process answers"],
         security: [],
-        200: json("It does.", refTo(answers().healthSchema, "Health")),
+        200: json("The process answers.", refTo(answers().healthSchema, "Health")),
       }),
       "/ready": get({
-        about: ["get-ready", "service", "Whether events can be stored and runs be worked on"],
+        about: ["get-ready", "service", "Check whether the service can store events and execute runs"],
         security: [],
-        200: json("They can.", refTo(answers().readySchema, "Ready")),
-        503: "They cannot; `detail` says why.",
+        200: json("The service is ready.", refTo(answers().readySchema, "Ready")),
+        503: "The service is not ready. `detail` has the reason.",
       }),
     },
     components: {
@@ -115,33 +115,37 @@ function openApiDocument({ workflows, version, isGuarded, publicUrl }: ServiceFa
         bearer: {
           type: "http",
           scheme: "bearer",
-          description: "One of AUTH_TOKENS, or an OIDC token where AUTH_OIDC is set.",
+          description: "One of AUTH_TOKENS, or an OIDC token if AUTH_OIDC is set.",
         },
-        basic: { type: "http", scheme: "basic", description: "Any user; one of AUTH_TOKENS as password." },
+        basic: {
+          type: "http",
+          scheme: "basic",
+          description: "Any user name, with one of AUTH_TOKENS as the password.",
+        },
       },
     },
   };
 }
 
 function triggerOperation({ name }: Workflow, { body, tokenField }: HttpTrigger<unknown>, refTo: RefTo): Operation {
-  // A workflow may bring any schema that can parse; only zod's can be described.
+  // A workflow may have any schema that can parse. Only zod's can be described.
   const bodyRef = "_zod" in body ? refTo(body as unknown as z.ZodType, `${name}-body`) : { type: "object" };
   const schema = tokenField ? withToken(bodyRef, tokenField) : bodyRef;
-  const description = "`respond-async`: answered 202 at once.";
+  const description = "`respond-async`: the answer is 202 at once.";
   const headers = { "X-Run-Id": X_RUN_ID };
-  const waits = "The run waits, or was asked not to be waited for.";
+  const waits = "The run is waiting, or the caller asked not to wait for it.";
   return {
     about: [name, "workflows", `Start a run of ${name}`],
-    description: "The event is stored before any answer. The run continues when the caller hangs up.",
+    description: "The event is stored before the answer. The run continues when the caller disconnects.",
     parameters: [{ name: "Prefer", in: "header", schema: { type: "string" }, description }],
     requestBody: { required: true, content: { "application/json": { schema } } },
     200: json("The run ended.", refTo(answers().outcomeSchema, "Outcome"), headers),
     202: json(waits, refTo(answers().acceptedSchema, "Accepted"), { ...headers, Location: LOCATION }),
-    400: "The request cannot be used.",
+    400: "The request is not valid.",
     404: "The workflow found nothing to work on.",
     413: "The body is larger than 64 KiB.",
-    500: "The run, or its first attempt, failed.",
-    503: "The event could not be stored: send it again.",
+    500: "The run or its first attempt failed.",
+    503: "The event could not be stored. Send it again.",
   };
 }
 
@@ -150,10 +154,10 @@ const CALLBACK_SECRET = {
   in: "path",
   required: true,
   schema: { type: "string" },
-  description: "Of the URL.",
+  description: "The last part of the callback's URL.",
 };
 
-/** Made for the description alone. */
+/** Created only for the description. */
 const answers = atFirstUse(() => {
   const problemSchema = z
     .object({
@@ -163,19 +167,22 @@ const answers = atFirstUse(() => {
       detail: z.string().meta({ description: "What happened and what to do." }),
       problems: z
         .array(z.string())
-        .meta({ description: "Of inputs, or of the answer to a callback: every problem." })
+        .meta({ description: "Every problem with inputs, a search or the answer to a callback." })
         .optional(),
       notNeeded: z
         .literal(true)
-        .meta({ description: "Of a re-run: the run is under way, or its group has a newer one." })
+        .meta({ description: "For a re-run: the run has not ended, or its group has a newer run." })
         .optional(),
     })
     .meta({ description: "RFC 9457." });
   const outcomeSchema = z.union([
-    z.looseObject({ status: z.literal("success") }).meta({ description: "With the workflow's outputs beside it." }),
+    z.looseObject({ status: z.literal("success") }).meta({ description: "Also has the workflow's outputs." }),
     z.object({ status: z.literal("skipped"), reason: z.string() }),
   ]);
-  const acceptedSchema = z.object({ status: z.literal("queued"), run: z.string().meta({ description: "Its id." }) });
+  const acceptedSchema = z.object({
+    status: z.literal("queued"),
+    run: z.string().meta({ description: "Id of the run." }),
+  });
   const answeredSchema = z.object({
     status: z.literal("answered"),
     run: z.string().meta({ description: "Id of the run." }),

@@ -4,20 +4,22 @@ import type { Outage } from "../model/outage.ts";
 import type { Guard } from "./authorize.ts";
 import { type Json, json, type Operation, type RefTo } from "./openapi-parts.ts";
 
-/** Made for the description of the API alone. */
+/** Created only for the description of the API. */
 const outageSchema = () =>
   z.object({
     outage: z
       .object({
         since: z.iso.datetime().meta({ description: "When the first request failed." }),
-        until: z.iso.datetime().meta({ description: "When GitHub worked again; absent while it does not." }).optional(),
-        fault: z.string().meta({ description: "What came instead of answers." }),
+        until: z.iso.datetime().meta({ description: "When GitHub worked again. Absent during the outage." }).optional(),
+        fault: z.string().meta({ description: "What the requests got instead of answers." }),
       })
       .nullable()
-      .meta({ description: "null when there is none. One that is over stays until what was late is reported." }),
+      .meta({
+        description: "null if there is none. After its end, an outage stays here until the late runs are reported.",
+      }),
   });
 
-/** Mounts `GET /api/outage`: whether GitHub fails most requests, as one of the replicas found. */
+/** Mounts `GET /api/outage`: whether GitHub fails most requests, as any replica observed. */
 export function mountOutageApi(
   app: Hono,
   { outage, guard }: { readonly outage: () => Promise<Outage | undefined>; readonly guard: Guard },
@@ -36,8 +38,8 @@ export function outagePath({ refTo, describe }: { refTo: RefTo; describe: (opera
   return {
     "/api/outage": {
       get: describe({
-        about: ["get-outage", "service", "Whether GitHub fails most requests, and since when"],
-        200: json("The outage that there is.", refTo(outageSchema(), "Outage")),
+        about: ["get-outage", "service", "Check whether GitHub fails most requests, and since when"],
+        200: json("The current outage.", refTo(outageSchema(), "Outage")),
         503: "The database cannot be read.",
       }),
     },

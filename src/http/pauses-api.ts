@@ -7,13 +7,13 @@ import { type Guard, principalOf, whoOf } from "./authorize.ts";
 import { Rejection } from "./problem.ts";
 import type { PausedShown } from "./workflows-schemas.ts";
 
-/** Workflows as they are paused and resumed; `*` is all of them. False: it was so before. */
+/** Pauses and resumes workflows. `*` means all. Resolves with false if nothing changed. */
 export type Pauses = Pick<RunStore, "paused"> &
   Readonly<Record<"pause" | "resume", (workflow: string, who: Who) => Promise<boolean>>>;
 
 /**
- * Mounts `POST /api/workflows/{name}/pause` and `/resume`, and `POST /api/pause` and `/api/resume` for all of them. To
- * pause what is paused changes nothing, and is no mistake.
+ * Mounts `POST /api/workflows/{name}/pause` and `/resume`, and `POST /api/pause` and `/api/resume` for all workflows. Pausing
+ * a paused workflow changes nothing and is not an error.
  */
 export function mountPausesApi(
   app: Hono,
@@ -29,7 +29,7 @@ export function mountPausesApi(
     return c.json({ workflow, changed, paused, pausedByName: rest?.filter((each) => each !== ALL_WORKFLOWS) });
   };
 
-  /** One that is not there any more can still be resumed. */
+  /** A workflow that no longer exists can still be resumed. */
   async function mustBePaused(c: Context, workflow: string): Promise<void> {
     if ((await pauses.paused()).some((each) => each.workflow === workflow)) return;
     const known = workflows.filter((each) => may(principalOf(c).grants, "read", each));
@@ -44,7 +44,7 @@ export function mountPausesApi(
   app.post("/api/resume", guard("operate-all"), does("resume", all));
 }
 
-/** Why a workflow is paused: since when and by whom; undefined when it is not. */
+/** Since when and by whom a workflow is paused. Undefined if it is not. */
 export function shownPause(workflow: string, paused: readonly Paused[]): PausedShown | undefined {
   const pause = pauseOf(workflow, paused);
   if (!pause) return undefined;

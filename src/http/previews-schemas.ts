@@ -6,10 +6,10 @@ import { once, upTo } from "./runs-schemas.ts";
 
 const text = (about: string) => z.string().meta({ description: about });
 const time = (about: string) => z.string().meta({ description: about, format: "date-time" });
-/** Made at its first use: the service needs it for the description of the API alone. */
+/** Created at its first use: the service needs it only for the description of the API. */
 export function previewPageSchema() {
-  const url = text("Its page.").optional();
-  const conclusion = text("GitHub's word: success, failure, cancelled, timed_out, …").optional();
+  const url = text("Its page at GitHub.").optional();
+  const conclusion = text("GitHub's conclusion: success, failure, cancelled, timed_out, …").optional();
 
   const run = z.object({
     id: z.string(),
@@ -20,11 +20,11 @@ export function previewPageSchema() {
   const stage = z.object({
     name: z.enum(STAGES).meta({
       description:
-        "received: the notification. read: the values file. dispatched: GitHub has the event. created, started, ended: the " +
-        "Actions run. reported: the result.",
+        "received: the notification came. read: the values file was read. dispatched: GitHub has the event. created, " +
+        "started, ended: of the Actions run. reported: the result was reported.",
     }),
-    at: time("When; absent while it is ahead, and when it is not known.").optional(),
-    seconds: z.number().min(0).meta({ description: "Since the latest known stage before it." }).optional(),
+    at: time("When. Absent if it has not happened or the time is not known.").optional(),
+    seconds: z.number().min(0).meta({ description: "Time since the previous known stage." }).optional(),
   });
 
   const job = z.object({
@@ -39,52 +39,52 @@ export function previewPageSchema() {
     application: text("Name of the application."),
     result: z.enum(PREVIEW_RESULTS).meta({
       description:
-        "nothing_started: there is no Actions run, and none will come. cancelled: by a person, a newer commit, or the end of " +
-        "the pull request. dispatched: the tests are not followed (FOLLOW).",
+        "nothing_started: no Actions run started, and none will. cancelled: by a person, a newer commit, or the end of " +
+        "the pull request. dispatched: the service does not follow the tests (FOLLOW).",
     }),
-    reason: text("Why it is so, where the result does not say it.").optional(),
+    reason: text("Why the result is what it is, if that is not obvious.").optional(),
     receivedAt: time("When the notification came."),
     environment: run.meta({ description: "The run that read the values file and dispatched." }).optional(),
     tests: run.meta({ description: "The run that follows the tests." }).optional(),
     supersededBy: text("Id of the newer run that replaced it.").optional(),
     repeatedBy: z
       .object({ id: z.string(), at: time("When.") })
-      .meta({ description: "The run that came of the same notification later, and was skipped." })
+      .meta({ description: "The later run that the same notification started and that was skipped." })
       .optional(),
     values: z
       .object({
         repository: z.string(),
         path: z.string(),
-        commit: text("At which it was read.").optional(),
+        commit: text("The commit at which it was read.").optional(),
       })
       .meta({ description: "The values file." })
       .optional(),
-    commit: z.object({ name: text("As the values file has it."), sha: text("The full hash.").optional() }).optional(),
-    repository: text("In which the tests run, owner/name.").optional(),
+    commit: z.object({ name: text("The name in the values file."), sha: text("The full hash.").optional() }).optional(),
+    repository: text("The repository in which the tests run, owner/name.").optional(),
     pullRequest: z
       .object({ number: z.int(), url, title: z.string().optional(), state: z.string().optional() })
       .optional(),
     actionsRun: z.object({ id: z.int(), url, attempt: z.int().optional(), conclusion }).optional(),
-    jobs: z.array(job).meta({ description: "Of its latest attempt, up to 50." }),
-    stages: z.array(stage).meta({ description: "All stages, in their order." }),
+    jobs: z.array(job).meta({ description: "Jobs of the latest attempt, up to 50." }),
+    stages: z.array(stage).meta({ description: "All stages, in order." }),
   });
 
   return z.object({
     previews: z.array(previewSchema).meta({ description: "Newest first." }),
-    next: text("Cursor of the next page; absent on the last one.").optional(),
+    next: text("Cursor of the next page. Absent on the last page.").optional(),
   });
 }
 
 /** The query of `GET /api/previews`. */
 export const previewsQuerySchema = z.strictObject(
   {
-    application: once("All previews of this application. Without it, the newest of each.").optional(),
-    text: once("Only applications with this in their name, in any case.").optional(),
+    application: once("All previews of this application. Without it, the newest preview of each.").optional(),
+    text: once("Only applications with this text in their name. Case does not matter.").optional(),
     result: z
       .enum(PREVIEW_RESULTS, `must be one of ${PREVIEW_RESULTS.join(", ")}`)
       .meta({
         description:
-          "Only previews with this result. 300 are looked through at once: a page may be empty and have a `next`.",
+          "Only previews with this result. One request searches 300 previews, so a page may be empty and have a `next`.",
       })
       .optional(),
     limit: upTo(100, "Previews on a page.").default(20),

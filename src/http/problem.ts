@@ -4,10 +4,10 @@ import { problemsIn } from "../model/problems.ts";
 import type { Json } from "../model/run.ts";
 import type { Schema } from "../model/triggers.ts";
 
-/** Why a request came to nothing, for those who note it: to read it out of the answer would cost more than the rest. */
+/** Why a request started nothing, for those who record it. Reading it from the answer would cost more. */
 export const REASON = "reason";
 
-/** An error answer by RFC 9457. `detail` says in one line what happened and what to do. */
+/** An error answer as RFC 9457 defines it. `detail` says in one line what happened and what to do. */
 export function problem(
   c: Context,
   status: number,
@@ -22,7 +22,7 @@ export function problem(
   });
 }
 
-/** For an event that the service is not asked to do anything with. */
+/** The answer to a valid event that starts nothing. */
 export function ignored(c: Context, reason: string): Response {
   c.set(REASON, reason);
   return c.json({ status: "ignored", reason });
@@ -33,9 +33,9 @@ export function problemBody(status: number, detail: string, more: Readonly<Recor
 }
 
 /**
- * What a schema makes of something that was sent.
- * @param whole what it is called.
- * @throws Rejection 400 that names every problem with it.
+ * Parses a value from a request with a schema.
+ * @param whole the name of the value in the error.
+ * @throws Rejection 400 that names every problem.
  */
 export function checked<T>(schema: Schema<T>, given: unknown, whole: string): T {
   const parsed = schema.safeParse(given);
@@ -48,7 +48,7 @@ export class Rejection extends Error {
   override readonly name = "Rejection";
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** Further members of the problem. */
+  /** Additional members of the problem document. */
   readonly more: Readonly<Record<string, Json>>;
 
   constructor(

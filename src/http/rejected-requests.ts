@@ -6,12 +6,12 @@ import { BODY } from "./body.ts";
 import { REASON } from "./problem.ts";
 import { writeBehind } from "./write-behind.ts";
 
-/** Longer reasons and names say nothing more. */
+/** Longer reasons and names are cut. */
 const MAX_CHARACTERS = 300;
 
 /**
- * Notes each request to a trigger that did not become a run: rejected with a 4xx, or an event that no workflow wanted (200).
- * What it notes is what the answer says, and of the request the name of the application alone.
+ * Records each request to a trigger that started no run: rejected with a 4xx, or an event that no workflow handled (200).
+ * It records the reason in the answer. Of the body, it records only the name of the application.
  */
 export function noteRejected(
   note: (event: RejectedRequest) => void,
@@ -46,12 +46,12 @@ export function noteRejected(
 
 const HIDE = "hide while answered";
 
-/** Hides the token that a request came with, until it is answered and noted. */
+/** Hides the token of a request until the request is answered and recorded. */
 export function hideWhileAnswered(c: Context, token: string): void {
   (c.get(HIDE) as (token: string) => void)(token);
 }
 
-/** Stands for what is rejected while as many kinds are counted as the store keeps. */
+/** Counts all further rejections when as many kinds are counted as the store keeps. */
 const FURTHER = {
   method: "",
   path: "…",
@@ -60,14 +60,14 @@ const FURTHER = {
 };
 
 export type RejectedRequests = {
-  /** Counts it in memory, without waiting for the store. */
+  /** Counts a request in memory, without waiting for the store. */
   note(event: RejectedRequest): void;
-  /** Writes what is still counted. */
+  /** Writes the counts in memory. */
   flush(): Promise<void>;
   close(): Promise<void>;
 };
 
-/** Counts requests that did not become runs in memory, and writes the counts to the store once a second at most. */
+/** Counts requests that started no run in memory, and writes the counts to the store at most once per second. */
 export function rejectedRequests(
   write: (events: readonly RejectedKind[]) => Promise<void>,
   clock: Clock,

@@ -4,13 +4,13 @@ import { accessOf, type RouteAccess } from "../model/route-access.ts";
 /** A route that the service answers. */
 export type Route = {
   readonly method: string;
-  /** With `:name` where a part of it is given. */
+  /** With `:name` for a variable part. */
   readonly path: string;
-  /** Undefined: it does not say who is let in, which is a mistake. */
+  /** Who may use the route. Undefined means that the route forgot to declare it. */
   readonly access: RouteAccess | undefined;
 };
 
-/** Every route, in the order in which they were mounted. */
+/** All routes, in the order in which they were mounted. */
 export function routesOf({ routes }: Pick<Hono, "routes">): readonly Route[] {
   const found = new Map<string, Route>();
   for (const { method, path, handler } of routes) {

@@ -49,7 +49,7 @@ import { mountGitHubWebhooks, type WakeRuns } from "./triggers/github.ts";
 import { type AcceptEvent, mountHttpTrigger } from "./triggers/http.ts";
 import { mountWorkflowsApi, type StartByHand } from "./workflows-api.ts";
 
-/** What is behind the addresses. */
+/** What the routes call. */
 type Engine = {
   readonly accept: AcceptEvent;
   readonly wake: WakeRuns;
@@ -61,85 +61,85 @@ type Engine = {
   readonly pauses: Pauses;
   readonly bulk: BulkActions;
   readonly audit: AuditHistory;
-  /** From which file a workflow comes. */
+  /** The file of each workflow. */
   readonly fileOf: ReadonlyMap<string, string>;
   readonly facts: FindFacts;
-  /** Files that bring no workflow. */
+  /** Files without a working workflow. */
   readonly broken: readonly BrokenFile[];
   readonly outdated: readonly BrokenFile[];
-  /** Rejects when events cannot be stored or runs not be worked on. */
+  /** Rejects when the service cannot store events or execute runs. */
   readonly checkReady: () => Promise<void>;
-  /** Why events cannot be stored, by the last that could not; undefined when they can. */
+  /** Why the last event could not be stored. Undefined if it could. */
   readonly storeTrouble: () => StoreTrouble | undefined;
-  /** Of GitHub; undefined when there is none. */
+  /** GitHub's outage, or undefined. */
   readonly outage: () => Promise<Outage | undefined>;
   /** In Prometheus' text format. */
   readonly metrics: () => Promise<{ readonly text: string; readonly contentType: string }>;
 };
 
-/** Any of several counts. Whether there is one stays; what it is may be replaced. */
+/** Any of several values is valid. The values may change while the service runs, but not whether there are any. */
 type Secret = Renewable<readonly string[]>;
 
-/** What callers must bring, and what they need not. */
+/** The credentials that callers need. */
 type Auth = {
   readonly access: Access;
-  /** What GitHub signs its webhooks with, any of them; without one there are no webhooks. */
+  /** GitHub signs its webhooks with any of these. Without one, there is no route for webhooks. */
   readonly webhookSecrets: Secret;
-  /** What Flux signs with, where a workflow names no key. */
+  /** Flux's keys, for workflows that name no key. */
   readonly fluxKeys: Secret;
   /** The secrets in a variable that a trigger names. */
   readonly secretsOf: (name: string) => Secret;
-  /** Whether the service has a GitHub token of its own. */
+  /** Whether the service has a GitHub token. */
   readonly hasServiceToken: boolean;
 };
 
-/** What is noted of requests. */
+/** Records of requests. */
 type Notes = {
-  /** Every request that brought no valid credential. */
+  /** Called for every request without a valid credential. */
   readonly failedAuthentication: (facts: { credential: Credential; path: string; address: string }) => void;
-  /** Every other request that was rejected on purpose. */
+  /** Called for every other request that was rejected on purpose. */
   readonly rejected: (facts: { path: string; status: number; reason: string; address: string }) => void;
-  /** Who was heard, and what came from where it says and started no run. */
+  /** Records the sources of valid events, and the valid events that started no run. */
   readonly events: Pick<NotedEvents, "heard" | "ignored">;
-  /** What was sent to a trigger and did not become a run. */
+  /** Called for every request to a trigger that started no run. */
   readonly noRun: (request: RejectedRequest) => void;
   readonly audit: Pick<AuditNotes, "rejected">;
   readonly log: Log;
   readonly secrets: Secrets;
 };
 
-/** What the service is to those who look at it. */
+/** The service as browsers see it. */
 type Site = {
   readonly version: string;
   readonly clock: Pick<Clock, "now">;
-  /** Where browsers reach the service, if that was set. */
+  /** PUBLIC_URL, if set. */
   readonly publicUrl: string | undefined;
-  /** Passed by every request before anything else. */
+  /** Every request passes this first. */
   readonly inbound?: MiddlewareHandler | undefined;
-  /** Mounts the pages; undefined: there are none. */
+  /** Mounts the pages. Undefined: there are none. */
   readonly mountPages?: MountPages | undefined;
 };
 
 export type MountPages = (app: Hono, entrance: Entrance) => void;
 
-/** How the pages know an address and a caller: as the API does. */
+/** What the pages share with the API: how to find a request's address and its sender. */
 type Entrance = {
   readonly address: PublicAddress;
   readonly addressOf: typeof addressOf;
   readonly access: Access;
-  /** The guard of pages, which answers in another way. */
+  /** Creates the guard of the pages, which has other answers than the API's. */
   readonly guardWith: (answers: Parameters<typeof guardWith>[2]) => Guard;
   readonly principalOf: typeof principalOf;
   readonly session: ReturnType<typeof sessionCookie>;
   readonly failedAuthentication: FailedAuthentication;
-  /** Notes a request that a page rejects. */
+  /** Records a request that a page rejects. */
   readonly rejected: (c: Context, status: number, reason: string) => void;
 };
 
-/** Longer paths say nothing more in the log. */
+/** The log does not need longer paths. */
 const MAX_PATH_CHARACTERS = 200;
 
-/** No answer is taken for another type than it says, and none is kept, but for what may be. Requests that are not let in are recorded. */
+/** Sets headers: browsers must not guess the type of an answer, or cache it unless it allows that. Records rejected requests. */
 function afterEach(rejected: (c: Context) => void): MiddlewareHandler {
   return async (c, next) => {
     await next();
@@ -153,12 +153,12 @@ function afterEach(rejected: (c: Context) => void): MiddlewareHandler {
 
 declare module "hono" {
   interface ContextVariableMap {
-    /** What a request brought that was not valid. */
+    /** The kind of credential that was not valid. */
     credential: Credential;
   }
 }
 
-/** Everything that the service answers over HTTP. */
+/** All routes of the service. */
 export function httpApp(workflows: readonly Workflow[], engine: Engine, auth: Auth, notes: Notes, site: Site): Hono {
   const { secrets } = notes;
   const { publicUrl, version, clock } = site;
@@ -274,19 +274,19 @@ function mountTriggers(
     mountGitHubWebhooks(api, { workflows, secrets: webhookSecrets, failed, accept, wake, ...noted });
 }
 
-/** What the callers of a workflow bring, which names another variable for that. */
+/** The tokens of a workflow whose trigger names a variable for them. */
 function tokensOf(workflow: string, variable: string, secretsOf: Auth["secretsOf"]): () => readonly CallerToken[] {
   const its = { actor: `token of ${variable}`, grants: [{ role: "caller", workflows: [workflow] }] } as const;
   return madeOf(secretsOf(variable).now, (secrets) => secrets.map((text) => ({ text, ...its })));
 }
 
-/** Mounts what monitoring asks for. */
+/** Mounts the routes for monitoring. */
 function mountStatus(api: Hono, { checkReady, storeTrouble, metrics }: Engine, guard: Guard): void {
   const open = { open: "it says only whether the service works" } as const;
   const health: Handler = (c) => c.json({ status: "healthy" });
   api.get("/health", withAccess(open, health));
 
-  // Everybody may ask, and each look writes to the database: those who ask meanwhile share its answer.
+  // Anyone may ask, and each check writes to the database. So requests during a check share its answer.
   let looking: Promise<void> | undefined;
   const ready: Handler = async (c) => {
     looking ??= checkReady().finally(() => {
@@ -294,7 +294,8 @@ function mountStatus(api: Hono, { checkReady, storeTrouble, metrics }: Engine, g
     });
     try {
       await looking;
-      // On a full disk PostgreSQL takes what needs no new room, such as this look: other replicas are no better off.
+      // With a full disk, PostgreSQL still accepts writes that need no new space, such as this check. The answer stays 200: other
+      // replicas use the same database.
       const trouble = storeTrouble();
       return c.json({ status: "ready", ...(trouble && { trouble }) });
     } catch (error) {
@@ -314,7 +315,7 @@ function triggerPaths(workflows: readonly Workflow[], hasWebhooks: boolean): Rea
   return new Set([...paths, ...(hasWebhooks ? [GITHUB_WEBHOOK_PATH] : [])]);
 }
 
-/** Some callers send another method for a known reason, which the workflow names. */
+/** The answer to a wrong method. Some callers use one for a known reason; the workflow's `methodHint` explains it. */
 function answerMethod(c: Context, allowed: readonly string[], workflows: readonly Workflow[]): Response {
   const hint = workflows.find(({ on }) => on.http?.path === c.req.path)?.on.http?.methodHint;
   const send = allowed.filter((method) => method !== "HEAD").join(" or ");

@@ -7,19 +7,19 @@ import { Rejection } from "./problem.ts";
 import { once, upTo } from "./runs-schemas.ts";
 
 const timeOf = (about: string) =>
-  `${about}: a length of time ago such as \`2h\`, a day, or a time (RFC 3339; of the last 24 hours also \`13:00\`, in UTC).`;
+  `${about}: how long ago, such as \`2h\`, a day, or a time (RFC 3339; within the last 24 hours also \`13:00\`, in UTC).`;
 
 const qualifiers = QUALIFIERS.map(({ example, meaning }) => `\`${example}\`: only runs ${meaning}.`).join(" ");
 
-/** What a query says about which runs are meant. */
+/** The part of a query that selects runs. */
 export const filterFields = {
   workflow: once("Only runs of this workflow.").optional(),
   group: once("Only runs of this concurrency group.").optional(),
   text: once("")
     .meta({
       description:
-        "Only runs with all of these words, each anywhere in what is known of the run, in any case: its application, commit, " +
-        `input, outputs, reasons, steps and log lines. \`"two words"\` in quotes are one. ${qualifiers}`,
+        "Only runs that have all of these words. A word may be anywhere in the run's application, commit, input, outputs, " +
+        `reasons, steps or log lines. Case does not matter. Put \`"two words"\` in quotes to find them together. ${qualifiers}`,
       maxLength: MAX_SEARCH_CHARACTERS,
     })
     .optional(),
@@ -27,7 +27,7 @@ export const filterFields = {
   until: once(timeOf("Only runs that were accepted before")).optional(),
 };
 
-/** The query of `GET /api/runs`. Unknown names are rejected: a filter that is misspelt must not be ignored. */
+/** The query of `GET /api/runs`. It rejects unknown names, so that a misspelt filter is not ignored. */
 export const runsQuerySchema = z.strictObject(
   {
     id: z
@@ -37,7 +37,7 @@ export const runsQuerySchema = z.strictObject(
       .optional(),
     status: z
       .enum(RUN_STATUSES, `must be one of ${RUN_STATUSES.join(", ")}`)
-      .meta({ description: "Only runs that are in this status now." })
+      .meta({ description: "Only runs with this status now." })
       .optional(),
     ...filterFields,
     limit: upTo(100, "Runs on a page.").default(20),
@@ -54,8 +54,8 @@ type Given = Omit<RunFilter, "since" | "until" | "words"> &
   Readonly<Partial<Record<"text" | "since" | "until", string | undefined>>>;
 
 /**
- * The filter that a query means.
- * @throws Rejection with 400 that says in words what cannot be meant.
+ * The filter for a query.
+ * @throws Rejection 400 that names each problem.
  */
 export function filterOf({ text = "", since, until, ...named }: Given, now: number): RunFilter {
   const search = parseSearch(text, now);
@@ -79,5 +79,5 @@ export function filterOf({ text = "", since, until, ...named }: Given, now: numb
 export function timeIn(side: Side, text: string, now: number): number {
   const time = pastTime(text, { now, zone: "UTC", side });
   if (time !== undefined) return time;
-  throw new Rejection(400, `${side} must be a length of time such as 2h, or a time such as 2026-11-24T12:00:00Z.`);
+  throw new Rejection(400, `${side} must be how long ago, such as 2h, or a time, such as 2026-11-24T12:00:00Z.`);
 }

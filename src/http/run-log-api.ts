@@ -13,7 +13,7 @@ export function mountRunLogApi(
   app: Hono,
   { runs, guard }: { runs: Pick<RunStore, "lines" | "get">; guard: Guard },
 ): void {
-  app.get("/api/runs/:id/logs", guard("read", { own: true }), async (c) => {
+  app.get("/api/runs/:id/logs", guard("read", { ownRuns: true }), async (c) => {
     const id = c.req.param("id");
     const page = query(c, linesQuerySchema);
     if (workflowsFor(principalOf(c).grants, "read") !== undefined) await readable(c, runs);
@@ -37,7 +37,7 @@ function shownLine({ at, ...rest }: LinesPage["lines"][number]): LinesShown["lin
   return { ...rest, at: time(at) };
 }
 
-/** The first attempt needs no mention: most runs have one. */
+/** A line of the first attempt does not name the attempt: most runs have only one. */
 function plainLine({ attempt, facts, ...rest }: LinesPage["lines"][number]): string {
   return lineText({ ...rest, facts: attempt === 1 ? facts : { ...facts, attempt } });
 }

@@ -20,12 +20,12 @@ import {
   rerunSchema,
 } from "./runs-schemas.ts";
 
-/** The history as it is read and re-run over HTTP. */
+/** Reads, re-runs and cancels runs for the HTTP API. */
 export type RunHistory = Pick<RunStore, "list" | "get" | "lines"> & {
   rerun(id: string, options: Omit<RerunOptions, "trace">): Promise<Rerun>;
   /** Starts a new run of the same trigger with another input. */
   rerunWith(id: string, input: Json, who: Who): Promise<Start>;
-  /** Resolves when nothing more is sent for the run, or with `cancelling` when that is not known yet. */
+  /** Resolves when the run sends nothing more, or with `cancelling` if that is not yet known. */
   cancel(id: string, who: Who): Promise<Cancel>;
 };
 
@@ -49,7 +49,7 @@ export function mountRunsApi(
     return c.json({ runs: page.runs.map(shownRun), next, unsearched: unsearched?.count } satisfies RunPageShown);
   });
 
-  app.get("/api/runs/:id", guard("read", { own: true }), async (c) => {
+  app.get("/api/runs/:id", guard("read", { ownRuns: true }), async (c) => {
     return c.json(shownDetail(await readable(c, runs)));
   });
 
@@ -86,7 +86,7 @@ export function mountRunsApi(
 
 /**
  * The run that a request names.
- * @throws Rejection with 404 where there is none, and where its sender may not read it: as if it were not there.
+ * @throws Rejection 404 if there is no such run. Also if the sender may not read it, so that the answer does not reveal the run.
  */
 export async function readable(c: Context, runs: Pick<RunStore, "get">): Promise<RunDetail> {
   const id = c.req.param("id") ?? "";
@@ -96,7 +96,7 @@ export async function readable(c: Context, runs: Pick<RunStore, "get">): Promise
   return unknown(id);
 }
 
-/** @throws Rejection with 403 where the sender may read the run that a request names, and may do nothing with it. */
+/** @throws Rejection 403 if the sender may read the run but not change it. */
 async function mayOperate(c: Context, runs: Pick<RunStore, "get">): Promise<void> {
   const principal = principalOf(c);
   if (workflowsFor(principal.grants, "operate") === undefined) return;
@@ -105,7 +105,7 @@ async function mayOperate(c: Context, runs: Pick<RunStore, "get">): Promise<void
     throw new Rejection(403, whyForbidden(principal, "operate", workflow));
 }
 
-/** The answer to a person who starts a run. */
+/** The answer to a request that starts a run by hand. */
 export function startedAnswer(c: Context, start: Start, whole = "inputs"): Response {
   if (start.status === "started") {
     const { id } = start.run;
@@ -117,7 +117,7 @@ export function startedAnswer(c: Context, start: Start, whole = "inputs"): Respo
   throw new Rejection(400, `${problems.join("; ")}.`, {}, { problems });
 }
 
-/** An empty list for a name that is misspelt would say that all is well. */
+/** Rejects an unknown workflow. With an empty list instead, a misspelt name would look as if all were well. */
 export async function mustExist(
   workflow: string | undefined,
   {
@@ -133,7 +133,7 @@ export async function mustExist(
   throw new Rejection(404, `There is no workflow ${name}, and no run of one. There is: ${known.join(", ")}.`);
 }
 
-/** The changed input in the body of a re-run; undefined when there is none. */
+/** The changed input in the body of a re-run. Undefined without a body. */
 function inputIn(bytes: Uint8Array): Json | undefined {
   if (bytes.byteLength === 0) return undefined;
   const given = jsonObject(bytes, '{"input":{"application":"pr-1234"}}');
@@ -142,12 +142,12 @@ function inputIn(bytes: Uint8Array): Json | undefined {
   return (input === undefined ? inputs : input) as Json | undefined;
 }
 
-/** An event of GitHub is larger than what callers send; nearly all have less. */
+/** An input may be an event of GitHub, which is larger than what callers send. Nearly all events are smaller than this. */
 const MAX_INPUT_BYTES = 1_048_576;
 
 const HOW_TO_FORCE = "To re-run it anyway, add ?evenIfOlder=true to the request, or --even-if-older to the command.";
 
-/** @throws Rejection with 400 that names what is wrong. */
+/** @throws Rejection 400 that names every problem. */
 export function query<T>(c: Context, schema: ZodType<T>): T {
   const given = Object.entries(c.req.queries()).map(([name, values]) => [name, values.length > 1 ? values : values[0]]);
   return checked(schema, Object.fromEntries(given), "The query");

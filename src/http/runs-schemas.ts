@@ -2,47 +2,48 @@ import * as z from "zod";
 import { atFirstUse } from "../model/at-first-use.ts";
 import { RUN_STATUSES } from "../model/run.ts";
 
-/** What the runs API takes and gives. The one source for validation, for the types and for /openapi.json. */
+/** The queries and answers of the runs API: the single source for validation, types and /openapi.json. */
 
 const json = (about: string) => z.unknown().meta({ description: `${about} Any JSON.` });
 const text = (about: string) => z.string().meta({ description: about });
 const time = (about: string) => z.string().meta({ description: about, format: "date-time" });
 const count = (about: string) => z.int().min(0).meta({ description: about });
-/** Made for the description of the API, and for the command line: the service itself gives what has these types. */
+/** Created for the description of the API and for the command line. The service itself needs only the types. */
 const answers = atFirstUse(() => {
   const kind = z.enum(["permanent", "transient", "limit"]).meta({
     description:
-      "permanent: a person must act. transient: time may help. limit: GitHub asked for silence until a time.",
+      "permanent: a person must act. transient: a retry may help. limit: GitHub allows no requests until a certain time.",
   });
 
   const runFields = {
-    id: text("Stays the same when the run is attempted again or re-run."),
+    id: text("Stays the same when the run is retried or re-run."),
     workflow: text("Name of the workflow."),
-    group: text("Concurrency group; runs of one group never overlap.").optional(),
-    title: text("What its workflow calls it, in one line of up to 200 characters.").optional(),
+    group: text("Concurrency group. Runs of one group never overlap.").optional(),
+    title: text("The title that its workflow gave it, one line of up to 200 characters.").optional(),
     trigger: z
       .enum(["http", "schedule", "github", "flux", "manual", "call"])
       .meta({ description: "What started it." })
       .optional(),
     actor: text("Who started it, such as `token argocd`.").optional(),
-    rerunOf: text("Id of the run that this one re-runs with another input.").optional(),
+    rerunOf: text("Id of the run that this run repeats with another input.").optional(),
     status: z.enum(RUN_STATUSES),
     ownToken: z.boolean().meta({
-      description: "It brought its GitHub token, which is not stored: it is attempted once and not re-run.",
+      description:
+        "The event brought a GitHub token. The token is not stored, so the run gets one attempt and no re-run.",
     }),
     acceptedAt: time("When it was stored."),
-    dueAt: time("While it is queued: when its next attempt is due.").optional(),
+    dueAt: time("For a queued run: when its next attempt is due.").optional(),
     startedAt: time("Start of the latest attempt.").optional(),
     endedAt: time("End of the run.").optional(),
-    attemptCount: count("Attempts begun so far."),
+    attemptCount: count("Number of attempts so far."),
     outputs: json("What the workflow returned.").optional(),
     reason: text("Why it was skipped, failed, or waits for another attempt.").optional(),
-    http: z.literal([404, 500]).meta({ description: "Status that a waiting caller is answered with." }).optional(),
+    http: z.literal([404, 500]).meta({ description: "Status of the answer to a waiting caller." }).optional(),
     kind: kind.optional(),
-    supersededBy: text("Id of the newer run that took its place.").optional(),
+    supersededBy: text("Id of the newer run that replaced it.").optional(),
     cleaningUp: z
       .literal(true)
-      .meta({ description: "It is cancelled, and its workflow's `cancelled` has not ended yet." })
+      .meta({ description: "The run is cancelled, but its workflow's `cancelled` has not ended yet." })
       .optional(),
   };
 
@@ -50,10 +51,10 @@ const answers = atFirstUse(() => {
     at: time("When it was sent."),
     method: text("POST, PUT, PATCH or DELETE."),
     path: text("Percent-encoded, with the query."),
-    status: z.int().meta({ description: "Of GitHub's answer; absent when there was none." }).optional(),
-    body: text("Up to 1 KB of it, without tokens.").optional(),
-    identity: text("Who sent it, where it was not the workflow's `github`.").optional(),
-    heldBack: z.literal(true).meta({ description: "A dry run has shown it instead." }).optional(),
+    status: z.int().meta({ description: "Status of GitHub's answer. Absent if there was none." }).optional(),
+    body: text("Up to 1 KB of the body, without tokens.").optional(),
+    identity: text("The identity that sent it, if not the workflow's `github`.").optional(),
+    heldBack: z.literal(true).meta({ description: "A dry run showed the request and did not send it." }).optional(),
   });
 
   const attempt = z.object({
@@ -62,37 +63,40 @@ const answers = atFirstUse(() => {
     endedAt: time("When it ended."),
     outcome: z.enum(["success", "skipped", "failure", "waiting", "cancelled", "interrupted", "stopped"]).meta({
       description:
-        "waiting: it ended since the run must wait. interrupted: the process ended before the attempt did. stopped: the " +
-        "service was stopped and gave the run back.",
+        "waiting: it ended because the run must wait. interrupted: the process ended before the attempt. stopped: the " +
+        "service stopped and gave the run back.",
     }),
     reason: text("Why it was skipped, failed, interrupted or stopped.").optional(),
     kind: kind.optional(),
     githubRequestId: text("x-github-request-id of GitHub's last answer.").optional(),
     stack: text(
-      "Where in the workflow it threw: the error, then its frames, those of the workflow's file first.",
+      "Where the workflow threw: the error, then its frames. Frames of the workflow's file come first.",
     ).optional(),
     code: text("Version of the workflow's code: the first 12 characters of the SHA-256 of its file.").optional(),
     sent: z
       .object({
-        count: count("How many writes there were, tries that failed included."),
+        count: count("Number of writes, including those that failed."),
         requests: z.array(sentRequest).meta({ description: "The first 20, in the order in which they were sent." }),
       })
-      .meta({ description: "What it has changed at GitHub, or tried to; absent when that is nothing." })
+      .meta({ description: "The writes that it sent to GitHub. Absent if there were none." })
       .optional(),
-    handler: z.boolean().meta({ description: "It was the workflow's `cancelled`, not its `run`." }).optional(),
+    handler: z
+      .boolean()
+      .meta({ description: "This attempt was the workflow's `cancelled`, not its `run`." })
+      .optional(),
   });
 
   const step = z.object({
-    name: text("As the workflow names it."),
+    name: text("Name of the step in the workflow."),
     kind: z.enum(["step", "sleep", "waitUntil", "callback"]).meta({ description: "A step, or the kind of wait." }),
-    attempt: z.int().min(1).meta({ description: "Number of the attempt that did it." }),
+    attempt: z.int().min(1).meta({ description: "Number of the attempt that carried it out." }),
     startedAt: time("When it began."),
-    endedAt: time("When it ended; absent while it is under way, and when it was interrupted.").optional(),
+    endedAt: time("When it ended. Absent while it is running, and if it was interrupted.").optional(),
     interrupted: z
       .literal(true)
-      .meta({ description: "Its attempt, or its run, ended before it did. A later attempt does a step again." })
+      .meta({ description: "Its attempt or run ended before it did. A later attempt repeats a step." })
       .optional(),
-    result: json("What it gave; later attempts use it.").optional(),
+    result: json("Its result. Later attempts use it.").optional(),
     error: text("Why it failed.").optional(),
   });
 
@@ -100,7 +104,7 @@ const answers = atFirstUse(() => {
     at: time("When."),
     actor: text("Who, such as `token alice`."),
     action: z.enum(["started", "re-run", "cancelled", "paused", "resumed", "answered"]),
-    details: text("What more is to say of it.").optional(),
+    details: text("More about it, in words.").optional(),
   });
 
   const runSchema = z.object(runFields);
@@ -108,19 +112,17 @@ const answers = atFirstUse(() => {
   const runDetailSchema = z.object({
     ...runFields,
     input: json("What the workflow was given."),
-    attempts: z.array(attempt).meta({ description: "Ended attempts, first one first." }),
+    attempts: z.array(attempt).meta({ description: "Ended attempts, the first one first." }),
     steps: z.array(step).meta({ description: "In the order in which they began." }),
-    superseded: z
-      .array(z.string())
-      .meta({ description: "Ids of the runs whose place it took, newest first, at most 100." }),
-    actions: z.array(action).meta({ description: "What was done with it and by whom, oldest first." }),
+    superseded: z.array(z.string()).meta({ description: "Ids of the runs that it replaced, newest first, up to 100." }),
+    actions: z.array(action).meta({ description: "What people did with the run, oldest first." }),
   });
 
   const runPageSchema = z.object({
     runs: z.array(runSchema).meta({ description: "Newest first." }),
-    next: text("Cursor of the next page; absent on the last one.").optional(),
+    next: text("Cursor of the next page. Absent on the last page.").optional(),
     unsearched: count(
-      "Of a search: so many runs are not searched yet as they are now, up to 10,000; absent when there is none.",
+      "For a search: how many runs are not yet searchable, up to 10,000. Absent if all are.",
     ).optional(),
   });
   return { runSchema, runDetailSchema, runPageSchema };
@@ -130,7 +132,7 @@ export const runSchema = () => answers().runSchema;
 export const runDetailSchema = () => answers().runDetailSchema;
 export const runPageSchema = () => answers().runPageSchema;
 
-/** A value of a query: given twice, it is rejected. */
+/** A query value. It is rejected if given twice. */
 export const once = (about: string) => z.string("must be given once").meta({ description: about });
 
 export function upTo(most: number, about: string) {
@@ -142,7 +144,7 @@ export const fromSchema = z
   .enum(["start", "failure"], "must be start or failure")
   .meta({
     description:
-      "start: all steps are repeated, as they are without this. failure: what steps and finished waits led to stands.",
+      "start: repeats all steps. This is the default. failure: keeps the results of finished steps and waits.",
   })
   .optional();
 
@@ -152,7 +154,7 @@ export const rerunQuerySchema = z.strictObject(
     evenIfOlder: z
       .enum(["true", "false"], "must be true or false")
       .transform((text) => text === "true")
-      .meta({ description: "true: re-run it although its concurrency group has a newer run." })
+      .meta({ description: "true: re-run it even if its concurrency group has a newer run." })
       .optional(),
     from: fromSchema,
   },
@@ -162,8 +164,8 @@ export const rerunQuerySchema = z.strictObject(
 /** The body of `POST /api/runs/{id}/rerun`, which may be empty. */
 export const rerunSchema = z.strictObject(
   {
-    input: json("Another input: starts a new run of the same trigger, checked as a new event is.").optional(),
-    inputs: json("The same, as the trigger `manual` calls it.").optional(),
+    input: json("Another input. Starts a new run of the same trigger. It is checked like a new event.").optional(),
+    inputs: json("The same, under the name that the trigger `manual` uses.").optional(),
   },
   "takes only input, which may be called inputs",
 );

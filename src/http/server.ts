@@ -8,21 +8,21 @@ import { watchHeapRoom } from "./heap-room.ts";
 import { problemBody } from "./problem.ts";
 
 export type ServerLimits = {
-  /** A client must have sent its headers by then, ms. */
+  /** A client must send its headers within this time, ms. */
   readonly headersMs: number;
-  /** ... and its whole request by then, ms. */
+  /** A client must send its whole request within this time, ms. */
   readonly requestMs: number;
-  /** How long answers in flight may take once closing has begun, ms. */
+  /** When the server closes: how long answers in flight may take, ms. */
   readonly drainMs: number;
 } & ConnectionLimits;
 
 /**
- * So many connections more are open for a moment. They are answered 503, but for those that ask for the health: else a platform would
- * restart a service whose disk does not answer.
+ * This many extra connections are accepted for a moment. They get 503, except for requests to /health and /ready. Otherwise a
+ * platform would restart a service whose disk does not answer.
  */
 const ANSWERED_BEYOND = 50;
 
-/** Beyond this share of the room, connections that can be ended are ended, so that the next clients find room. */
+/** Beyond this share of the room, the server ends connections that it can end, to make room for the next clients. */
 const CROWDED = 7 / 8;
 
 const HEAP_BYTES = getHeapStatistics().heap_size_limit;
@@ -41,11 +41,11 @@ export type ListeningServer = {
   readonly url: string;
   /** Where it listens: `[::]:9555`. */
   readonly address: string;
-  /** Accepts nothing more, waits for answers in flight (at most `drainMs`), then cuts what is left. */
+  /** Stops accepting, waits for answers in flight (up to `drainMs`), then cuts off the rest. */
   close(): Promise<void>;
 };
 
-/** Serves the app over HTTP/1.1. Rejects with what to do when the address cannot be had. */
+/** Serves the app over HTTP/1.1. Rejects with an error that says what to do if the address is not available. */
 export async function listen(
   app: Pick<Hono, "fetch">,
   {
@@ -61,9 +61,9 @@ export async function listen(
     /** How long an idle connection stays open, ms. */
     keepAliveMs: number;
     limits: ServerLimits;
-    /** Told of each connection that is closed because it went beyond a bound. */
+    /** Called for each connection that is closed because of a limit. */
     onClosed: (why: Closed, address: string) => void;
-    /** Ends up to N answers that clients still wait for, so that their connections close. */
+    /** Ends up to N answers that clients still wait for. Then their connections close. */
     letGo: (answers: number) => void;
   },
 ): Promise<ListeningServer> {
@@ -75,7 +75,7 @@ export async function listen(
       requestTimeout: limits.requestMs,
       keepAliveTimeout: keepAliveMs,
       connectionsCheckingInterval: Math.min(1000, limits.headersMs),
-      // Node would answer without a body; the listener's own check of it says what is wrong.
+      // Node would answer without a body. The listener checks the header too, and its answer explains the problem.
       requireHostHeader: false,
     },
     (incoming, outgoing) => {
@@ -88,7 +88,7 @@ export async function listen(
   server.on("checkExpectation", answerExpectation);
   server.on("clientError", answerBrokenRequest);
   const connections = boundConnections(server, { limits, onClosed });
-  // Without a bound, a flood of callers would end the process, and with it what all of them have sent.
+  // Without a limit, a flood of callers would end the process and lose their requests.
   let room = 0;
   const heapRoom = watchHeapRoom(connections.open, (most) => {
     room = most;
@@ -101,7 +101,7 @@ export async function listen(
     if (isMaking || !isCrowded()) return;
     isMaking = true;
     heapRoom.findMore();
-    // Once for all that came in this turn.
+    // Once for all connections of this turn.
     setImmediate(() => {
       isMaking = false;
       makeRoom();
@@ -131,8 +131,8 @@ export async function listen(
 }
 
 /**
- * Keeps pages of other sites out of a service without tokens: a name of theirs that leads to this machine is theirs to a
- * browser, and its pages may then ask for everything (DNS rebinding).
+ * Protects a service without tokens from pages of other sites. Another site can point its name to this machine. A browser then
+ * lets the site's pages read everything here (DNS rebinding).
  */
 export function onlyLocal(app: Pick<Hono, "fetch">): Pick<Hono, "fetch"> {
   const names = ["127.0.0.1", "localhost", "[::1]"];
@@ -162,7 +162,7 @@ function bind(server: Server, port: number, host: string | undefined): Promise<v
 function closeServer(server: Server, drainMs: number): Promise<void> {
   return new Promise((resolve) => {
     const cut = setTimeout(() => server.closeAllConnections(), drainMs);
-    // A keep-alive connection whose answer ends while closing must not hold the server up.
+    // A keep-alive connection whose answer ends during closing must not delay it.
     const sweep = setInterval(() => server.closeIdleConnections(), 50);
     server.close(() => {
       clearTimeout(cut);
@@ -172,14 +172,14 @@ function closeServer(server: Server, drainMs: number): Promise<void> {
   });
 }
 
-/** What is HTTP/1.1, and names no address that a URL could be made of. */
+/** Answers a valid HTTP/1.1 request whose path or Host makes no valid URL. */
 function answerUnusable(error: unknown): Response {
   if (!(error instanceof RequestError)) throw error;
   const body = problemBody(400, `The request's path or Host header cannot be used: ${error.message}.`);
   return new Response(body, { status: 400, headers: HEADERS });
 }
 
-/** `Expect: 100-continue` is for Node; nobody means anything else. */
+/** Node handles `Expect: 100-continue`. Other values are not in use. */
 function answerExpectation(_incoming: IncomingMessage, outgoing: ServerResponse): void {
   const body = problemBody(
     417,
@@ -195,7 +195,7 @@ function answerNoRoom(outgoing: ServerResponse): void {
   outgoing.writeHead(503, { ...HEADERS, "retry-after": "1", connection: "close" }).end(problemBody(503, detail));
 }
 
-/** What Node's parser refuses, or a client that was too slow: answered, if it still can be, and cut off. */
+/** Answers a request that Node's parser rejects, or a client that was too slow, if possible. Then closes the connection. */
 function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
   if (!socket.writable || socket.bytesWritten > 0) {
     socket.destroy();

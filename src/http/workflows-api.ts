@@ -24,7 +24,7 @@ import {
 } from "./workflows-schemas.ts";
 
 type Parts = {
-  /** From which file each comes. */
+  /** The file of each workflow. */
   readonly fileOf: ReadonlyMap<string, string>;
   readonly broken: readonly BrokenFile[];
   readonly outdated: readonly BrokenFile[];
@@ -65,7 +65,7 @@ export function mountWorkflowsApi(
     const gone = readable.flatMap(({ name, workflow, stats }) =>
       workflow ? [] : [{ name, stats: shownStats(stats) }],
     );
-    // What a file would bring that is broken is not known.
+    // Which workflows a broken file would have is not known. So only a reader of all workflows sees it.
     if (!may(grants, "read-all")) return c.json({ workflows: shown, broken: [], gone });
     return c.json({ workflows: shown, broken, ...(outdated.length > 0 ? { outdated } : {}), gone });
   });
@@ -76,7 +76,7 @@ export function mountWorkflowsApi(
     const { inputs = {} } = checked(startSchema, json, "The body");
     const name = c.req.param("name");
     const start = await startByHand(name, inputs, whoOf(c));
-    // The reason names workflows that there are.
+    // The reason lists the names of all workflows.
     if (start.status === "unknown" && !may(principalOf(c).grants, "read-all"))
       throw new Rejection(404, `There is no workflow ${JSON.stringify(name)} to start.`);
     return startedAnswer(c, start);

@@ -1,21 +1,21 @@
 import type { Clock } from "../model/clock.ts";
 
-/** The store is written to this often at most, however many requests there are. */
+/** The minimum time between two writes, for any number of requests. */
 const WRITE_EVERY_MS = 1000;
 
 export type WriteBehind = {
-  /** Something has gathered: it is written at once when the last write was a second ago, else a second after it. */
+  /** Call this when there is something to write. It is written at once, or one second after the last write. */
   later(): void;
-  /** Writes what has gathered. */
+  /** Writes everything now. */
   flush(): Promise<void>;
-  /** The same, for the last time. */
+  /** Writes everything now and stops. */
   close(): Promise<void>;
 };
 
 /**
- * Writes what requests leave in memory, in batches. One write per request made a flood of them delay honest dispatches on
+ * Writes in batches what requests leave in memory. With one write per request, a flood of requests delayed normal dispatches on
  * PostgreSQL by seconds.
- * @param write takes all that has gathered. It never rejects: what could not be written is gathered again.
+ * @param write writes everything in memory. It never rejects: what it could not write stays in memory.
  */
 export function writeBehind(clock: Clock, hasGathered: () => boolean, write: () => Promise<void>): WriteBehind {
   let notBefore = 0;

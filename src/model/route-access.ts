@@ -5,7 +5,7 @@ export type RouteAccess =
   | {
       readonly permission: Permission;
       /** Also a caller, to what it has started. */
-      readonly own?: true | undefined;
+      readonly ownRuns?: true | undefined;
     }
   /** It asks for no role. Why, in words: `the signature of GitHub`. */
   | { readonly open: string };

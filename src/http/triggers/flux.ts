@@ -13,8 +13,8 @@ import { ignored, Rejection } from "../problem.ts";
 import type { AcceptEvent } from "./http.ts";
 
 /**
- * Mounts `POST {path}` for a workflow with the trigger `flux`. An event is answered as soon as it is stored: Flux gives
- * up after 15 s. With a key it must be signed (`generic-hmac`), without one it is let in like any caller.
+ * Mounts `POST {path}` for a workflow with the trigger `flux`. The answer comes as soon as the event is stored, because Flux
+ * gives up after 15 s. With a key, the event must be signed (`generic-hmac`). Without one, Flux needs what any caller needs.
  */
 export function mountFluxTrigger(
   app: Hono,
@@ -27,7 +27,7 @@ export function mountFluxTrigger(
     accept,
     noted,
   }: {
-    /** Any of them signs; empty: anyone whom the guard lets in. */
+    /** A signature with any of these is valid. Empty: the guard decides. */
     keys: Renewable<readonly string[]>;
     guard: Guard;
     failed: FailedAuthentication;
@@ -75,9 +75,9 @@ function ignoredEvent(
 }
 
 /**
- * Flux gives its events no id. A Kustomization is reported again with every reconciliation, and only its message differs,
- * which holds a duration. A HelmRelease is reported once per release, and two releases of one chart version differ only in
- * the message (`… upgrade succeeded for release apps/pr-1234.v3 …`), which a retry of the delivery repeats.
+ * Flux's events have no id. Flux reports a Kustomization again with every reconciliation; only the duration in the message
+ * differs. It reports a HelmRelease once per release. Two releases of one chart version differ only in the message
+ * (`… upgrade succeeded for release apps/pr-1234.v3 …`). A retry of the delivery has the same message.
  */
 function identityOf({ involvedObject, reason, message, metadata }: FluxEvent) {
   const revision = metadata.revision ?? "";
@@ -89,7 +89,7 @@ function identityOf({ involvedObject, reason, message, metadata }: FluxEvent) {
 
 const text = z.string("must be a string");
 
-/** What Flux sends and the trigger uses; the rest of an event is kept as it is. */
+/** The part of Flux's event that the trigger uses. Other fields are kept unchanged. */
 const schema = z.looseObject({
   involvedObject: z.looseObject({ kind: text, namespace: text, name: text, uid: text.default("") }),
   severity: text.default("info"),
@@ -101,8 +101,8 @@ const schema = z.looseObject({
 });
 
 /**
- * What a workflow is given of an event.
- * @throws Rejection 400 when it is none.
+ * The event as the workflow gets it.
+ * @throws Rejection 400 when the body is not an event of Flux.
  */
 export function fluxEvent(json: Record<string, unknown>): FluxEvent {
   const parsed = schema.safeParse(json);
@@ -118,9 +118,9 @@ export function fluxEvent(json: Record<string, unknown>): FluxEvent {
 }
 
 /**
- * The commit that an event names. The order is Flux's own, of its Git commit status providers. An OCI artifact
- * (`latest@sha256:…`) or a bucket (`sha256:…`) has a digest as its revision; `originRevision` names the commit of an
- * artifact that carries it. GitHub's commits are SHA-1, so 64 digits are never one.
+ * The commit that an event names, in the order of Flux's Git commit status providers. The revision of an OCI artifact
+ * (`latest@sha256:…`) or a bucket (`sha256:…`) is a digest. `originRevision` then names the commit, if the artifact has it.
+ * GitHub's commits are SHA-1, so 64 digits are never a commit.
  */
 function commitOf({ commit, originRevision, revision }: Readonly<Record<string, string>>): string | undefined {
   return [commit, originRevision, revision]

@@ -16,33 +16,33 @@ import type { NotedEvents } from "../noted-events.ts";
 import { ignored, Rejection } from "../problem.ts";
 import type { AcceptEvent } from "./http.ts";
 
-/** What a delivery may start, and how. */
+/** The workflows that a delivery may start, and the functions that process it. */
 type Intake = {
   readonly workflows: readonly Workflow[];
   readonly accept: AcceptEvent;
   readonly wake: WakeRuns;
-  /** Of a delivery that is late: whether a workflow has had a newer event of its group, which this one may not follow. */
+  /** For a late delivery: whether the workflow already had a newer event of its group. Then this event must not run. */
   readonly isOutdated?: (workflow: Workflow, event: WebhookEvent) => Promise<boolean>;
   /** Notes a delivery that starts no run. */
   readonly ignored: NotedEvents["ignored"];
 };
 
-/** What a delivery has led to. */
+/** The result of a delivery. */
 type TakenIn = {
   readonly runs: readonly { readonly workflow: string; readonly run: string }[];
-  /** Whether one of these is new. A delivery that was there before has its runs already. */
+  /** Whether any of these runs is new. They are not if the delivery arrived before. */
   readonly isNew: boolean;
-  /** How many runs that wait look again. */
+  /** How many waiting runs it woke. */
   readonly woken: number;
-  /** Workflows that threw when they were asked about it, each with what it threw. */
+  /** Workflows that threw an error when they checked the event, each with its message. */
   readonly threw: readonly string[];
 };
 
 /**
- * Makes a delivery a run of each workflow that wants it, once, and wakes the runs that wait for it. Resolves as soon as
- * all is stored.
+ * Starts a run of each workflow that handles the delivery, once, and wakes the runs that wait for it. Resolves when
+ * everything is stored.
  * @param actor who started the runs: `GitHub webhook`.
- * @throws StoreUnavailable; what was stored before is recognised when the delivery is taken in again.
+ * @throws StoreUnavailable. You can process the delivery again: the runs that were stored are recognised.
  */
 export async function takeIn(
   event: WebhookEvent,
@@ -79,13 +79,13 @@ export async function takeIn(
       unwanted(`threw an error when it checked the event: ${message}`);
     }
   }
-  // Last: a run that waits looks by itself, too, and GitHub delivers an event that is lost never again.
+  // Last: a waiting run also checks at intervals, but GitHub never sends a lost event again.
   const woken = await wake(event);
   if (runs.length === 0) ignored(ignoredEvent(event, { actor, reasons, woken, hasThrown: threw.length > 0 }));
   return { runs, isNew: anyNew, woken, threw };
 }
 
-/** What is kept of a delivery that starts no run. */
+/** The facts that are stored of a delivery that starts no run. */
 function ignoredEvent(
   { name, delivery, payload }: WebhookEvent,
   {
@@ -121,18 +121,17 @@ function ignoredEvent(
 const GITHUB = "GitHub webhook";
 
 /**
- * GitHub sends up to 25 MB, but its usual payload is 30 KB, and a push of 2,048 commits, the most that it lists, 1 MB. What
- * is larger would cost more memory than this service is given: until it is stored a payload takes about ten times its
- * size, and with a heap of 48 MB two of 4.7 MB ended the process.
+ * GitHub sends up to 25 MB. A usual payload has 30 KB. A push with 2,048 commits, the most that GitHub lists, has 1 MB. Until a
+ * payload is stored it takes about ten times its size in memory. With a heap of 48 MB, two payloads of 4.7 MB ended the process.
  */
 export const MAX_PAYLOAD_BYTES = Math.min(5_000_000, Math.floor(getHeapStatistics().heap_size_limit / 24));
 
-/** Larger ones are parsed and stored one after the other. */
+/** Larger payloads are parsed and stored one after the other. */
 const LARGE_BYTES = 250_000;
 
 /**
- * Mounts `POST /webhooks/github` for all workflows with the trigger `github`, and for runs that wait for an event. A delivery is answered as soon as it is
- * stored: GitHub waits 10 s, and never delivers again by itself.
+ * Mounts `POST /webhooks/github` for all workflows with the trigger `github`, and for runs that wait for an event. The answer
+ * comes as soon as the delivery is stored: GitHub waits 10 s and does not retry.
  * @see https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
  */
 export function mountGitHubWebhooks(
@@ -177,10 +176,10 @@ export function mountGitHubWebhooks(
   }
 }
 
-/** Has every run look again that waits for this event, on any replica; resolves with how many there are. */
+/** Wakes every run that waits for this event, on any replica. Resolves with their number. */
 export type WakeRuns = (event: WebhookEvent) => Promise<number>;
 
-/** The repository, or else the organisation, in lower case. */
+/** The repository, or the organisation if there is none, in lower case. */
 function ownerOf({ payload }: WebhookEvent): string {
   const [repository, organization] = [at(payload, "repository", "full_name"), at(payload, "organization", "login")];
   return (

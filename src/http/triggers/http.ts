@@ -13,32 +13,32 @@ import type { NotedEvents } from "../noted-events.ts";
 import { checked, problem, Rejection } from "../problem.ts";
 import { hideWhileAnswered } from "../rejected-requests.ts";
 
-/** An event that was received and found good: which workflow, with what, and a token of its own if it came with one. */
+/** A valid event: its workflow, its input, and its GitHub token if it brought one. */
 type Received = {
   readonly workflow: Workflow;
   readonly trigger: TriggerKind;
   /** Who started it: `token argocd`, `GitHub webhook`. */
   readonly actor: string;
-  /** More of who started it by hand. */
+  /** Details of the person who started it by hand. */
   readonly by?: Who;
   readonly input: Json;
   readonly token?: string | undefined;
-  /** What tells it from others, where its sender delivers events more than once. */
+  /** Identifies the event if its sender may deliver it more than once. */
   readonly event?: EventIdentity;
-  /** The run that it re-runs with another input. */
+  /** The run that this one repeats with another input. */
   readonly rerunOf?: string;
 };
 
 /**
- * Makes an event a run: resolves once it is stored. `outcome` resolves when the run has ended or an attempt has failed;
- * undefined when it still waits. The run continues when the caller hangs up.
+ * Starts a run for an event. Resolves when the run is stored. `outcome` resolves when the run has ended or an attempt has
+ * failed, with undefined if the run still waits. The run continues when the caller disconnects.
  */
 export type AcceptEvent = (
   event: Received,
   options: { wait: boolean },
 ) => Promise<{
   readonly run: string;
-  /** False: the run was there before, and stands for this event, too. */
+  /** False: the event joined a run that was already there. */
   readonly isNew: boolean;
   readonly outcome: Promise<Run | undefined>;
 }>;
@@ -75,7 +75,7 @@ export function mountHttpTrigger(
   });
 }
 
-/** It brought its token, which is never kept, so that it cannot wait until the workflow is resumed. */
+/** The event brought a token. Tokens are never stored, so the event cannot wait until the workflow is resumed. */
 function heldBack(
   { workflow, input }: Received,
   { path }: HttpTrigger<unknown>,
@@ -108,10 +108,13 @@ async function receive(
   return { workflow, trigger: "http", actor: actorOf(c), input: body as Json, token };
 }
 
-/** Names in a body can be as long as the body. */
+/** A name in a body can have the size of the body. */
 const MAX_PLACE_CHARACTERS = 200;
 
-/** The sender can be told, unlike GitHub or Flux: without its token the event would be another one than was meant. */
+/**
+ * Rejects the request. An event of GitHub or Flux has its tokens masked instead, because its sender cannot act on an error.
+ * Here the sender can, and masking would change what they meant.
+ */
 function tokenProblem(place: string, { tokenField }: HttpTrigger<unknown>, { name, githubToken }: Workflow): string {
   const where = ["body", place].filter(Boolean).join(".");
   const what = `${where} contains a token, and gh-runner stores what starts a run.`;
@@ -120,10 +123,10 @@ function tokenProblem(place: string, { tokenField }: HttpTrigger<unknown>, { nam
     : `${what} Send the token as ${tokenField} in the body, which is never stored, or set the service's ${githubToken ?? "GITHUB_TOKEN"}.`;
 }
 
-/** The longest are those of installations, `ghs_`, the App's id and a JWT: about 520 characters. */
+/** The longest are installation tokens: `ghs_`, the App's id and a JWT, about 520 characters. */
 const MAX_TOKEN_CHARACTERS = 1000;
 
-/** Separates the caller's own GitHub token from what is stored, logged and handed to the workflow. */
+/** Separates the caller's GitHub token from the body, which is stored, logged and passed to the workflow. */
 function takeToken(
   json: Record<string, unknown>,
   field: string | undefined,
@@ -155,7 +158,7 @@ function takeToken(
   return { token: token || undefined, rest };
 }
 
-/** The one place where what became of a run becomes an HTTP answer. */
+/** The only place that turns the outcome of a run into an HTTP answer. */
 function answer(c: Context, id: string, run: Run | undefined, trigger: HttpTrigger<unknown>): Response {
   const headers = { "x-run-id": run?.id ?? id };
   if (trigger.answer && (run?.status === "success" || run?.status === "skipped")) {

@@ -8,14 +8,14 @@ import type { AcceptEvent } from "./http.ts";
 
 type Schedules = { accept: AcceptEvent; store: Pick<RunStore, "scheduledUntil">; clock: Clock; log: Log };
 
-/** A tick that could not be stored is tried again after so long, ms. */
+/** Delay before a tick is retried that could not be stored. */
 const STORE_RETRY_MS = 1000;
-/** ... and one that the workflow's own `concurrency` has thrown at, ms. */
+/** Delay before a tick is retried whose workflow threw an error in `concurrency`. */
 const RETRY_MS = 60_000;
 
 /**
- * Makes a run of every tick of every schedule, until it is stopped. Ticks that passed while the service was down make
- * one run, for the last of them. Storing a tick twice is harmless: it is recognised, also by other processes.
+ * Starts a run at every tick of every schedule, until it is stopped. If ticks passed while the service was down, only the
+ * last one starts a run. Storing a tick twice is harmless: every process recognises it.
  */
 export function startSchedules(workflows: readonly Workflow[], service: Schedules): () => void {
   const stops = workflows.flatMap((workflow) => {
@@ -69,17 +69,17 @@ function startSchedule(
   };
 }
 
-/** The last tick of a schedule that is not after `now`, epoch milliseconds. */
+/** The last tick of a schedule at or before `now`, in epoch milliseconds. */
 export function lastTick(trigger: ScheduleTrigger, now: number): number | undefined {
   return lastOf(cronOf(trigger), now);
 }
 
 function lastOf(cron: Cron, now: number): number | undefined {
-  // `previousRuns` tells those before a time, by the whole second.
+  // `previousRuns` returns ticks before a time, in whole seconds.
   return cron.previousRuns(1, new Date(Math.floor(now / 1000) * 1000 + 1000))[0]?.getTime();
 }
 
-/** When a schedule is due after `now`: the first ticks that are not after `until`, epoch milliseconds. 40 us each. */
+/** The first ticks of a schedule after `now` and up to `until`, in epoch milliseconds. Each takes 40 us. */
 export function ticksAfter(
   trigger: ScheduleTrigger,
   now: number,
@@ -99,7 +99,7 @@ function cronOf({ cron, timeZone = "UTC" }: ScheduleTrigger): Cron {
   return new Cron(cron, { timezone: timeZone, paused: true });
 }
 
-/** What is wrong with a schedule, and undefined when nothing is. */
+/** The problem of a schedule, or undefined. */
 export function scheduleProblem(trigger: ScheduleTrigger): string | undefined {
   try {
     if (cronOf(trigger).nextRun()) return undefined;
