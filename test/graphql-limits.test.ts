@@ -321,8 +321,8 @@ describe("the page", () => {
       ...{ ...state, quota: undefined, pausedUntil: now + minutes * MINUTE },
     });
     assert.equal(limit(), "");
-    assert.match(limit(pause(graphql, 30)), /GitHub is limiting our GraphQL requests until 12:30/);
-    assert.match(limit(pause(graphql, 30), pause(account, 5)), /GitHub is limiting us until 12:05/);
+    assert.match(limit(pause(graphql, 30)), /GitHub is limiting this service’s GraphQL requests until 12:30/);
+    assert.match(limit(pause(graphql, 30), pause(account, 5)), /GitHub is limiting this service until 12:05/);
   });
 });
 

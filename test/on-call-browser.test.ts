@@ -100,7 +100,7 @@ const QUESTIONS: readonly Question[] = [
   {
     question: "is GitHub limiting us, and until when",
     async asked(asking) {
-      await asking.reads(/GitHub is limiting us until \d/);
+      await asking.reads(/GitHub is limiting this service until \d/);
     },
   },
   {

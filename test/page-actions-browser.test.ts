@@ -324,7 +324,7 @@ describe("what a person does on the page, in a browser", { skip: withoutChromium
     }
     await list.getByRole("link", { name: "Cancel the open runs…" }).click();
     await button(list, "Cancel 1 open run").click();
-    await list.getByText("1 cancelled, 0 left as they are.").waitFor(PATIENCE);
+    await list.getByText("1 cancelled, 0 not changed.").waitFor(PATIENCE);
     assert.deepEqual(await violations(list), []);
     await status(page, "Cancelled");
     assert.deepEqual(await violations(page), []);
@@ -372,7 +372,7 @@ describe("what a person does on the page, in a browser", { skip: withoutChromium
     await page.getByRole("link", { name: "Re-run the failed runs…" }).click();
     await page.getByText("Re-run 3 failed runs?").waitFor(PATIENCE);
     await button(page, "Re-run 3 failed runs").click();
-    await page.getByText("3 re-run, 0 left as they are.").waitFor(PATIENCE);
+    await page.getByText("3 re-run, 0 not changed.").waitFor(PATIENCE);
     await page.goto(`${url}/?status=success`);
     await page.locator(".runs .run").nth(2).waitFor(PATIENCE);
     await page.goto(`${url}/?status=failure`);

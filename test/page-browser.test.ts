@@ -147,7 +147,7 @@ describe("the page, in a browser", { skip: withoutChromium }, () => {
     assert.match((await why.textContent()) ?? "", /there is no configs\/pr\/light\/pr-none\/values\.yaml/);
     assert.match(
       (await why.textContent()) ?? "",
-      /Check the application's name.*It is not retried\. Fix this, then re-run it\./s,
+      /Check the application's name.*It is not retried\. Fix this, then re-run\./s,
     );
     assert.equal(await page.getByText(/^Attempt \d$/).count(), 1);
 

@@ -123,7 +123,7 @@ describe("a form made from a JSON Schema", () => {
   it("rejects JSON with too many values", () => {
     const whole = fieldsOf(undefined, "Input");
     const { problems } = filledIn(whole, () => `[${"0,".repeat(MAX_VALUES)}0]`);
-    assert.deepEqual(problems, [{ field: "", message: "holds more values than there is room for" }]);
+    assert.deepEqual(problems, [{ field: "", message: "has more values than the service has room for" }]);
   });
 
   it("is one field for anything that is not an object, and treats a name such as __proto__ as a name", () => {
@@ -224,7 +224,7 @@ describe("the page of a callback", () => {
   it("reports that a link is wrong or expired, and names no secret when it fails", async () => {
     assert.equal((await start(undefined).app.request("/callbacks/none")).status, 404);
     const over = await start({ ...CALLBACK, state: "over" }).app.request("/callbacks/s3cret");
-    assert.match(await over.text(), /does not wait for this answer any more/);
+    assert.match(await over.text(), /no longer waits for this answer/);
     const { app, failures } = start(CALLBACK);
     assert.equal((await app.request("/callbacks/broken")).status, 500);
     assert.deepEqual(failures, ["/callbacks/…"]);

@@ -78,7 +78,7 @@ describe("the query of the list", () => {
       assert.equal(answer.status, 400, path);
       assert.match(plain(text), words);
       assert.equal(/aria-invalid="true" aria-describedby="search-problems"/.test(text), path.startsWith("/?text="));
-      assert.match(text, /This search cannot be carried out/);
+      assert.match(text, /This search does not work/);
       const bulk = await app.request(path.replace("/?", "/bulk/rerun?"));
       assert.equal(bulk.status, 400);
       assert.match(plain(await bulk.text()), words);
@@ -228,7 +228,7 @@ describe("the list of runs", () => {
     assert.deepEqual(filters, [its, { ...its, until: NOW + 1 }]);
     filters.length = 0;
     const none = await app.request("/bulk/rerun?status=success", { method: "POST" });
-    assert.match(plain(await none.text()), /0 re-run, 0 left/);
+    assert.match(plain(await none.text()), /0 re-run, 0 not changed/);
     assert.deepEqual(filters, [], "the list shows no failed run");
   });
 });
@@ -336,8 +336,7 @@ describe("a search without a result", () => {
       const { asked, text } = start([], next);
       const page = await text(path);
       assert.deepEqual(asked, [], path);
-      if (next)
-        assert.match(page, /No run found so far\..*Not all runs have been looked through.*Look through older runs/s);
+      if (next) assert.match(page, /No run found so far\..*Older runs have not been searched.*Search older runs/s);
     }
   });
 

@@ -141,7 +141,7 @@ describe("the page of previews, in a browser", { skip: withoutChromium }, () => 
       );
     }
     assert.ok(hrefs.includes("https://argocd.example/applications/pr-7"));
-    assert.equal(await page.getByText("The tests are not followed.").count(), 0);
+    assert.equal(await page.getByText("gh-runner does not follow the tests.").count(), 0);
 
     // A person re-runs the tests at GitHub, and they pass.
     github.actions.rerun(shop, runs[0] ?? 0);

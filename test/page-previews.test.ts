@@ -108,14 +108,14 @@ describe("the page of previews", () => {
     assert.match(text, /Limited until 12:01:00 UTC\./);
     assert.match(text, /Dispatched 1\.0 s Waiting for the Actions run 4 min 58 s so far/);
     assert.match(html, new RegExp(`replaced it\\. <a href="/runs/${RUN}">Show the newer run</a>`));
-    assert.match(text, /Notified again 2 min ago: nothing new was started\./);
+    assert.match(text, /Notified again 2 min ago: this started nothing new\./);
   });
 
   it("says in one sentence how to follow tests if they are not followed", async () => {
     const { text } = await pageOf([aChain({ result: "dispatched", tests: undefined, jobs: [] })], { follows: false });
     assert.match(
       text,
-      /The tests are not followed\. Set FOLLOW=status to see here, and on the commit, whether they started/,
+      /gh-runner does not follow the tests\. Set FOLLOW=status to see here, and on the commit, whether they started/,
     );
     assert.match(text, /pr-1234 Dispatched/);
     assert.doesNotMatch((await pageOf([aChain()])).text, /not followed/);
@@ -140,10 +140,10 @@ describe("the page of previews", () => {
   it("says what an empty page means", async () => {
     const empty = async (path: string, next?: string) => (await pageOf([], {}, path, next)).text;
     assert.match(await empty("/previews"), /No previews yet\. .*whose name begins with pr-\. Others are skipped/);
-    assert.match(await empty("/previews?text=main"), /No preview matches\. .*among the runs or was rejected/);
+    assert.match(await empty("/previews?text=main"), /No preview matches\. .*among the runs or the rejected requests/);
     assert.match(
       await empty("/previews?result=failed", "5"),
-      /None of the newest previews matches\. .*Look through older previews/,
+      /None of the newest previews matches\. .*Search older previews/,
     );
   });
 

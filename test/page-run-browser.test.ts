@@ -164,7 +164,7 @@ describe("the page of a run, in a browser", { skip: withoutChromium }, () => {
     await page.locator(".title .pill", { hasText: "Failure" }).waitFor(PATIENCE);
     assert.match(
       (await page.locator(".verdict").textContent()) ?? "",
-      /the cluster said no.*No success of this group/s,
+      /the cluster said no.*No earlier success of this group/s,
     );
     await page.getByRole("link", { name: "Attempt 1" }).click();
     await page.waitForURL("**/attempts/1");

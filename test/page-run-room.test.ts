@@ -181,7 +181,7 @@ describe("What does not fit on the page of a run", () => {
     const { text } = await pageOf(detailOf({ status: "running" }, { steps }))();
     assert.match(
       text,
-      /And \d{3} more steps, which the API has\. broken failed 2\.0 s no fine \d+ .* fine 999 2\.0 s now running/,
+      /And \d{3} more steps: the API returns all\. broken failed 2\.0 s no fine \d+ .* fine 999 2\.0 s now running/,
     );
   });
 
@@ -270,7 +270,7 @@ describe("A permalink of an attempt", () => {
         { attempts: [attempt(1)], steps: [step("now", { attempt: 2, endedAt: undefined })] },
       ),
     );
-    assert.match((await page("/runs/x/attempts/2")).text, /Attempt 2 of 2\. It is under way\. .*now running/);
+    assert.match((await page("/runs/x/attempts/2")).text, /Attempt 2 of 2\. It is running\. .*now running/);
     for (const wrong of ["3", "0", "x", "1e3", "99999999999"]) {
       const { status, text } = await page(`/runs/x/attempts/${wrong}`);
       assert.equal(status, 404);
@@ -295,7 +295,7 @@ describe("The page of a run that failed", () => {
     const html = await (await app.request("/runs/x")).text();
     assert.match(
       plain(html),
-      /Why it failed no It is not retried\. Fix this, then re-run it\. Last success: 2026-03-01 11:00:00 UTC\. Since then: the code changed from aaaaaaaaaaaa to bbbbbbbbbbbb, inputs\.version changed from v0 to v1\. Workflow release/,
+      /Why it failed no It is not retried\. Fix this, then re-run\. Last success: 2026-03-01 11:00:00 UTC\. Since then: the code changed from aaaaaaaaaaaa to bbbbbbbbbbbb, inputs\.version changed from v0 to v1\. Workflow release/,
     );
     assert.ok(html.includes(`<a href="/runs/${id}">`));
   });
@@ -341,7 +341,7 @@ describe("The page of a run that failed", () => {
     );
     assert.match(
       text,
-      /PUT \/x 422 as bot 12:00:00 PATCH \/y no answer 12:00:00 DELETE \/z held back: dry run And 19 more/,
+      /PUT \/x 422 as bot 12:00:00 PATCH \/y no answer 12:00:00 DELETE \/z not sent: dry run And 19 more/,
     );
     assert.equal(html.match(/class="bad"/g)?.length, 2);
   });

@@ -62,19 +62,16 @@ describe("the page of a run", () => {
     const run = { status: "waiting", dueAt: NOW + 60_000, reason: "waits for three things" } as const;
     const wakeKeys = ["pull_request acme/shop 7", "workflow_run acme/shop *"];
     const { text } = await pageOf(detailOf(run, { steps, wakeKeys, attempts: [attempt(1, { outcome: "waiting" })] }));
-    assert.match(text, /GitHub reports something about pull request 7 of acme\/shop, any workflow run of acme\/shop\./);
+    assert.match(text, /GitHub sends an event about pull request 7 of acme\/shop, any workflow run of acme\/shop\./);
     assert.match(text, /What it waits for quiet, since 11:59:20 UTC: it sleeps until 12:01:00 UTC\./);
+    assert.match(text, /approval, since [^:]+:59:20 UTC: it waits for an answer to its URL, until 13:00 UTC at most\./);
     assert.match(
       text,
-      /approval, since [^:]+:59:20 UTC: it waits for an answer to its URL, until 13:00 UTC at the latest\./,
-    );
-    assert.match(
-      text,
-      /merged, .* a check to succeed, until 14:00 UTC at the latest\. It is checked again at 12:01:00 UTC\./,
+      /merged, .* a check to succeed, until 14:00 UTC at most\. It is checked again at 12:01:00 UTC\./,
     );
     assert.match(text, /Attempt 1 Began to wait after 5\.0 s/);
     assert.match(text, /approval callback waiting until 13:00 UTC/);
-    assert.match(text, /Next attempt 2026-03-01 12:01:00 UTC, or when it is woken/);
+    assert.match(text, /Next attempt 2026-03-01 12:01:00 UTC, or when an event wakes it/);
     assert.match(text, /token bob paused release 2026-03-01 11:59:55 UTC\. It continues when it is resumed\./);
     assert.match(text, /Cancel run/);
     assert.doesNotMatch(text, /Re-run/);
@@ -216,14 +213,20 @@ describe("the page of a run", () => {
     const notDone = await post("/runs/x/rerun?from=failure");
     assert.equal(notDone.status, 409);
     const text = await notDone.text();
-    assert.match(text, /It was not re-run\.<\/strong> Its group has a newer run: <a href="\/runs\/3f9c2a10-[^"]+">/);
+    assert.match(
+      text,
+      /The run was not re-run\.<\/strong> Its group has a newer run: <a href="\/runs\/3f9c2a10-[^"]+">/,
+    );
     assert.match(text, /<link rel="canonical" href="\/runs\/3f9c2a10-0000-4000-8000-000000000001">/);
     const [, force = ""] = /action="([^"]+evenIfOlder[^"]+)"/.exec(text) ?? [];
     const done = await post(force.replaceAll("&amp;", "&"));
     assert.deepEqual([done.status, done.headers.get("location")], [303, "/runs/3f9c2a10-0000-4000-8000-000000000001"]);
     const ended = await post("/runs/x/cancel");
     assert.equal(ended.status, 409);
-    assert.match(await ended.text(), /It was not cancelled\.<\/strong> It had ended already: its status is failure\./);
+    assert.match(
+      await ended.text(),
+      /The run was not cancelled\.<\/strong> It had already ended: its status is failure\./,
+    );
     const [actor, who] = ["anonymous", { actor: "anonymous", role: "operator", via: "none", address: "" }];
     assert.deepEqual(asked, [
       ["x", { from: "failure", evenIfOlder: false, ...who }],
@@ -293,8 +296,11 @@ describe("the page of a run", () => {
       const runs = { get: async () => detailOf(failed), list };
       return plain(await (await pagesOf({ runs, workflows: { all: [release] } }).request("/runs/x")).text());
     };
-    const fix = /Fix this, then re-run it\./;
-    assert.match(await textOf(newer), /A newer run of its group succeeded at 11:59:59 UTC\. You need to do nothing\./);
+    const fix = /Fix this, then re-run\./;
+    assert.match(
+      await textOf(newer),
+      /A newer run of its group succeeded at 11:59:59 UTC\. You do not need to do anything\./,
+    );
     assert.doesNotMatch(await textOf(newer), fix);
     assert.match(await textOf({ ...newer, status: "running" }), /Look at the newer run of its group first: running/);
     assert.match(await textOf(failed), fix);

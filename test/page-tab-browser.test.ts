@@ -200,7 +200,7 @@ describe("the tab of a page, in a browser", { skip: withoutChromium }, () => {
     const page = await open(await openWindow(t, service.url, "denied"), `${service.url}/runs/${run.id}`);
     await button(page).click();
     await page
-      .getByText(/does not allow notifications of this page/)
+      .getByText(/blocks notifications from this page/)
       .first()
       .waitFor(PATIENCE);
     assert.equal(await button(page).getAttribute("aria-pressed"), "false");

@@ -98,7 +98,7 @@ describe("the sparkline of a workflow", () => {
     assert.equal(page.match(new RegExp(`href="/runs/${id(29)}" tabindex`, "g"))?.length, 15, "the failure of each");
     assert.equal(page.match(/tabindex="-1"><title>/g)?.length, 30);
     assert.match(plain(page), /Page 1 of 4 Next/);
-    assert.match(plain(page), /90 more until tomorrow/);
+    assert.match(plain(page), /90 more in these 24 hours/);
     assert.ok(Buffer.byteLength(page) < 60_000, `${Buffer.byteLength(page)} bytes`);
     const last = await html("/workflows?page=4");
     assert.deepEqual(
@@ -188,13 +188,13 @@ describe("the page of a workflow", () => {
     for (const words of [
       "Deploys &lt;main&gt;.",
       "GitHub push GitHub issues (opened) By hand Another workflow",
-      "Concurrency One run per group at a time. A newer event cancels the run that runs or waits.",
-      "Debounce A run begins when no newer event of its group has come for 30 s.",
+      "Concurrency One run per group at a time. A newer event cancels the run that is running or waiting.",
+      "Debounce A run begins when its group has had no newer event for 30 s.",
       "Throttle Up to 1 run begins per 1 h. The others wait.",
       "Repeats A run is skipped if one with the same key has succeeded in the last 10 min.",
       "Timeout An attempt fails after 1 min 30 s.",
-      "Retries None: any failure ends the run. Limits of GitHub are waited for.",
-      "Filter Its code looks at each event and may leave it out: push",
+      "Retries None: any failure ends the run. A run still waits for GitHub’s limits.",
+      "Filter Its code checks each event and may ignore it: push",
       "Variables SLACK_URL, TOKEN",
       "Notices SLACK_DEPLOYS (failure, recovery); TEAMS (success)",
       "Cancelled runs The workflow cleans up after them.",
@@ -217,7 +217,7 @@ describe("the page of a workflow", () => {
     ]);
     assert.match(
       await text("/workflows/plain"),
-      /Concurrency Runs do not wait for each other\. Timeout An attempt fails after 5 min\. Retries Temporary failures are retried for 24 h\./,
+      /Concurrency Runs do not wait for each other\. Timeout An attempt fails after 5 min\. Retries Temporary failures are retried for up to 24 h\./,
     );
     const concurrency = async (name: string) => /Concurrency (.*?) Timeout/.exec(await text(`/workflows/${name}`))?.[1];
     assert.equal(await concurrency("one"), "One run at a time (group deploys). A newer event replaces the queued one.");
@@ -253,10 +253,10 @@ describe("the page of a workflow", () => {
       factsOf("late", { runs: runsOf("failure"), broken }),
     ]);
     const list = await text("/workflows");
-    assert.match(list, /old There is no workflow of this name now\. Its runs are kept\. The last run: success\./);
-    assert.match(list, /late Broken: late\.ts brings no workflow now\. No run of it begins until you fix the file\./);
+    assert.match(list, /old This workflow no longer exists\. Its runs are kept\. The last run: success\./);
+    assert.match(list, /late Broken: late\.ts has no working workflow now\. Its runs begin when you fix the file\./);
     const page = await html("/workflows/late");
-    assert.match(plain(page), /Broken: late\.ts brings .* SyntaxError: Unexpected token &lt;b&gt;/);
+    assert.match(plain(page), /Broken: late\.ts has no working workflow .* SyntaxError: Unexpected token &lt;b&gt;/);
     assert.doesNotMatch(page, /action="\/workflows\/late/);
     assert.equal((await app.request("/workflows/late/start")).status, 404);
   });
@@ -283,7 +283,7 @@ describe("the page of a workflow", () => {
     const answer = await app.request("/workflows/deplyo");
     assert.equal(answer.status, 404);
     const page = await answer.text();
-    assert.match(plain(page), /There is no workflow of this name, and no run of it\. Do you mean deploy\?/);
+    assert.match(plain(page), /There is no workflow with this name, and no run of it\. Did you mean deploy\?/);
     assert.match(page, /href="\/workflows\/deploy"/);
     assert.equal((await app.request(`/workflows/${"x".repeat(5000)}`)).status, 404);
     assert.equal((await app.request("/workflows/%00%ff")).status, 404);
@@ -305,7 +305,7 @@ describe("the page of a workflow", () => {
       const path = `/workflows/${encodeURIComponent(name)}`;
       const inPage = path.replaceAll("'", "&#39;");
       assert.ok(list.includes(`href="${inPage}"`), `the list links ${name.slice(0, 30)}`);
-      assert.match(await html(path), /There is no workflow of this name now/, name.slice(0, 30));
+      assert.match(await html(path), /This workflow no longer exists/, name.slice(0, 30));
     }
     assert.doesNotMatch(list, /<img/);
     assert.ok(!plain(list).includes("\u202E"));

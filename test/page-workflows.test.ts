@@ -92,7 +92,7 @@ describe("the page of workflows", () => {
     });
     assert.match(
       plain(await (await app.request("/workflows")).text()),
-      /Resume all.* gone There is no such workflow now/,
+      /Resume all.* gone This workflow no longer exists/,
     );
     for (const path of ["release/pause", "release/resume", "*/pause", "*/resume", "gone/resume"]) {
       const answer = await app.request(...form(`/workflows/${path}`));
@@ -184,7 +184,7 @@ describe("an action on all runs of a filter", () => {
   it("needs a confirmation with the number of runs, and lists runs that it skipped and why", async () => {
     const { app, asked, filters } = start();
     const question = plain(await (await app.request("/bulk/rerun?text=pr")).text());
-    assert.match(question, /With “pr”\. Re-run 120 failed runs\? All steps are repeated\./);
+    assert.match(question, /With “pr”\. Re-run 120 failed runs\? This repeats all steps\./);
     assert.match(question, /And 70 more\./);
     assert.ok(filters.every(({ words, status }) => words?.[0] === "pr" && status === "failure"));
     assert.deepEqual(asked, []);
@@ -193,7 +193,7 @@ describe("an action on all runs of a filter", () => {
     const text = plain(await result.text());
     assert.match(
       text,
-      /119 re-run, 1 left as they are\. Show the runs pr-7 release Its group has a newer run\. left as it is/,
+      /119 re-run, 1 not changed\. Show the runs pr-7 release Its group has a newer run\. not changed/,
     );
     assert.deepEqual(
       asked,

@@ -72,7 +72,7 @@ describe("the page", () => {
     const { url } = await startService(t);
     const missing = await get(url, "/runs/none");
     assert.equal(missing.status, 404);
-    assert.match(missing.text, /There is no run of this id/);
+    assert.match(missing.text, /There is no run with this id/);
   });
 
   it("shows a message if the database cannot be read, or after an internal error", async () => {
@@ -105,7 +105,7 @@ describe("the page", () => {
         const text = await answer.text();
         assert.equal(answer.status, status, path);
         assert.match(text, status === 503 ? /<h1>This is not confirmed<\/h1>/ : words, path);
-        assert.ok(text.includes(`href="${page}">See how it is now`), "a path that takes no GET is no link");
+        assert.ok(text.includes(`href="${page}">Show the current state`), "a path that takes no GET is no link");
       }
       assert.equal(failures.length, status === 500 ? 6 : 0);
     }
@@ -136,9 +136,9 @@ describe("the page", () => {
     const newer = String((await notify(url, { application: "pr-1" })).headers["x-run-id"]);
     const asked = await post(url, `/runs/${older}/rerun`);
     assert.equal(asked.status, 409);
-    assert.match(asked.text, new RegExp(`It was not re-run.*newer run: <a href="/runs/${newer}">${newer}</a>`));
+    assert.match(asked.text, new RegExp(`The run was not re-run.*newer run: <a href="/runs/${newer}">${newer}</a>`));
     assert.equal(github.dispatches.length, 1);
-    const [, action = ""] = /action="([^"]*)"\s*><button>Re-run this older one anyway/.exec(asked.text) ?? [];
+    const [, action = ""] = /action="([^"]*)"\s*><button>Re-run this older run anyway/.exec(asked.text) ?? [];
     const insisted = await post(url, action);
     assert.deepEqual([insisted.status, insisted.headers.location], [303, `/runs/${older}`]);
     await until("it is dispatched", () => github.dispatches.length === 2);
@@ -198,7 +198,7 @@ describe("the page", () => {
     const { id, body } = await runOf(10_000);
     const { status, text } = await get(url, `/runs/${id}`);
     assert.equal(status, 200);
-    assert.match(text, /<h2 id="input">Input<\/h2>\s*<p class="note">Nested too deep to be shown here/);
+    assert.match(text, /<h2 id="input">Input<\/h2>\s*<p class="note">This value has more than 50 levels/);
     assert.ok((await get(url, `/api/runs/${id}`)).text.includes(body), "and is there where the page says");
     const changed = await get(url, `/runs/${id}/changed`);
     assert.ok(changed.text.length < 60_000 && changed.text.includes("[".repeat(10_000)), "and can be changed");
@@ -228,8 +228,8 @@ describe("the page", () => {
     db.close();
     const { url, app } = await startService(t, { settings: { DATA_DIR } });
     const early = (await get(url, "/?text=nowhere")).text;
-    assert.match(early, /None of the runs that are searched so far matches/);
-    assert.match(early, /[\d,]+\+? runs are not\s+searched yet/);
+    assert.match(early, /No run found so far/);
+    assert.match(early, /[\d,]+\+? runs are not\s+searchable yet/);
     await app.close();
     const store = openSqliteStore(DATA_DIR, movedClock(0));
     while ((await store.index(500)) !== 0);
@@ -249,7 +249,7 @@ describe("the page", () => {
     assert.deepEqual(texts, expected.reverse());
     const { text } = await get(later, "/?text=nowhere");
     assert.match(text, /Why nothing happened/);
-    assert.doesNotMatch(text, /not\s+searched yet/);
+    assert.doesNotMatch(text, /not\s+searchable yet/);
   });
 
   it("stays small for any names, shows their beginning, and finds them by any part", async (t) => {

@@ -192,7 +192,7 @@ describe("a reader who is limited to workflows", () => {
 it("a limited reader reads about its limit when nothing is found, and others do not", async (t) => {
   const { as } = await started(t);
   for (const path of ["/?text=pr-1", "/previews", "/previews?text=pr-1"])
-    assert.match((await as("lee")(path)).text, /You may read the runs of [^.]*deploy[^.]* alone\./, path);
+    assert.match((await as("lee")(path)).text, /You can only see runs of [^.]*deploy[^.]*\./, path);
   for (const path of ["/?text=nowhere", "/previews?text=nowhere"])
     assert.doesNotMatch((await as("eve")(path)).text, /You may read/, path);
 });

@@ -45,7 +45,7 @@ describe("a GitHub token that ends", () => {
     clock.move(17 * DAY);
     assert.match(
       await page(),
-      /<strong>The token in GITHUB_TOKEN ends\s.*in 13 days.*<\/strong> Make a new one, and replace it/,
+      /<strong>The token in GITHUB_TOKEN ends\s.*in 13 days.*<\/strong> Create a new token and replace this one/,
     );
     clock.move(14 * DAY);
     assert.match(await page(), /<strong>The token in GITHUB_TOKEN ended\s/);

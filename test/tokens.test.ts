@@ -181,7 +181,7 @@ async function bringAll({ url, github }: Service): Promise<string[]> {
   const refused = async (body: Record<string, unknown>, field: string) => {
     const text = await keep(notify(url, body, bearer), 400);
     assert.ok(text.includes(`body.${field} contains a token`), text);
-    assert.ok(text.includes("github_token of the body") && text.includes("GITHUB_TOKEN"), text);
+    assert.ok(text.includes("github_token in the body") && text.includes("GITHUB_TOKEN"), text);
   };
   deploy(github, "pr-1", "abc");
   for (const secret of [...KNOWN, OWN]) {

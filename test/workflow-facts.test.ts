@@ -101,7 +101,7 @@ describe("a schedule is shown as it is carried out", () => {
     });
     assert.match(
       nextHours(await text("/workflows")),
-      /^12:01:00 UTC minutely More than 24 times in these 24 hours; this is the next\. \* \* \* \* \* UTC 23:30 UTC evening 18:30 GMT-5 30 18 \* \* \* America\/New_York 11-25 03:00 UTC nightly 0 3 \* \* \* UTC$/,
+      /^12:01:00 UTC minutely More than 24 times in these 24 hours\. This is the next\. \* \* \* \* \* UTC 23:30 UTC evening 18:30 GMT-5 30 18 \* \* \* America\/New_York 11-25 03:00 UTC nightly 0 3 \* \* \* UTC$/,
     );
     assert.match(await text("/workflows/yearly"), /Nothing in these 24 hours\. Next: 2027-01-01 00:00:00 UTC\./);
     assert.match(await text("/workflows/minutely"), /and more: only the first 24 are shown/);
@@ -114,7 +114,7 @@ describe("a schedule is shown as it is carried out", () => {
   it("with what waits for its workflow to be resumed, which is late and says so", async (t) => {
     const { text, named, clock, post } = await service(t, { "nightly.js": scheduled("nightly", "0 13 * * *") });
     await post("/api/workflows/nightly/pause");
-    assert.match(nextHours(await text("/workflows")), /^13:00 UTC nightly Paused: its run will wait\./);
+    assert.match(nextHours(await text("/workflows")), /^13:00 UTC nightly Paused: the run will wait\./);
     clock.move(HOUR + 5000);
     await until("its tick is accepted", async () => (await named("nightly")).stats.recent.length === 1);
     assert.equal((await named("nightly")).schedule.late, undefined, "not within a minute");
@@ -123,7 +123,7 @@ describe("a schedule is shown as it is carried out", () => {
     assert.equal(late.at.slice(0, 16), "2026-11-24T13:00");
     assert.match(late.run, /^[0-9a-f-]{36}$/);
     for (const path of ["/workflows", "/workflows/nightly"]) {
-      assert.match(await text(path), /Paused\. Its run of 13:00 UTC waits until it is resumed\./);
+      assert.match(await text(path), /Paused\. Its run of 13:00 UTC waits until you resume the workflow\./);
     }
     await post("/api/workflows/nightly/resume");
     await until("its run has ended", async () => (await named("nightly")).stats.success === 1);
@@ -193,8 +193,8 @@ describe("GET /api/workflows", () => {
         ["works", 2],
       ],
     );
-    assert.match(await second.text("/workflows/fails"), /Broken: fails\.js brings no workflow now\./);
-    assert.match(await second.text("/workflows/works"), /There is no workflow of this name now\. Its runs are kept\./);
+    assert.match(await second.text("/workflows/fails"), /Broken: fails\.js has no working workflow now\./);
+    assert.match(await second.text("/workflows/works"), /This workflow no longer exists\. Its runs are kept\./);
   });
 });
 

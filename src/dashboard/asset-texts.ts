@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 
 const read = (name: string) => readFileSync(new URL(name, import.meta.url), "utf8");
 
-/** In this order: what is narrow overrides what stands before it. */
+/** The order matters: `narrow` overrides the parts before it. */
 const STYLE_PARTS = [
   "frame",
   "forms",
@@ -19,11 +19,11 @@ const STYLE_PARTS = [
 ];
 
 /**
- * A file per task. They are one script with one scope, so that a page asks for one file and no browser has to know
- * modules; each may use what stands before it.
+ * One file per task. Joined, they are one script with one scope: a page loads one file, and browsers do not need modules. Each
+ * part may use the parts before it.
  */
 const SCRIPT_PARTS = ["page", "times", "ticks", "copy", "keys", "watch", "live"];
 
-/** What the pages load. Everything works without the script. In a release, scripts/page-assets.ts puts the texts here instead. */
+/** The style and the script of the pages. Everything works without the script. In a release, scripts/page-assets.ts inlines them. */
 export const style = STYLE_PARTS.map((part) => read(`style/${part}.css`)).join("");
 export const script = `(() => {\n${SCRIPT_PARTS.map((part) => read(`script/${part}.js`)).join("")}})();\n`;

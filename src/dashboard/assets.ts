@@ -9,12 +9,12 @@ export type Assets = ReturnType<typeof assetsIn>;
 /** GitHub's blue. */
 const COLOR: Color = "#0969da";
 
-/** More failures are one icon. */
+/** All larger numbers share one icon. */
 export const MAX_FAILURES_SHOWN = 9;
 
 /**
- * What the pages load.
- * @param color of the installation; undefined: it has none.
+ * The style, the script and the icons of the pages.
+ * @param color of the installation, if it has one.
  */
 export function assetsIn(color: Color | undefined) {
   const style = color === undefined ? "" : colored(color);
@@ -22,17 +22,17 @@ export function assetsIn(color: Color | undefined) {
   return {
     style: asset("style.css", "text/css; charset=utf-8", texts.style + style),
     script: asset("script.js", "text/javascript; charset=utf-8", texts.script),
-    /** By the number of failures that each shows. */
+    /** The index is the number of failures that the icon shows. */
     icons: icons.map((text, failures) => asset(`icon-${failures}.svg`, "image/svg+xml", text)),
   };
 }
 
-/** An inline style would need another content security policy. */
+/** The colour is in the stylesheet: an inline style would need another content security policy. */
 function colored(color: Color): string {
   return `:root { --brand: ${color}; --brand-text: ${textOn(color)}; }\n.top { border-top: 4px solid var(--brand); }\n`;
 }
 
-/** What browsers show in a tab: without a script too, since each number is an address. */
+/** The icon of a browser tab. Each number has its address, so it works without a script. */
 function drawn(color: Color, failures: number): string {
   const square = `<rect width="16" height="16" rx="4" fill="${color}"/>`;
   const play = `<path d="m6 4.5 5 3.5-5 3.5z" fill="${textOn(color)}"/>`;
@@ -40,7 +40,7 @@ function drawn(color: Color, failures: number): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">${drawing}</svg>`;
 }
 
-/** As large as it can be: tabs show 16 pixels. */
+/** As large as possible: tabs show 16 pixels. */
 function dot(failures: number): string {
   const [count, size] = failures > MAX_FAILURES_SHOWN ? [`${MAX_FAILURES_SHOWN}+`, 7.5] : [String(failures), 10];
   return (
@@ -50,13 +50,13 @@ function dot(failures: number): string {
   );
 }
 
-/** The hash of the content is part of the path, so that browsers may keep an asset for ever. */
+/** The path contains a hash of the content, so that browsers may cache an asset forever. */
 function asset(name: string, type: string, text: string) {
   const hash = createHash("sha256").update(text).digest("hex").slice(0, 12);
   return { path: `/assets/${hash}/${name}`, type, text };
 }
 
-/** Mounts what the pages load. It is the same for everyone, so it needs no token. */
+/** Mounts the style, the script and the icons. They are the same for everyone, so they need no token. */
 export function mountAssets(app: Hono, { style, script, icons }: Assets): void {
   for (const { path, type, text } of [style, script, ...icons]) {
     const headers = { "content-type": type, "cache-control": "public, max-age=31536000, immutable" };

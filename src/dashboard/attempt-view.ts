@@ -9,7 +9,7 @@ import { durationText, reasonText, statusIcon, statusName, time } from "./shown.
 import { stackView } from "./stack-view.ts";
 import { stepList, ticking } from "./step-list.ts";
 
-/** The lines of each attempt, by its number. Those of older attempts may be left out. */
+/** The log lines of each attempt, by its number. Lines of older attempts may be missing. */
 export type Lines = ReadonlyMap<number, readonly LogLine[]>;
 
 export type AttemptFacts = {
@@ -17,41 +17,41 @@ export type AttemptFacts = {
   readonly lines: Lines;
   /** Only lines of this level and worse are shown. */
   readonly level: LogLevel | undefined;
-  /** Where the page is. */
+  /** The path of the page. */
   readonly path: string;
   readonly now: number;
 };
 
-/** What an attempt may take of the page, bytes. */
+/** How many bytes of the page the parts of an attempt may take. */
 export type Room = { readonly steps: number; readonly log: number; readonly sent: number };
 
-/** An entry of what happened: an icon, a heading, and what belongs to it. */
+/** An entry of the time line: an icon, a heading and details. */
 export function entry(icon: Html, title: unknown, words: unknown, more: unknown = "") {
   return html`<li>${icon}<p class="head"><strong>${title}</strong> ${words}</p>${more}</li>\n`;
 }
 
-/** Shorter waits than this between attempts go without saying. */
-const WORTH_SAYING_MS = 1000;
+/** Shorter waits before an attempt are not shown. */
+const SHOWN_WAIT_MS = 1000;
 
 const MAX_REASON_BYTES = 1500;
 
 type Neighbours = {
-  /** What ended before it. */
+  /** The previous attempt. For the first one, the time at which the run was accepted. */
   readonly before: { readonly endedAt: number } | undefined;
-  /** The latest attempt before it whose code is known. */
+  /** The latest earlier attempt whose code is known. */
   readonly earlier: Attempt | undefined;
 };
 
-/** An attempt that has ended, with all that belongs to it, as far as it has room. */
+/** An ended attempt with its details, as far as there is room. */
 export function attemptEntry(attempt: Attempt, { before, earlier }: Neighbours, facts: AttemptFacts, room: Room) {
   const { detail, now } = facts;
   const { number, startedAt, endedAt, outcome, kind, reason, stack, sent } = attempt;
   const { run, attempts } = detail;
   const waitedMs = before === undefined ? 0 : startedAt - before.endedAt;
   const isLast = attempt === attempts.at(-1);
-  // The reason that the run itself has stands above it already.
+  // The page already shows the run's reason above.
   const isSaid = isLast && reason === run.reason;
-  // Of older attempts the last lines are less than what comes after them.
+  // For older attempts, the end of the log matters less than the attempts that follow.
   const isFailed = outcome === "failure" && (isLast || facts.path.endsWith(`/attempts/${number}`));
   const why = clipped(reason ?? "", MAX_REASON_BYTES);
   return entry(
@@ -59,7 +59,7 @@ export function attemptEntry(attempt: Attempt, { before, earlier }: Neighbours, 
     linked(run.id, attempt),
     endOf(attempt),
     html`<p class="note">Began ${time(startedAt, "full", now)}${
-      waitedMs >= WORTH_SAYING_MS ? `, after waiting ${durationText(waitedMs)}` : ""
+      waitedMs >= SHOWN_WAIT_MS ? `, after waiting ${durationText(waitedMs)}` : ""
     }.${aboutOf(attempt, earlier)}</p>
 ${why && !isSaid ? html`<p class="reason">${reasonText(why, { waits: kind === "limit", now })}</p>` : ""}
 ${stack === undefined ? "" : stackView(number, stack)}
@@ -69,13 +69,13 @@ ${log(number, facts, room, { atEnd: isFailed, isOpen: isFailed || (isLast && isO
   );
 }
 
-/** The same in a line, with a link to all of it. */
+/** An ended attempt in one line, with a link to its details. */
 export function attemptLine(attempt: Attempt, { run }: RunDetail, now: number) {
   const began = html`${endOf(attempt)} <span class="note">${time(attempt.startedAt, "clock", now)}</span>`;
   return entry(iconOf(attempt), linked(run.id, attempt), began);
 }
 
-/** The attempt that has not ended: of the workflow, or of its `cancelled`. Undefined: none is under way. */
+/** The attempt that is running: of the workflow's `run` or `cancelled`. Undefined if there is none. */
 export function underWay(
   detail: RunDetail,
 ): { readonly number: number; readonly at: number; readonly handler: boolean } | undefined {
@@ -113,7 +113,7 @@ function linked(run: string, { number, handler = false }: Pick<Attempt, "number"
   return html`Clean-up after the cancel <small>(${link}attempt ${number}</a>, <code>cancelled</code>)</small>`;
 }
 
-// A limit is not a failure: the run continued after it, unless it brought its token.
+// A limit is not a failure: the run continued after it, unless its event brought a token.
 const iconOf = ({ kind, outcome }: Attempt) => statusIcon(kind === "limit" ? "queued" : outcome);
 
 /** How it ended, and after how long. */
@@ -123,13 +123,13 @@ export function endOf({ kind, outcome, startedAt, endedAt }: Attempt): string {
   return `${ended} after ${durationText(endedAt - startedAt)}`;
 }
 
-/** What began in an attempt. An attempt that only continued to wait is shown with the one before: what began there is here, too. */
+/** The steps that began in an attempt. Attempts that only continued to wait have no entry, so their steps are included here. */
 function stepsOf({ attempts, steps }: RunDetail, number: number): readonly Step[] {
   const before = attempts.findLast((attempt) => attempt.number < number)?.number ?? 0;
   return steps.filter(({ attempt }) => attempt > before && attempt <= number);
 }
 
-/** The code that it used, and what GitHub's support asks for. */
+/** The version of the code, and the request id that GitHub's support asks for. */
 function aboutOf({ code, githubRequestId }: Attempt, earlier: Attempt | undefined) {
   const changed =
     earlier && code !== earlier.code ? html`, <strong>changed</strong> since attempt ${earlier.number}` : "";

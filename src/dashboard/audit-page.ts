@@ -18,7 +18,7 @@ import type { Site } from "./site.ts";
 /** Records on one page. */
 const PAGE_RECORDS = 50;
 
-/** What a page of 60 kB has room for, beside what all pages have. */
+/** A page has up to 60 kB. This much of it is for the records. */
 const [RECORDS_BYTES, TEXT_BYTES] = [36_000, 300];
 
 /** Mounts `/audit`: who did what, and what was rejected. */
@@ -41,7 +41,7 @@ type Given = Readonly<Record<"actor" | "action" | "outcome" | "workflow" | "run"
 
 function givenIn(c: Context, scrub: (text: string) => string): Given {
   const text = (key: string) => scrub(c.req.query(key)?.trim() ?? "");
-  // What is not among the choices would filter without being shown.
+  // Other values would filter the list, but the form could not show them.
   const choice = (key: string, all: readonly string[]) => all.find((each) => each === text(key)) ?? "";
   const before = c.req.query("before");
   return {
@@ -65,7 +65,7 @@ type Facts = {
 function auditPage(frame: Frame, { given, records, next, verified }: Facts) {
   const { now } = frame;
   const { shown, left } = fitting([...records].reverse(), RECORDS_BYTES, (record) => row(record, now));
-  const more = left === 0 ? "" : html`<p class="note after">${counted(left)} more on this page: filter for them.</p>`;
+  const more = left === 0 ? "" : html`<p class="note after">${counted(left)} more not shown: filter for them.</p>`;
   const isFiltered = given.before !== undefined || Object.keys(filterOf(given)).length > 0;
   const none = isFiltered ? html`No record matches. <a href="/audit">Show all records</a>` : "Nothing is recorded yet.";
   const field = (key: "actor" | "workflow" | "run", label: string) =>
@@ -80,13 +80,13 @@ function auditPage(frame: Frame, { given, records, next, verified }: Facts) {
     "events",
     frame,
     html`<h1>Audit log</h1>
-<p class="lead">Who did what, and which requests were rejected. Runs that events start are in the <a href="/">list of runs</a>.</p>
+<p class="lead">Who did what, and which requests were rejected. The <a href="/">list of runs</a> has the runs that events started.</p>
 <form class="search" role="search" action="/audit" aria-label="Audit log">
 ${field("actor", "Actor")}${field("workflow", "Workflow")}${field("run", "Run")}
 ${choice("action", "Action", AUDIT_ACTIONS)}${choice("outcome", "Result", AUDIT_OUTCOMES)}
 <button>Filter</button> <a href="/audit?verify=yes">Verify the chain</a></form>
 ${verified ? verification(verified) : ""}
-${shown.length === 0 ? html`<p class="note after">${none}</p>` : html`<ul class="runs refusals">${shown.toReversed()}</ul>`}${more}
+${shown.length === 0 ? html`<p class="note after">${none}</p>` : html`<ul class="runs rejections">${shown.toReversed()}</ul>`}${more}
 ${paging(given, next)}`,
   );
 }
@@ -95,7 +95,7 @@ function verification({ checked, anchor, head, problems, notSealed }: Verificati
   const old =
     notSealed.count === 0
       ? ""
-      : ` ${counted(notSealed.count)} records of earlier versions have no hash, and are not checked.`;
+      : ` ${counted(notSealed.count)} records of earlier versions have no hash and were not checked.`;
   const read = `${counted(checked)} records were checked, ${anchor.number + 1} to ${head.number}.${old}`;
   return problems.length === 0
     ? html`<div class="banner" role="status"><p><strong>The chain is whole.</strong> ${read}</p></div>`

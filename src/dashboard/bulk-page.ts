@@ -6,7 +6,7 @@ import { type ListQuery, listPath } from "./list-query.ts";
 import { counted, linkedText, name, plural, statusIcon, subjectOf, time } from "./shown.ts";
 import type { Found } from "./site.ts";
 
-/** What is done with all runs of a filter. */
+/** An action on all runs of a filter. */
 export type BulkAction = "rerun" | "cancel";
 
 type Filter = Omit<ListQuery, "before">;
@@ -16,7 +16,7 @@ const WORDS = {
   cancel: { title: "Cancel open runs", of: "open", ask: "Cancel", done: "cancelled", none: "No open run matches." },
 } as const;
 
-/** The path of the question. */
+/** The path of the confirmation page. */
 export function bulkPath(action: BulkAction, filter: Filter): string {
   return listPath(filter).replace("/", `/bulk/${action}`);
 }
@@ -24,8 +24,8 @@ export function bulkPath(action: BulkAction, filter: Filter): string {
 const runsText = (number: number, of: string) => `${counted(number)} ${of} ${plural(number, "run", "runs")}`;
 
 /**
- * Asks before anything is done, and says with how many runs.
- * @param exact the filter that finds these alone when the answer comes, not what is accepted meanwhile.
+ * Asks for confirmation and shows how many runs will change.
+ * @param exact a filter that matches only these runs, and no runs that are accepted before the reader confirms.
  */
 export function confirmPage(
   frame: Frame,
@@ -37,9 +37,9 @@ export function confirmPage(
   const back = listPath(filter);
   const what =
     action === "rerun"
-      ? "All steps are repeated. A run whose group has a newer one is left alone."
-      : "Queued and waiting runs end at once. Running ones end as soon as they can, and send nothing more.";
-  const limit = more ? " There are more: repeat it for the others." : "";
+      ? "This repeats all steps. A run is not re-run if its group has a newer run."
+      : "Queued and waiting runs end at once. Running runs end as soon as they can and send nothing more.";
+  const limit = more ? " More runs match. Repeat this for the others." : "";
   const question = html`<p class="lead">${ask} ${runsText(runs.length, of)}? ${what}${limit}</p>
 <form class="buttons" method="post" action="${bulkPath(action, exact)}">
 <button class="${action === "cancel" ? "danger" : "primary"}">${ask} ${runsText(runs.length, of)}</button><a class="button" href="${back}">Back</a></form>
@@ -56,26 +56,28 @@ ${runs.length === 0 ? nothing : question}`,
   );
 }
 
-/** Enough to see that the right ones are meant. */
+/** Enough to check that these are the right runs. */
 const MAX_LISTED = 50;
 
 const RESULTS: Readonly<Record<BulkResult["result"], string>> = {
   queued: "re-run",
-  notNeeded: "left as it is",
-  rejected: "left as it is",
+  notNeeded: "not changed",
+  rejected: "not changed",
   cancelled: "cancelled",
-  cancelling: "is being cancelled",
+  cancelling: "being cancelled",
 };
 
 const isLeft = ({ result }: BulkResult) => result === "notNeeded" || result === "rejected";
 
-/** Says what was done, and with which runs nothing was done and why. */
+/** Shows which runs changed, and which did not and why. */
 export function resultPage(frame: Frame, action: BulkAction, filter: Filter, { results, more }: Bulk) {
   const { title, done } = WORDS[action];
   const left = results.filter(isLeft);
-  const counts = `${counted(results.length - left.length)} ${done}, ${counted(left.length)} left as they are.`;
-  const others = more ? html` There are more: <a href="${bulkPath(action, filter)}">repeat it</a> for the others.` : "";
-  // Those that nothing was done with first: they are why people read this.
+  const counts = `${counted(results.length - left.length)} ${done}, ${counted(left.length)} not changed.`;
+  const others = more
+    ? html` More runs match: <a href="${bulkPath(action, filter)}">repeat this</a> for the others.`
+    : "";
+  // Unchanged runs first: readers want to know why.
   const sorted = [...left, ...results.filter((each) => !isLeft(each))];
   return layout(
     title,

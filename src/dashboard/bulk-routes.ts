@@ -9,7 +9,7 @@ import { filterOf, isClear, type ListQuery, listPath } from "./list-query.ts";
 import { PROTECTED } from "./protected.ts";
 import type { Found, Site } from "./site.ts";
 
-/** Mounts what is done with all runs that a filter shows: first the question, with how many they are, then the result. */
+/** Mounts the actions on all runs of a filter: a confirmation page with their number, then the result. */
 export function mountBulkPages(
   app: Hono,
   { shown: { runs }, page, guard, principalOf, whoOf, forbidden }: Site,
@@ -20,7 +20,7 @@ export function mountBulkPages(
     return filter;
   };
 
-  /** What is done with the runs that are meant, where that is clear. */
+  /** Calls `work` with the filter of the request, if the filter is valid and the sender may change these runs. */
   const meant = (work: (c: Context, frame: Frame, filter: RunFilter) => Promise<Response>) =>
     page((c, frame) => {
       const { filter, problems } = filterOf(filterIn(c), frame);
@@ -66,10 +66,10 @@ export function mountBulkPages(
   app.post("/bulk/cancel", PROTECTED, guard("operate"), act("cancel", runs.cancelAll));
 }
 
-/** What the list shows with another status are no failed runs. */
+/** With another status, the list shows no failed runs. */
 const meansFailures = ({ status }: RunFilter) => status === undefined || status === "failure";
 
-/** The same filter, which finds no run that comes later, and misses none because time has passed. */
+/** The same filter with absolute times: it matches no later run, and still matches these runs later. */
 function exactly(query: ListQuery, { since, until }: RunFilter, now: number): ListQuery {
   const text = (at: number) => new Date(at).toISOString();
   return {
@@ -79,5 +79,5 @@ function exactly(query: ListQuery, { since, until }: RunFilter, now: number): Li
   };
 }
 
-/** A page that stays as it is: to look for hundreds of runs again with each change would be too much. */
+/** Turns live updates off: searching for hundreds of runs at each change would cost too much. */
 const still = (frame: Frame): Frame => ({ ...frame, revision: undefined });

@@ -10,14 +10,14 @@ import { fieldsOf } from "./schema-fields.ts";
 import { sentValue } from "./sent-form.ts";
 import { name, nameText, time } from "./shown.ts";
 
-/** What is wrong with an answer, as its schema reports it. */
+/** A problem of an answer, as its schema reports it. */
 type At = { readonly path: readonly PropertyKey[]; readonly message: string };
 
-/** The URLs that runs hand out. */
+/** The callbacks that runs wait for. */
 export type Callbacks = {
-  /** What a URL asks for; undefined when there is no such URL. */
+  /** The callback of a URL. Undefined if there is none. */
   find(secret: string): Promise<Callback | undefined>;
-  /** Answers it, once: a URL that was answered before, or is over, stays as it is. */
+  /** Answers a callback once. A callback that was already answered, or whose wait is over, does not change. */
   answer(
     secret: string,
     body: Json,
@@ -30,15 +30,15 @@ export type Callbacks = {
 
 type Parts = {
   readonly callbacks: Callbacks;
-  /** What every page knows, at the time. */
+  /** The frame of a page at this moment. */
   readonly frame: () => Frame;
-  /** Who answers: the person, where they have signed in. */
+  /** Who answers: the person, if they are signed in. */
   readonly whoOf: (c: Context) => Promise<Who>;
   readonly scrub: (text: string) => string;
   readonly failed: (path: string, error: unknown) => void;
 };
 
-/** Mounts the page of a callback: a form for a person whom the URL was sent to. The URL is all that they need. */
+/** Mounts the page of a callback: a form for the person who got the URL. They need nothing but the URL. */
 export function mountCallbackPages(app: Hono, { callbacks, frame: frameNow, whoOf, scrub, failed }: Parts): void {
   const page =
     (render: (c: Context, frame: Frame, secret: string, callback: Callback) => Promise<Response> | Response) =>
@@ -49,13 +49,13 @@ export function mountCallbackPages(app: Hono, { callbacks, frame: frameNow, whoO
         const callback = await callbacks.find(secret);
         if (callback) return await render(c, frame, secret, callback);
         c.set("hidden", true);
-        return c.html(messagePage(frame, "No such page", "This link is wrong, or too old. Ask for a new one."), 404);
+        return c.html(messagePage(frame, "No such page", "This link is wrong or too old. Ask for a new one."), 404);
       } catch (error) {
         if (error instanceof StoreUnavailable) {
           c.header("retry-after", "5");
           return c.html(messagePage(frame, "Try again soon", "Your answer was not stored. Send it again."), 503);
         }
-        // Anyone who knows the URL can answer, so it is not logged.
+        // Anyone who knows the URL can answer, so the URL is not logged.
         failed("/callbacks/…", error);
         return c.html(messagePage(frame, "Something went wrong", "Your answer was not stored. Send it again."), 500);
       }
@@ -93,11 +93,11 @@ type CallbackFacts = { secret: string; callback: Callback; tried?: Tried };
 function callbackPage(frame: Frame, { secret, callback, tried }: CallbackFacts) {
   const title = nameText(callback.name);
   if (callback.state === "over") {
-    return messagePage(frame, title, "The run does not wait for this answer any more. You need to do nothing.");
+    return messagePage(frame, title, "The run no longer waits for this answer. You do not need to do anything.");
   }
   if (callback.state === "answered") {
     const at = callback.answeredAt === undefined ? "" : html` ${time(callback.answeredAt, "full", frame.now)}`;
-    return messagePage(frame, title, html`Answered${at}. The run continues. You need to do nothing more.`);
+    return messagePage(frame, title, html`Answered${at}. The run continues. You do not need to do anything else.`);
   }
   return layout(
     title,

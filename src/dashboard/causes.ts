@@ -13,20 +13,20 @@ type CausesFacts = {
   readonly now: number;
 };
 
-/** So many are shown at once, and so many more when they are asked for. */
+/** How many causes are shown, and how many more when the reader unfolds them. */
 const SHOWN_CAUSES = 4;
 const MORE_CAUSES = 12;
 
-/** A cause that all workflows share is not about any of them. */
+/** Further workflows of a cause are only counted. */
 const SHOWN_WORKFLOWS = 3;
 
-/** Of an address, percent-encoded: it stands in each row twice. */
+/** Maximum size of the search words in a link, percent-encoded. Each row has two such links. */
 const MAX_WORD_BYTES = 240;
 
-/** A reason is shown so far; all of it is on the run's page. */
+/** The list cuts longer reasons. The run's page shows all of it. */
 const MAX_REASON_CHARACTERS = 200;
 
-/** Failures by their cause: a hundred of them are often three things to fix. */
+/** Failures grouped by cause: a hundred failures often have three causes. */
 export function causesOf({ query, causes, more, mayRerun, now }: CausesFacts) {
   const failures = causes.reduce((sum, { count }) => sum + count, 0);
   if (failures < 2) return "";
@@ -40,7 +40,7 @@ ${
     ? ""
     : html`<details id="more-causes"><summary>${counted(others.length)} more ${plural(others.length, "cause", "causes")}</summary>
 ${list(others.slice(0, MORE_CAUSES))}
-${others.length > MORE_CAUSES ? html`<p class="note">The others have fewer failures each. Narrow the search to see them.</p>` : ""}</details>`
+${others.length > MORE_CAUSES ? html`<p class="note">The other causes have fewer failures each. Narrow the search to see them.</p>` : ""}</details>`
 }</section>`;
 }
 
@@ -67,7 +67,7 @@ function row(
 <p class="do"><a href="${listPath(its)}">Show</a>${mayRerun ? html` <a href="${bulkPath("rerun", its)}">Re-run these…</a>` : ""}</p></li>`;
 }
 
-/** As many words as leave an address short, and a part of the first in any case. */
+/** As many words as fit into a short address, and at least a part of the first one. */
 function thatFit([first = "", ...others]: readonly string[]): readonly string[] {
   const sizeOf = (text: string) => encodeURIComponent(text).length;
   let beginning = "";

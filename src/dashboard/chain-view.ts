@@ -4,10 +4,10 @@ import type { Stage, TestsJob } from "../model/chain-facts.ts";
 import { actionsRunLink, argocdLink, type GitHubWeb, namedCommitLink, valuesLink } from "./github-web.ts";
 import { cut, durationText, linkedText, name, plural, statusIcon, statusName, time } from "./shown.ts";
 
-/** What a chain is shown with. */
+/** The facts that a chain is shown with. */
 export type ChainPlace = {
   readonly web: GitHubWeb;
-  /** Where people reach ArgoCD, without a slash at the end. */
+  /** The address of ArgoCD's pages, without a slash at the end. */
   readonly argocdUrl: string | undefined;
   readonly now: number;
 };
@@ -21,12 +21,12 @@ export const RESULT_NAMES: Readonly<Record<PreviewResult, string>> = {
   dispatched: "Dispatched",
 };
 
-/** A status whose icon says the same. */
+/** The run status whose icon fits the result. */
 export function statusOfResult({ result, tests, environment }: Chain) {
   const { status } = tests ?? environment ?? { status: "queued" as const };
   if (result === "passed") return "success";
   if (result === "failed") return "failure";
-  // That GitHub has taken the event says nothing about the tests.
+  // GitHub accepted the event. That says nothing about the tests.
   return result === "dispatched" ? "superseded" : status;
 }
 
@@ -54,7 +54,7 @@ const STAGE_NAMES: Readonly<Record<Stage["name"], string>> = {
   reported: "Reported",
 };
 
-/** The stages that are known, each with how long it took, and the one that is under way. */
+/** The known stages, each with its duration, and the current one. */
 export function stageList({ stages, result, receivedAt }: Chain, now: number) {
   const last = stages.findLastIndex(({ at }) => at !== undefined);
   const known = stages.filter(({ at }) => at !== undefined);
@@ -67,7 +67,7 @@ export function stageList({ stages, result, receivedAt }: Chain, now: number) {
   }</ol>`;
 }
 
-/** What happens after each stage. */
+/** What is happening after each stage. */
 const UNDER_WAY: Readonly<Record<Stage["name"], string | undefined>> = {
   received: "Reading the values file",
   read: "Dispatching",
@@ -113,28 +113,28 @@ function jobEntry({ name: job, conclusion = "", url, startedAt, endedAt }: Tests
   } ${took === "" ? "" : html`<span class="note">${took}</span>`}</li>`;
 }
 
-/** Longer reasons are cut; all of it is on the run's page. */
+/** Longer reasons are cut. The run's page shows all of it. */
 const MAX_REASON_CHARACTERS = 400;
 
-/** Why the result is what it is, and which runs have to do with it. */
+/** The reason for the result, with links to the related runs. */
 export function chainReason({ result, reason, supersededBy, repeatedBy }: Chain, now: number) {
   const newer = supersededBy === undefined ? "" : html` <a href="/runs/${supersededBy}">Show the newer run</a>`;
   const repeat =
     repeatedBy === undefined
       ? ""
       : html`<p class="why">Notified again <a href="/runs/${repeatedBy.id}">${time(repeatedBy.at, "age", now)}</a>:
-nothing new was started.</p>`;
+this started nothing new.</p>`;
   if (reason === undefined) return repeat;
   const why = linkedText(cut(reason, MAX_REASON_CHARACTERS), now, { waits: result === "running" });
   return html`<p class="why">${why}${newer}</p>${repeat}`;
 }
 
-/** Without a term, the value says what it is. */
+/** A value without a term needs no explanation. */
 type Part = { readonly term: string | undefined; readonly value: unknown };
 
 /**
- * The things of a chain, linked where their pages are known: those that it has.
- * @param short for a row: the values file without its folders, and no name twice.
+ * The known parts of a chain, with links where their pages are known.
+ * @param short for a row of a list: the values file without its folders, and no repeated name.
  */
 export function chainParts(chain: Chain, { web, argocdUrl }: ChainPlace, { short = false } = {}): readonly Part[] {
   const { application, commit, pullRequest, values, actionsRun, environment } = chain;
@@ -154,7 +154,7 @@ function pullRequestLink({ number, title, url }: NonNullable<Chain["pullRequest"
   return url === undefined ? html`<span>${text}</span>` : html`<a href="${url}">${text}</a>`;
 }
 
-/** On a page with all else of a run. */
+/** The page of a run shows this many jobs. */
 const MAX_JOBS = 15;
 
 /** The chain on the page of one of its two runs. */

@@ -4,7 +4,7 @@ import type { Workflow } from "../model/workflow.ts";
 import { copyBlock } from "./copy.ts";
 import { type CurlPlace, eventCommand, rerunCommand } from "./curl.ts";
 
-/** The event that started a run, and its re-run, as commands to copy. */
+/** Commands to copy that send the event of a run again, or re-run it. */
 export function curlSection(run: Run, workflow: Workflow | undefined, place: CurlPlace) {
   const commands = [eventCommand(run, workflow, place), rerunCommand(run, place)].filter((each) => each !== undefined);
   if (commands.length === 0) return "";

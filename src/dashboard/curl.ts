@@ -5,27 +5,27 @@ import { GITHUB_WEBHOOK_PATH } from "../model/webhooks.ts";
 import { triggerOf, type Workflow } from "../model/workflow.ts";
 import { isDeep } from "./shown.ts";
 
-/** A command for a POSIX shell, as a person may copy it. It holds no secret: those are variables of the shell. */
+/** A command to copy into a POSIX shell. It contains no secrets: it reads them from variables of the shell. */
 export type Command = {
   readonly title: string;
   readonly text: string;
-  /** What to know before using it: a sentence or two. */
+  /** What to know before using it, in a sentence or two. */
   readonly note: string;
 };
 
-/** Where the service is reached, and what it asks of callers. */
+/** The address of the service, and the credentials that it needs. */
 export type CurlPlace = {
   /** With the path that it is under, without a slash at the end: `https://runner.example.com`. */
   readonly origin: string;
   /** Whether callers need a token. */
   readonly guarded: boolean;
-  /** The variable with the key that Flux signs a workflow's events with; undefined: it does not sign. */
+  /** The variable with the key that Flux signs a workflow's events with. Undefined if Flux does not sign. */
   readonly fluxKeyOf: (workflow: Workflow) => string | undefined;
 };
 
 /**
- * The event that started a run, as a request. Undefined where none can be made of it: its workflow or trigger is gone, or
- * it has no request, such as a schedule.
+ * The event that started a run, as a request. Undefined if there is no such request: the workflow or its trigger no longer
+ * exists, or the trigger has no requests, such as a schedule.
  */
 export function eventCommand(run: Run, workflow: Workflow | undefined, place: CurlPlace): Command | undefined {
   if (!workflow) return undefined;
@@ -35,7 +35,7 @@ export function eventCommand(run: Run, workflow: Workflow | undefined, place: Cu
   if (trigger === "github" && on.github) return gitHubCommand(run, place);
   if (trigger === "flux" && on.flux) return fluxCommand(run, on.flux.path, place, place.fluxKeyOf(workflow));
   const isGone = trigger === "http" || trigger === "github" || trigger === "flux";
-  // A schedule and another workflow send no request: it is started by hand instead.
+  // A schedule or another workflow sends no request. The command starts the workflow by hand instead.
   if (isGone || !on.manual) return undefined;
   const body = trigger === "schedule" ? undefined : { value: { inputs: run.input }, filter: "{inputs: .input}" };
   return {
@@ -45,25 +45,25 @@ export function eventCommand(run: Run, workflow: Workflow | undefined, place: Cu
   };
 }
 
-/** The API's re-run of a run; undefined for one that brought its token, or has not ended. */
+/** The request that re-runs a run. Undefined if its event brought a token, or it has not ended. */
 export function rerunCommand(run: Run, place: CurlPlace): Command | undefined {
   if (run.ownToken || isOpen(run)) return undefined;
   return {
     title: "Re-run it",
     text: request(run, `/api/runs/${run.id}/rerun`, place, {}),
-    note: `${tokenNote(place, "operate")} Add ?from=failure to keep the results of steps, or send {"input":…} for another input.`,
+    note: `${tokenNote(place, "operate")} Add ?from=failure to keep the results of steps. Send {"input":…} to use another input.`,
   };
 }
 
 const API_TOKEN = "GH_RUNNER_TOKEN";
 
-/** Says whose token a command needs: the one who reads the page may have another role. */
+/** Says which role the token of a command needs. The reader of the page may have another role. */
 const tokenNote = ({ guarded }: CurlPlace, permission: "call" | "read" | "operate") =>
   guarded ? `Set ${API_TOKEN} to a token of ${rolesInWords(permission)} first.` : "";
 
-/** The same where a request brings something else, and its body may be read from the API before. */
+/** The same for a request with another credential whose body the command may first read from the API. */
 const readNote = (place: CurlPlace, body: Body) =>
-  inlineOf(body) === undefined ? ` The body is read from the API. ${tokenNote(place, "read")}`.trimEnd() : "";
+  inlineOf(body) === undefined ? ` The command reads the body from the API. ${tokenNote(place, "read")}`.trimEnd() : "";
 
 function httpCommand(
   run: Run,
@@ -72,7 +72,8 @@ function httpCommand(
 ): Command {
   const variable = token ?? API_TOKEN;
   const field = run.ownToken ? tokenField : undefined;
-  const own = field === undefined ? "" : " Set GITHUB_TOKEN to the caller’s GitHub token: the run’s is not stored.";
+  const callerToken =
+    field === undefined ? "" : " Set GITHUB_TOKEN to the caller’s GitHub token. The run’s token is not stored.";
   const its = { ...place, guarded: place.guarded || token !== undefined };
   const body: Body = { value: run.input, filter: ".input", tokenField: field };
   const whose =
@@ -82,11 +83,11 @@ function httpCommand(
   return {
     title: "Send the event again",
     text: request(run, path, its, { variable, body }),
-    note: `${whose}${own} This starts a new run.`.trim(),
+    note: `${whose}${callerToken} This starts a new run.`.trim(),
   };
 }
 
-/** GitHub's names of events; anything else in a header could be another header. */
+/** Matches GitHub's names of events. Other texts could add another header. */
 const EVENT_NAME = /^[a-z_]{1,60}$/;
 
 function gitHubCommand(run: Run, place: CurlPlace): Command | undefined {
@@ -102,28 +103,29 @@ function gitHubCommand(run: Run, place: CurlPlace): Command | undefined {
       header: "x-hub-signature-256",
     }),
     note:
-      "GitHub signs what it sends: set GITHUB_WEBHOOK_SECRET to the secret of the webhook, and openssl signs the body. " +
-      `Every workflow that wants the event gets it.${readNote(place, body)}`,
+      "GitHub signs what it sends. Set GITHUB_WEBHOOK_SECRET to the webhook’s secret, and openssl signs the body. " +
+      `Every workflow that handles the event gets it.${readNote(place, body)}`,
   };
 }
 
 function fluxCommand(run: Run, path: string, place: CurlPlace, key: string | undefined): Command {
   const body = { value: run.input, filter: ".input" };
-  const repeat = "Sent twice in a row, one event of Flux is one run: change its message and revision for another.";
+  const repeat =
+    "If you send the same event twice in a row, it starts one run. For another run, change its message and revision.";
   if (key === undefined) {
     const note = `${tokenNote(place, inlineOf(body) === undefined ? "operate" : "call")} ${repeat}`.trim();
     return { title: "Send the event again", text: request(run, path, place, { body }), note };
   }
   const text = signed(run, path, place, { body, headers: [], key, header: "x-signature" });
-  const note = `Flux signs what it sends: set ${key} to its key, and openssl signs the body. ${repeat}${readNote(place, body)}`;
+  const note = `Flux signs what it sends. Set ${key} to Flux’s key, and openssl signs the body. ${repeat}${readNote(place, body)}`;
   return { title: "Send the event again", text, note };
 }
 
 type Body = {
   readonly value: Json;
-  /** Of jq, which takes the same out of the run as the API shows it. */
+  /** The filter for jq that selects the same value from the API's answer. */
   readonly filter: string;
-  /** Where the caller's GitHub token goes. */
+  /** The field for the caller's GitHub token. */
   readonly tokenField?: string | undefined;
 };
 
@@ -138,7 +140,7 @@ function request(
   return [...before, curl(place.origin + path, headers, data)].join("\n");
 }
 
-/** A request whose body is signed, by the tool that is everywhere. */
+/** A request whose body is signed with openssl, which is installed almost everywhere. */
 function signed(
   run: Run,
   path: string,
@@ -166,7 +168,7 @@ const FILE = "event.json";
 
 const bearer = (variable: string) => `"authorization: Bearer $${nameOf(variable)}"`;
 
-/** A name that a shell takes: a workflow can name any variable. */
+/** A name that is valid in a shell: a workflow can name any variable. */
 const nameOf = (variable: string) => (/^[A-Za-z_]\w*$/.test(variable) ? variable : "TOKEN");
 
 function curl(url: string, headers: readonly string[], data: string | undefined): string {
@@ -188,18 +190,18 @@ function dataOf(
   };
 }
 
-/** As much as a person looks through; the page has room for it. */
+/** A length that a person can still read, and that fits on the page. */
 const MAX_INLINE_CHARACTERS = 1500;
 
-/** A body that stands in the command; undefined when it is too long, and comes from the API instead. */
+/** The body to write into the command. Undefined if it is too long: then the command reads it from the API. */
 function inlineOf({ value }: Body): string | undefined {
   if (isDeep(value)) return undefined;
-  // What cannot be seen is escaped, and is the same JSON.
+  // Invisible characters are escaped. The JSON value stays the same.
   const json = visible(JSON.stringify(value));
   return json.length > MAX_INLINE_CHARACTERS ? undefined : json;
 }
 
-/** Puts a variable where the token goes, outside of the single quotes. */
+/** Adds the token as a shell variable, outside of the single quotes. */
 function withToken(json: string, field: string): string {
   if (!json.startsWith("{")) return quoted(json);
   const name = visible(JSON.stringify(field));
@@ -213,7 +215,7 @@ function download({ id }: Run, { filter, tokenField }: Body, { origin, guarded }
   return `curl -sS${header} ${quoted(`${origin}/api/runs/${id}`)} | jq -cj ${quoted(filter + token)} > ${FILE}`;
 }
 
-/** Any text as one word of a POSIX shell. A text with a NUL cannot be one. */
+/** Any text as one word of a POSIX shell, except a text with a NUL. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }

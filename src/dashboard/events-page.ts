@@ -13,7 +13,7 @@ import { workflowPath } from "./workflow-parts.ts";
 /** Events on one page. */
 export const PAGE_EVENTS = 25;
 
-/** What a page of 60 kB has room for, beside what all pages have. */
+/** A page has up to 60 kB. This much of it is for the lists. */
 const [REJECTED_BYTES, EVENTS_BYTES, REASON_BYTES, NAME_BYTES] = [18_000, 24_000, 600, 200];
 
 type EventsFacts = {
@@ -23,7 +23,7 @@ type EventsFacts = {
   readonly found: FoundEvents;
 };
 
-/** What came and started no run: rejected requests, and events that no workflow wanted. */
+/** Rejected requests, and events that no workflow handled. */
 export function eventsPage(frame: Frame, { text, before, found }: EventsFacts) {
   const { now } = frame;
   const { events, rejected, next, problems } = found;
@@ -43,9 +43,9 @@ export function eventsPage(frame: Frame, { text, before, found }: EventsFacts) {
     "events",
     frame,
     html`<h1>Events that started no run</h1>
-<p class="lead">Events that became a run and were <a href="/?status=skipped">skipped</a> or
-<a href="/?status=superseded">superseded</a> are among the runs.${
-      frame.reader.may("operate-all") ? html` Who did what is in the <a href="/audit">audit log</a>.` : ""
+<p class="lead">The list of runs has events whose run was <a href="/?status=skipped">skipped</a> or
+<a href="/?status=superseded">superseded</a>.${
+      frame.reader.may("operate-all") ? html` The <a href="/audit">audit log</a> shows who did what.` : ""
     }</p>
 ${search}${wrong}
 <div id="events" data-live data-said="${said}">
@@ -59,15 +59,15 @@ ${paging({ text, before, next })}
 type Listed = { readonly text: string; readonly now: number };
 
 function rejectedList(rejected: readonly RejectedKind[], { text, now }: Listed) {
-  // The newest have room first.
+  // If there is not enough room, the newest are shown.
   const { shown, left } = fitting(rejected.toReversed(), REJECTED_BYTES, (each) => rejectedRow(each, now));
   const more =
     left === 0
       ? ""
-      : html`<p class="note after">${counted(left)} more ${plural(left, "kind is", "kinds are")} kept: search for one.</p>`;
+      : html`<p class="note after">${counted(left)} more ${plural(left, "kind", "kinds")} not shown: search for one.</p>`;
   const none = text === "" ? "Nothing was rejected." : "No rejected request matches.";
   return html`<section aria-labelledby="rejected"><h2 id="rejected">Rejected requests</h2>
-${shown.length === 0 ? html`<p class="note">${none}</p>` : html`<ul class="runs refusals">${shown.toReversed()}</ul>`}${more}</section>`;
+${shown.length === 0 ? html`<p class="note">${none}</p>` : html`<ul class="runs rejections">${shown.toReversed()}</ul>`}${more}</section>`;
 }
 
 function rejectedRow({ method, path, status, application, reason, firstAt, lastAt, times }: RejectedKind, now: number) {
@@ -85,10 +85,10 @@ ${application === undefined ? "" : html`<p class="sub">${request}</p>`}
 
 function ignoredList(events: readonly IgnoredEvent[], { text, now }: Listed) {
   const { shown, left } = fitting(events.toReversed(), EVENTS_BYTES, (each) => ignoredRow(each, now));
-  const more = left === 0 ? "" : html`<p class="note after">${counted(left)} more on this page: search for one.</p>`;
-  const none = text === "" ? "There are none." : "No such event matches.";
-  return html`<section aria-labelledby="ignored"><h2 id="ignored">Events that no workflow wanted</h2>
-${shown.length === 0 ? html`<p class="note">${none}</p>` : html`<ul class="runs refusals">${shown.toReversed()}</ul>`}${more}</section>`;
+  const more = left === 0 ? "" : html`<p class="note after">${counted(left)} more not shown: search for one.</p>`;
+  const none = text === "" ? "No such events." : "No event matches.";
+  return html`<section aria-labelledby="ignored"><h2 id="ignored">Events that no workflow handled</h2>
+${shown.length === 0 ? html`<p class="note">${none}</p>` : html`<ul class="runs rejections">${shown.toReversed()}</ul>`}${more}</section>`;
 }
 
 function ignoredRow(

@@ -4,7 +4,7 @@ import { listQuery } from "./list-query.ts";
 import { PROTECTED } from "./protected.ts";
 import type { Site } from "./site.ts";
 
-/** Mounts `/events`: what started no run. */
+/** Mounts `/events`: requests and events that started no run. */
 export function mountEvents(app: Hono, { shown, page, guard }: Site): void {
   const { answers, scrub } = shown;
   const queryIn = (c: Context) =>
@@ -20,6 +20,6 @@ export function mountEvents(app: Hono, { shown, page, guard }: Site): void {
   });
 
   app.get("/events", PROTECTED, guard("read-all"), events);
-  // As the page was called before.
+  // The former address of the page.
   app.get("/refused", PROTECTED, guard("read-all"), (c) => c.redirect("/events", 308));
 }

@@ -3,21 +3,21 @@ import { visible } from "../model/visible.ts";
 import type { Html } from "./layout.ts";
 import { type Entered, type Field, fieldText, formName, type Problem } from "./schema-fields.ts";
 
-/** What was filled in, and what is wrong with it. */
+/** The submitted values and their problems. */
 export type Tried = { readonly entered: Entered; readonly problems: readonly Problem[] };
 
 type FormFacts = {
   readonly action: string;
   readonly fields: readonly Field[];
-  /** What the fields show at first; without it their defaults. */
+  /** The values to show first. Without it, the defaults. */
   readonly tried?: Tried | undefined;
-  /** The words on the button. */
+  /** The text of the button. */
   readonly submit: string;
-  /** Where to go instead. */
+  /** The address of the link that leaves the form. */
   readonly cancel?: string | undefined;
 };
 
-/** A form with a field for each, and what is wrong at its place. */
+/** A form with these fields. Each problem is shown at its field. */
 export function schemaForm({ action, fields, tried, submit, cancel }: FormFacts): Html {
   const problems = tried?.problems ?? [];
   const at = (field: Field) => problems.filter((problem) => placeIn(field, problem) !== undefined);
@@ -33,7 +33,7 @@ export function schemaForm({ action, fields, tried, submit, cancel }: FormFacts)
   );
   const other = elsewhere.map((problem) => html`<li>${visible(messageOf(problem))}</li>`);
   return html`<form class="fields" method="post" action="${action}">
-${problems.length > 0 ? html`<p class="error" role="alert">Nothing was sent. Correct what is marked, and send it again.</p>` : ""}
+${problems.length > 0 ? html`<p class="error" role="alert">Nothing was sent. Correct the marked fields, then send the form again.</p>` : ""}
 ${elsewhere.length > 0 ? html`<ul class="error">${other}</ul>` : ""}
 ${parts}
 <p class="buttons"><button class="primary">${submit}</button>
@@ -41,13 +41,13 @@ ${cancel === undefined ? "" : html`<a class="button" href="${cancel}">Back</a>`}
 </form>`;
 }
 
-/** Where within a field a problem is; undefined: it is not there. */
+/** The place of a problem within a field. Undefined if it is not in this field. */
 function placeIn({ name }: Field, { field }: Problem): string | undefined {
   if (name === undefined || field === name) return name === undefined ? field : "";
   return field.startsWith(`${name}.`) ? field.slice(name.length + 1) : undefined;
 }
 
-/** A schema may say nothing but "Invalid input": the place goes before it. */
+/** A schema's message may be only "Invalid input". So the place comes first. */
 function messageOf(problem: Problem, field?: Field): string {
   const place = field ? placeIn(field, problem) : problem.field;
   return place ? `${place}: ${problem.message}` : problem.message;
@@ -89,7 +89,7 @@ function input({ control, isRequired }: Field, attributes: Html, text: string): 
         const value = fieldText(control, choice);
         return html`<option value="${value}"${raw(value === text ? " selected" : "")}>${visible(value)}</option>`;
       });
-      // Without an empty choice the first one would be taken as chosen.
+      // Without an empty choice, the first choice would be selected.
       const none = isRequired && text !== "" ? "" : html`<option value="">–</option>`;
       return html`<select ${attributes}${required}>${none}${options}</select>`;
     }
@@ -99,7 +99,7 @@ function input({ control, isRequired }: Field, attributes: Html, text: string): 
       return html`<input type="number" step="${isInteger ? "1" : "any"}" ${attributes}${limits}${required} value="${text}">`;
     }
     case "json":
-      // A line feed after the tag is not part of the text.
+      // HTML ignores the line feed after the tag.
       return html`<textarea rows="${Math.min(20, Math.max(3, text.split("\n").length + 1))}" spellcheck="false" ${attributes}${required}>
 ${text}</textarea>`;
     case "text":

@@ -5,7 +5,7 @@ import type { Json, Run } from "../model/run.ts";
 import { visible } from "../model/visible.ts";
 import { name as nameOf } from "./shown.ts";
 
-/** Where GitHub's pages are, for the links of the dashboard. */
+/** Addresses of GitHub's pages, for links. */
 export type GitHubWeb = {
   /** `https://github.com`, without a slash at the end. */
   readonly url: string;
@@ -14,8 +14,8 @@ export type GitHubWeb = {
 };
 
 /**
- * The address of GitHub's pages for the address of its API: github.com, a company's own name on ghe.com, or
- * a GitHub Enterprise Server.
+ * The address of GitHub's pages for the address of its API: github.com, a company's subdomain of ghe.com, or a GitHub
+ * Enterprise Server.
  * @see https://docs.github.com/en/enterprise-cloud@latest/admin/data-residency
  * @see https://docs.github.com/en/enterprise-server@latest/rest/using-the-rest-api/getting-started-with-the-rest-api
  */
@@ -27,14 +27,14 @@ export function webUrlOf(apiUrl: string): string {
   return `${protocol}//${host}`;
 }
 
-/** The commit that a run dispatched; linked when it can be a commit's name at all, and its repository is known. */
+/** The commit that a run dispatched. It is a link if it can be a commit's name and its repository is known. */
 export function commitLink({ workflow, outputs }: Pick<Run, "workflow" | "outputs">, web: GitHubWeb) {
   const hash = isObject(outputs) ? outputs.commitHash : undefined;
   if (typeof hash !== "string" || hash === "") return undefined;
   return namedCommitLink({ name: hash, sha: undefined }, web.repositoryOf(workflow), web);
 }
 
-/** The same for a commit by its name, such as a tag, and its full hash where that is known. */
+/** The same for a commit's name, such as a tag, and its full hash if known. */
 export function namedCommitLink(
   { name, sha }: NonNullable<Chain["commit"]>,
   repository: string | undefined,
@@ -48,8 +48,8 @@ export function namedCommitLink(
 }
 
 /**
- * A values file at the commit at which it was read; not linked when that is not known: it may have changed.
- * @param short without its folders.
+ * A values file at the commit at which it was read. Without a known commit there is no link, because the file may have changed.
+ * @param short shows the file without its folders.
  */
 export function valuesLink(
   { repository, path, commit }: NonNullable<Chain["values"]>,
@@ -69,7 +69,7 @@ export function actionsRunLink({ id, url, attempt = 1 }: NonNullable<Chain["acti
 }
 
 /**
- * The page of an application in ArgoCD; undefined without its address, or for a name that no application can have.
+ * The page of an application in ArgoCD. Undefined without ArgoCD's address, or if no application can have this name.
  * @see https://argo-cd.readthedocs.io/en/stable/operator-manual/notifications/templates/
  */
 export function argocdLink(application: string, argocdUrl: string | undefined, text: string) {
@@ -79,7 +79,7 @@ export function argocdLink(application: string, argocdUrl: string | undefined, t
 
 const encoded = (segment: string) => encodeURIComponent(segment.toWellFormed());
 
-/** The runs in a repository's Actions that this kind of event has started. */
+/** The repository's Actions runs that a `repository_dispatch` started. */
 export function actionsUrl(repository: string, { url }: GitHubWeb): string {
   return `${url}/${repository}/actions?query=event%3Arepository_dispatch`;
 }

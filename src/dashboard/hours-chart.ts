@@ -6,16 +6,16 @@ const HOURS = 24;
 const WIDTH = 288;
 const HEIGHT = 32;
 const STEP = WIDTH / HOURS;
-/** One run can be seen beside thousands. */
+/** Minimum height of a bar: one run stays visible beside thousands. */
 const LEAST = 2.5;
 
-/** From the bottom of a bar: failures stand on top. */
+/** The order in a bar, from the bottom. */
 const SERIES = ["success", "skipped", "failure"] as const;
 
-/** As they are named beside the chart. */
+/** The order in the legend. */
 const NAMED = ["success", "failure", "skipped"] as const;
 
-/** The last 24 hours as stacked bars, one an hour. */
+/** The last 24 hours as stacked bars, one per hour. */
 export function hoursChart(hours: readonly HourOfRuns[], now: number) {
   const last = Math.floor(now / HOUR_MS);
   const byHour = new Map(hours.map((hour) => [hour.from / HOUR_MS, hour]));
@@ -54,7 +54,7 @@ function bar(hour: HourOfRuns, at: number, most: number) {
   if (rects.length === 0) return "";
   const from = new Date(hour.from).toISOString();
   const counts = `: ${words(hour)}`;
-  // Within a title no element can stand, so the page's script writes it in the reader's zone.
+  // A title cannot contain elements. So the page's script rewrites its time in the reader's zone.
   const title = html`<title data-from="${from}" data-words="${counts}">${from.slice(11, 16)} UTC${counts}</title>`;
   return html`<g>${title}${rects}</g>`;
 }

@@ -4,10 +4,10 @@ import { type Frame, type Html, layout } from "./layout.ts";
 import type { Field } from "./schema-fields.ts";
 
 type InputFacts = {
-  /** The page above this one. */
+  /** The parent page. */
   readonly back: { readonly href: string; readonly text: string | Html };
   readonly title: string;
-  /** What sending the form does. */
+  /** What the form does. */
   readonly lead: string;
   readonly action: string;
   readonly submit: string;

@@ -1,7 +1,7 @@
 import { html } from "hono/html";
 import type { Reader } from "./reader.ts";
 
-/** Each has a letter, which opens it when it follows `g`. */
+/** The pages. The key `g` and then the letter opens a page. */
 export const NAVIGATION = [
   { page: "runs", href: "/", text: "Runs", letter: "r" },
   { page: "previews", href: "/previews", text: "Previews", letter: "p" },
@@ -9,23 +9,23 @@ export const NAVIGATION = [
   { page: "events", href: "/events", text: "Events", letter: "e" },
 ] as const;
 
-/** Where a reader may go. */
+/** The pages that a reader may open. */
 export function pagesFor({ may }: Pick<Reader, "may">) {
   return NAVIGATION.filter(({ page }) => may(page === "events" ? "read-all" : "read"));
 }
 
-/** What the script does at each key, or at two of them, one after the other. */
+/** What each key does, or a sequence of two keys. The script implements them. */
 export const keysFor = (reader: Pick<Reader, "may">): readonly (readonly [keys: readonly string[], does: string])[] => [
   [["/"], "Search"],
   [["j"], "Next row"],
   [["k"], "Previous row"],
   [["Enter"], "Open the row"],
   ...pagesFor(reader).map(({ letter, text }) => [["g", letter], text] as const),
-  [["Esc"], "Leave the search field, or close what is open"],
-  [["?"], "Show or close this"],
+  [["Esc"], "Leave the search field, or close the open hint"],
+  [["?"], "Show or close this help"],
 ];
 
-/** Explains the keys. Who dictates, or whose hand trembles, turns them off. */
+/** Explains the keys. Readers who dictate, or whose hands tremble, can turn them off. */
 export function keysDialog(reader: Pick<Reader, "may">) {
   const kbd = (key: string) => html`<kbd>${key}</kbd> `;
   const rows = keysFor(reader).map(

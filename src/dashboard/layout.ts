@@ -10,42 +10,42 @@ import { name, time } from "./shown.ts";
 
 export type Html = ReturnType<typeof raw> | Promise<ReturnType<typeof raw>>;
 
-/** What all pages of an installation have in common. */
+/** What all pages of an installation share. */
 export type Look = {
-  /** What tells it from others, such as `staging`. */
+  /** Name of the installation, such as `staging`. */
   readonly name: string | undefined;
-  /** The zone of times, until a reader chooses: the reader's, or UTC. */
+  /** The default time zone: the reader's, or UTC. */
   readonly time: "local" | "utc";
   readonly assets: Assets;
 };
 
-/** What every page knows. */
+/** The facts that every page has. */
 export type Frame = {
   readonly look: Look;
-  /** Failed runs that ended within the last hour, for those who may see them. */
+  /** Number of runs that failed within the last hour. 0 for readers who may not see all runs. */
   readonly failures: number;
   readonly version: string;
   readonly reader: Reader;
-  /** Whether there is a session that can be ended. */
+  /** Whether the reader has a session that they can end. */
   readonly signedIn: boolean;
-  /** `Overview.revision` of what the page shows; undefined when an open page is not kept up to date. */
+  /** `Overview.revision` of the page's content. Undefined if an open page is not kept up to date. */
   readonly revision: string | undefined;
-  /** What is paused now, which every page says. */
+  /** What is paused now. Every page shows it. */
   readonly paused: readonly Paused[];
-  /** That GitHub fails most requests, which every page says, too. */
+  /** GitHub's outage, if there is one. Every page shows it. */
   readonly outage?: Outage | undefined;
-  /** The zone in which the reader is shown times, which those in a search mean, too: `UTC`, or `Europe/Berlin`. */
+  /** The reader's time zone, also for times in a search: `UTC`, or `Europe/Berlin`. */
   readonly zone: string;
-  /** What is looked for now, which stands in the field of the top bar. */
+  /** The current search, shown in the field of the top bar. */
   readonly search?: Searched;
-  /** The path of the same page, where it answers a form and so has another address. */
+  /** The address of the same page, if it is the answer to a form and therefore has another address. */
   readonly canonical?: string;
   readonly now: number;
 };
 
 type Current = (typeof NAVIGATION)[number]["page"] | undefined;
 
-/** A whole page. `title` is text; everything that `html` is given is escaped by it. */
+/** A whole page. `title` is plain text: `html` escapes every value. */
 export function layout(title: string, current: Current, frame: Frame, main: Html) {
   const { version, signedIn, revision, canonical, failures, reader } = frame;
   const { name: installation, assets, time } = frame.look;
@@ -53,7 +53,7 @@ export function layout(title: string, current: Current, frame: Frame, main: Html
     ({ href, page, text, letter }) =>
       html`<a href="${href}" data-go="${letter}"${current === page ? raw(' aria-current="page"') : ""}>${text}</a>`,
   );
-  // Others, such as those of callbacks, are for people who may see nothing else.
+  // Other pages, such as those of callbacks, are for people who may see nothing else.
   const isInside = reader.may("read") && (current !== undefined || revision !== undefined);
   return html`<!doctype html>
 <html lang="en">
@@ -91,18 +91,18 @@ ${revision === undefined ? "" : keysDialog(reader)}
 </html>`;
 }
 
-/** What stands before the title: a tab that is not looked at shows little more. */
+/** The number before the title. A tab in the background shows little more. */
 export function failureCount(failures: number): string {
   if (failures === 0) return "";
   return `(${failures > MAX_FAILURES_SHOWN ? `${MAX_FAILURES_SHOWN}+` : failures}) `;
 }
 
-/** The path of the icon that shows so many failures. */
+/** The path of the icon for a number of failures. */
 export function iconOf({ assets: { icons } }: Look, failures: number): string {
   return icons[Math.min(failures, icons.length - 1)]?.path ?? "";
 }
 
-/** Says what is paused, by whom and since when. Nothing when nothing is. */
+/** Shows what is paused, by whom and since when. Empty if nothing is paused. */
 function pausedBanner({ paused, now, reader }: Frame) {
   if (paused.length === 0) return "";
   const all = paused.find(({ workflow }) => workflow === ALL_WORKFLOWS);
@@ -124,7 +124,7 @@ ${resume ? html`<a href="/workflows${place}">Resume…</a>` : ""}</p></div>`;
 const MARK = `<svg viewBox="0 0 16 16" width="20" height="20" aria-hidden="true">
 <rect width="16" height="16" rx="4" class="mark"/><path d="m6 4.5 5 3.5-5 3.5z" class="play"/></svg>`;
 
-/** A page that says one thing, such as an error, and where to go from there. */
+/** A page with one message, such as an error, and a link to continue. */
 export function messagePage(frame: Frame, title: string, text: string | Html, link?: { href: string; text: string }) {
   const onward = link ? html`<p><a class="button" href="${link.href}">${link.text}</a></p>` : "";
   return layout(title, undefined, frame, html`<div class="message"><h1>${title}</h1><p>${text}</p>${onward}</div>`);

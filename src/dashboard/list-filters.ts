@@ -7,15 +7,15 @@ import { counted, nameText, statusIcon, statusName } from "./shown.ts";
 
 type Filtering = {
   readonly query: ListQuery;
-  /** What the query means. */
+  /** The filter for the query. */
   readonly filter: RunFilter;
-  /** Undefined where the query cannot be meant. */
+  /** Undefined if the query is not valid. */
   readonly counts: Counts | undefined;
-  /** Names of the workflows that there are. */
+  /** Names of the workflows of the service. */
   readonly workflows: readonly string[];
 };
 
-/** A tab for each status, with how many runs of the filter are in it. */
+/** A tab per status, with the number of runs that match the filter. */
 export function statusTabs({ query, filter, counts }: Filtering) {
   const tab = (each: RunStatus | undefined) => {
     const current = each === filter.status ? raw(' aria-current="true"') : "";
@@ -35,7 +35,7 @@ function sum(counts: Counts): Count {
   return { count: all.reduce((total, { count }) => total + count, 0), more: all.some(({ more }) => more) };
 }
 
-/** What takes back a status, or a time, that the text may have. */
+/** The value that overrides a status or a time in the text. */
 const allOf = (text: string | undefined) => (text === undefined ? undefined : "all");
 
 const RANGES = [
@@ -45,7 +45,7 @@ const RANGES = [
   ["30d", "30 d", "The last 30 days"],
 ] as const;
 
-/** What runs are shown beside the search: since when, and of which workflow. */
+/** The filters beside the search: since when, and of which workflow. */
 export function filterForm({ query, filter, workflows }: Filtering) {
   const { since, text } = query;
   const range = (value: string | undefined, label: string, title: string, isCurrent: boolean) =>
@@ -54,13 +54,13 @@ export function filterForm({ query, filter, workflows }: Filtering) {
   const { workflow } = filter;
   const names = workflow === undefined || workflows.includes(workflow) ? workflows : [workflow, ...workflows];
   return html`<div class="filters">
-<nav class="ranges" aria-label="Since">${range(allOf(text), "All", "All runs that are kept", filter.since === undefined)}${RANGES.map(
+<nav class="ranges" aria-label="Since">${range(allOf(text), "All", "All stored runs", filter.since === undefined)}${RANGES.map(
     ([value, label, title]) => range(value, label, title, since === value),
   )}</nav>
 <form class="narrow" action="/">
 ${kept.map(([name, value]) => (value === undefined ? "" : html`<input type="hidden" name="${name}" value="${value}">`))}
 <label><span aria-hidden="true">Since </span><input name="since" aria-label="Since" value="${since ?? ""}" size="8" placeholder="13:00" autocomplete="off"
- title="A length of time (2h), a time (13:00), a day (2026-11-29) or both (2026-11-29T13:00)"></label>
+ title="How long ago (2h), a time (13:00), a day (2026-11-29) or both (2026-11-29T13:00)"></label>
 ${names.length > 1 ? workflowSelect(names, workflow, text) : ""}
 <button>Filter</button>
 </form></div>`;

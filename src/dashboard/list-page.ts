@@ -25,26 +25,26 @@ export const PAGE_RUNS = 25;
 type ListFacts = Meant & {
   readonly query: ListQuery;
   readonly page: RunPage;
-  /** Of the runs of the filter; undefined when there is a problem. */
+  /** Numbers of matching runs by status. Undefined if the query is not valid. */
   readonly counts: Counts | undefined;
-  /** Why the newest runs of the filter failed, where these alone are shown; `more`: there are others. */
+  /** Causes of the newest failures, if only failures are shown. `more`: there are more failures. */
   readonly failures: { readonly causes: readonly Cause[]; readonly more: boolean };
-  /** Why nothing happened, where that is asked. */
+  /** The answer to why nothing happened, if the reader asked. */
   readonly why: Why | undefined;
-  /** Undefined for those who may not know how all workflows go. */
+  /** Undefined for readers who may not see all workflows. */
   readonly activity: Activity | undefined;
-  /** Of GitHub, by their names. */
+  /** Names of GitHub's open incidents. */
   readonly incidents: readonly string[];
   readonly accounts: readonly AccountState[];
-  /** Names of the workflows that there are. */
+  /** Names of the workflows of the service. */
   readonly workflows: readonly string[];
   readonly files: FileProblems;
-  /** For those who can correct them. */
+  /** Only for readers who can fix them. */
   readonly rejectedSecrets: readonly RejectedSecret[];
   readonly web: GitHubWeb;
-  /** Where this page was asked for, such as `http://localhost:9555`. */
+  /** The address of the service for this reader, such as `http://localhost:9555`. */
   readonly origin: string;
-  /** Whether callers must bring one of AUTH_TOKENS. */
+  /** Whether callers need one of AUTH_TOKENS. */
   readonly guarded: boolean;
   readonly now: number;
 };
@@ -52,11 +52,11 @@ type ListFacts = Meant & {
 export function listPage(frame: Frame, facts: ListFacts) {
   const { query, page, problems, failures, activity, accounts, files, now } = facts;
   const [newest] = page.runs;
-  // What cannot be meant stands in the field, to be corrected, and in no link.
+  // An invalid text stays in the field, so that the reader can correct it. Links do not contain it.
   const chosen = problems.text.length > 0 ? { ...facts, query: { ...query, text: undefined } } : facts;
   const said = newest ? `Newest run: ${nameText(subjectOf(newest))}, ${statusName(newest.status)}` : "No runs";
   const state = activity === undefined ? "" : strip(activity, { accounts, paused: frame.paused, now });
-  // A search is answered first, also on a phone.
+  // The result of a search comes before the state, also on a phone.
   const searches = query.text !== undefined;
   return layout(
     "Runs",
@@ -86,7 +86,7 @@ ${searches && state !== "" ? html`<div id="strip" class="after" data-live>${stat
   );
 }
 
-/** What can be asked about the runs of the filter, and be done with all of them, where there are some. */
+/** Links to a question about the listed runs, and to actions on all of them. */
 function links({ reader }: Frame, { query, counts, filter: { status }, page, why }: ListFacts) {
   const filter = { ...query, before: undefined };
   const has = (each: RunStatus) => (counts?.[each].count ?? 0) > 0 && (status === undefined || status === each);
@@ -105,17 +105,17 @@ ${open ? html`<a href="${bulkPath("cancel", filter)}">Cancel the open runs…</a
 
 function nothing({ reader }: Frame, { query, problems, page, why, origin, guarded, now }: ListFacts) {
   if (!isClear({ problems })) {
-    return html`<div class="empty"><p><strong>This search cannot be carried out.</strong>
-${problems.text.length > 0 ? "The field above says why." : ""}</p>
+    return html`<div class="empty"><p><strong>This search does not work.</strong>
+${problems.text.length > 0 ? "See the message at the search field." : ""}</p>
 ${problems.beside.map((each) => html`<p>${visible(each)}</p>`)}
 <p><a href="/">Show all runs</a></p></div>`;
   }
   if (page.unsearched) {
-    return html`<div class="empty"><p><strong>None of the runs that are searched so far matches.</strong></p></div>`;
+    return html`<div class="empty"><p><strong>No run found so far.</strong></p></div>`;
   }
   if (page.next !== undefined) {
     return html`<div class="empty"><p><strong>No run found so far.</strong>
-Not all runs have been looked through yet.</p></div>`;
+Older runs have not been searched yet.</p></div>`;
   }
   if (why) return html`${whyBlock(why, now)}<p class="after"><a href="/">Show all runs</a></p>`;
   if (Object.values(query).some((each) => each !== undefined)) {
@@ -124,21 +124,21 @@ Not all runs have been looked through yet.</p></div>`;
   if (!reader.may("read-all"))
     return html`<div class="empty"><p><strong>No runs yet.</strong></p>${limitNote(reader)}</div>`;
   const header = guarded ? ` -H "Authorization: Bearer one-of-AUTH_TOKENS"` : "";
-  return html`<div class="empty"><p><strong>No runs yet.</strong> The first event makes the first run:</p>
+  return html`<div class="empty"><p><strong>No runs yet.</strong> The first event starts the first run:</p>
 <pre tabindex="0" aria-label="Command"><code>curl -d '{"application":"pr-1234"}'${header} ${origin}/dispatch</code></pre></div>`;
 }
 
-/** After an upgrade all runs are made known to the search, the newest first. */
+/** After an upgrade, the service adds all runs to the search index, the newest first. */
 function unsearchedNote({ unsearched }: RunPage) {
   if (!unsearched) return "";
   const { count, more } = unsearched;
   return html`<p class="note after" role="status">${counted(count)}${more ? "+" : ""} ${plural(count, "run is", "runs are")} not
-searched yet, the oldest last. Search again in a while.</p>`;
+searchable yet. The newest come first. Search again in a while.</p>`;
 }
 
 function paging(query: ListQuery, { next, runs }: RunPage) {
   if (query.before === undefined && next === undefined) return "";
-  const older = query.text && runs.length < PAGE_RUNS ? "Look through older runs" : "Older";
+  const older = query.text && runs.length < PAGE_RUNS ? "Search older runs" : "Older";
   return html`<nav class="paging" aria-label="Pages of the list">
 ${query.before === undefined ? "" : html`<a href="${listPath({ ...query, before: undefined })}">Newest</a>`}
 ${next === undefined ? "" : html`<a href="${listPath({ ...query, before: next })}" rel="next">${older}</a>`}

@@ -5,28 +5,28 @@ import { MAX_SEARCH_CHARACTERS, parseSearch } from "../model/search.ts";
 import { expectedTime, pastTime } from "../model/search-time.ts";
 
 /**
- * What the list is asked for, as it stands in the URL. What cannot be meant is left out. What is chosen beside the field counts
- * more than what is written in it: `all`, and `*` for workflows, take back what its text says.
+ * The query of the list, as in the URL. Invalid values are left out. A choice beside the search field overrides the text in the
+ * field: `all`, and `*` for workflows, remove a condition of the text.
  */
 export type ListQuery = {
   readonly status?: RunStatus | "all" | undefined;
   readonly workflow?: string | undefined;
-  /** As `since:` takes it: `2h`, `13:00`. */
+  /** A value of `since:`, such as `2h` or `13:00`. */
   readonly since?: string | undefined;
-  /** The same of `until:`. */
+  /** A value of `until:`. */
   readonly until?: string | undefined;
   readonly text?: string | undefined;
   /** Cursor of the page. */
   readonly before?: string | undefined;
 };
 
-/** No name, hash or id that is worth looking for is longer. */
+/** No name, hash or id that people search for is longer. */
 export const MAX_TEXT_CHARACTERS = 100;
 
-/** No time is longer. */
+/** No valid time is longer. */
 const MAX_TIME_CHARACTERS = 40;
 
-/** @param query gives what stands under a name, without tokens: it goes into the page and its links. */
+/** @param query returns the value of a parameter, without tokens: the value goes into the page and its links. */
 export function listQuery(query: (name: string) => string | undefined): ListQuery {
   const [status, before] = [query("status"), query("before")];
   const time = (name: "since" | "until") => query(name)?.trim().slice(0, MAX_TIME_CHARACTERS) || undefined;
@@ -35,7 +35,7 @@ export function listQuery(query: (name: string) => string | undefined): ListQuer
     workflow: query("workflow")?.slice(0, MAX_TEXT_CHARACTERS) || undefined,
     since: time("since"),
     until: time("until"),
-    // A longer one is a problem that the page names.
+    // One character more than allowed: then the page reports that the text is too long.
     text:
       query("text")
         ?.trim()
@@ -44,12 +44,12 @@ export function listQuery(query: (name: string) => string | undefined): ListQuer
   };
 }
 
-/** What a query means. */
+/** The meaning of a query. */
 export type Meant = {
   readonly filter: RunFilter;
-  /** What is looked for. */
+  /** The words of the search. */
   readonly words: readonly string[];
-  /** What cannot be meant, a sentence each: in the text, and beside it. Nothing is looked for then. */
+  /** Problems of the text and of the choices beside it, one sentence each. With a problem, nothing is searched. */
   readonly problems: { readonly text: readonly string[]; readonly beside: readonly string[] };
 };
 
@@ -58,7 +58,7 @@ export const isClear = ({ problems: { text, beside } }: Pick<Meant, "problems">)
 
 export function filterOf(
   query: ListQuery,
-  { now, zone }: { readonly now: number /** In which times of day are meant. */; readonly zone: string },
+  { now, zone }: { readonly now: number /** The zone of times of day. */; readonly zone: string },
 ): Meant {
   const { status, workflow, text = "" } = query;
   const { filter, words, problems } = parseSearch(text, now, zone);
@@ -84,7 +84,7 @@ export function filterOf(
   };
 }
 
-/** The path that asks for it. */
+/** The path of the list with this query. */
 export function listPath(query: ListQuery): string {
   const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
   return given.length === 0 ? "/" : `/?${new URLSearchParams(given)}`;

@@ -7,10 +7,10 @@ import { filterOf, isClear, type ListQuery } from "./list-query.ts";
 import { PROTECTED } from "./protected.ts";
 import type { Site } from "./site.ts";
 
-/** So many failures are compared; a reason each. */
+/** The causes come from up to this many of the newest failures. */
 const COMPARED_FAILURES = 1000;
 
-/** Mounts the list of runs, with what is to be known before any of them. */
+/** Mounts the list of runs, with the state of the service above it. */
 export function mountList(
   app: Hono,
   { shown, page, guard, principalOf, isGuarded, originOf }: Site,
@@ -36,7 +36,7 @@ export function mountList(
       isFailures ? runs.reasons(filter, COMPARED_FAILURES) : [],
       isWhole ? overview.activity(now) : undefined,
     ]);
-    // Of a search without a result, that is the answer.
+    // A search without a result shows why nothing happened.
     const isAsked =
       asks && isWhole && (found.runs.length === 0 ? found.next === undefined : c.req.query("why") !== undefined);
     const facts = {

@@ -4,15 +4,15 @@ import { isOpen } from "../model/run.ts";
 import { failureCount, iconOf, type Look } from "./layout.ts";
 import { cut, nameText, statusName, subjectOf } from "./shown.ts";
 
-/** A browser asks for no more at once. */
+/** The page's script asks for up to this many at once. */
 const MAX_RUNS = 20;
 
-/** What a notification has room for. */
+/** A notification has room for this much. */
 const MAX_BODY_CHARACTERS = 200;
 
 /**
- * Answers what there is to know in a tab that is not looked at: its icon, what stands before its title, and which of the
- * runs in the query are open and which have ended. Paths are relative to where the service is.
+ * The state for a tab in the background: its icon, the number before its title, and which runs of the query are open or have
+ * ended. Paths are relative to the address of the service.
  */
 export async function liveState(
   c: Context,

@@ -9,14 +9,14 @@ const LOOK_EVERY_MS = 1000;
 /** Proxies and browsers close a silent stream. */
 const SIGN_OF_LIFE_MS = 20_000;
 
-/** Each costs a socket and a timer. A browser that is rejected does not ask again. */
+/** Each stream costs a socket and a timer. A browser that gets 503 does not retry. */
 const MAX_STREAMS = 100;
 
 type Listener = { readonly viewer: string; tell(revision: string): void; end(): void };
 
 /**
- * Sends open pages the revision that there is now.
- * @param revision is asked for while a page is open, and sent when it differs from the last one.
+ * Sends the current revision to open pages.
+ * @param revision is called while a page is open. A new value is sent to all pages.
  */
 export function livePages(revision: () => Promise<string>, clock: Clock) {
   const listeners = new Set<Listener>();
@@ -47,7 +47,7 @@ export function livePages(revision: () => Promise<string>, clock: Clock) {
     lookAgain();
   }
 
-  /** @returns whether there is room for one more stream of this viewer. */
+  /** @returns whether there is room for another stream of this viewer. */
   function makeRoom(viewer: string): boolean {
     if (listeners.size < MAX_STREAMS) return true;
     const groups = [...Map.groupBy(listeners, (each) => each.viewer).values()];
@@ -66,14 +66,14 @@ export function livePages(revision: () => Promise<string>, clock: Clock) {
 
   return {
     /**
-     * Answers with server-sent events, each the present revision. When too many pages are open, the oldest of the viewer
-     * with most of them gives way; that viewer gets 503.
-     * @param viewer whose page it is: the session, the credential or the address.
-     * @param mayStill whether the viewer would be let in now: a stream ends soon after its session.
+     * Answers with server-sent events. Each event is the current revision. When too many pages are open, the oldest page of the
+     * viewer with the most pages is closed. That viewer gets 503 instead.
+     * @param viewer identifies the viewer: the session, the credential or the address.
+     * @param mayStill whether the viewer still has access: a stream ends soon after its session.
      */
     stream(c: Context, viewer: string, mayStill: () => Promise<boolean>): Response {
       if (closed || !makeRoom(viewer)) return c.body(null, 503, { "retry-after": "30" });
-      // Proxies such as nginx would keep the events back until a buffer is full.
+      // Otherwise proxies such as nginx hold the events until a buffer is full.
       c.header("x-accel-buffering", "no");
       return streamSSE(c, async (stream) => {
         const ended = new AbortController();
@@ -90,13 +90,13 @@ export function livePages(revision: () => Promise<string>, clock: Clock) {
         listeners.delete(listener);
       });
     },
-    /** Ends up to `most` streams, the oldest first; their pages ask again. @returns how many it has ended. */
+    /** Ends up to `most` streams, the oldest first. Their pages connect again. @returns how many it ended. */
     letGo(most: number): number {
       const oldest = [...listeners.values().take(most)];
       oldest.forEach(drop);
       return oldest.length;
     },
-    /** Ends all streams, and begins no more. */
+    /** Ends all streams and accepts no new ones. */
     close(): void {
       closed = true;
       cancel();

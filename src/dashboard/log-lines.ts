@@ -6,7 +6,7 @@ import { clipped, fitting } from "./room.ts";
 import { counted, plural } from "./shown.ts";
 import { stackInLog } from "./stack-view.ts";
 
-/** A log that is not longer is never folded. */
+/** A log with up to this many lines is always unfolded. */
 const SHORT_LINES = 10;
 
 type LogFacts = {
@@ -15,18 +15,18 @@ type LogFacts = {
   readonly lines: readonly LogLine[];
   /** Only lines of this level and worse. */
   readonly level: LogLevel | undefined;
-  /** Where the same page is: the choice of the level is added to it. */
+  /** The path of the page. Links add the level to it. */
   readonly path: string;
-  /** Its end is looked at first, and while lines are added. */
+  /** The log is scrolled to its end, also when lines are added. */
   readonly atEnd?: boolean;
-  /** Unfolded however long it is, until the reader folds it. */
+  /** The log is unfolded, however long it is, until the reader folds it. */
   readonly isOpen: boolean;
-  /** What the lines may take of the page. */
+  /** How many bytes of the page the lines may take. */
   readonly bytes: number;
   readonly now: number;
 };
 
-/** What a workflow has written in an attempt: the latest lines that have room. */
+/** The log lines of an attempt: as many of the latest as fit. */
 export function logLines({ run, attempt, lines, level, path, atEnd = false, isOpen, bytes, now }: LogFacts) {
   if (lines.length === 0) return "";
   const count = (of: LogLevel) => lines.filter((line) => line.level === of).length;
@@ -62,7 +62,7 @@ const CHOICES = [
   ["error", "Errors"],
 ] as const;
 
-/** Which lines are shown: all, or a level and what is worse. */
+/** Links that choose which lines are shown: all, or a level and worse. */
 export function levelLinks(path: string, level: LogLevel | undefined, anchor: string) {
   const links = CHOICES.map(([each, text]) => {
     const query = each === undefined ? "" : `${path.includes("?") ? "&" : "?"}level=${each}`;
@@ -71,10 +71,10 @@ export function levelLinks(path: string, level: LogLevel | undefined, anchor: st
   return html`<span class="choice" role="group" aria-label="Level">${links}</span>`;
 }
 
-/** Of one line; the plain text has all of it. */
+/** Longer lines are cut. The plain text has the whole line. */
 const MAX_LINE_BYTES = 2000;
 
-/** A line, written short: there may be hundreds. */
+/** A line in compact HTML: there may be hundreds. */
 export function lineEntry({ number, at, level, message, facts }: LogLine, attempt: number, now: number) {
   const { words, stacks } = factsText(facts ?? {});
   const marked = level === "info" ? "" : html`<b class="level">${level}</b> `;
@@ -86,7 +86,7 @@ export function lineEntry({ number, at, level, message, facts }: LogLine, attemp
   )}${about}${frames}</span></p>\n`;
 }
 
-/** The same as `time`, without a title, which the script adds. */
+/** Like `time`, but without a title: the script adds it. */
 function moment(at: number, now: number) {
   const iso = new Date(at).toISOString();
   const day = iso.slice(0, 10) === new Date(now).toISOString().slice(0, 10) ? "" : `${iso.slice(5, 10)} `;

@@ -7,12 +7,12 @@ import type { LogQuery } from "./log-query.ts";
 import { sizeOf } from "./room.ts";
 import { name, nameText, statusName, subjectOf } from "./shown.ts";
 
-/** What the lines may take of the page, bytes. */
+/** How many bytes of the page the lines may take. */
 const MAX_BYTES = 44_000;
 
 type Lines = LinesPage["lines"];
 
-/** All lines of a run, a page at a time. */
+/** All log lines of a run, page by page. */
 export function logPage(frame: Frame, run: Run, query: LogQuery, lines: Lines, more: boolean) {
   const subject = subjectOf(run);
   const { shown, rest } = fittingFromStart(lines, frame.now);
@@ -40,7 +40,7 @@ ${next === undefined ? "" : html`<a href="${logPath(run.id, { ...query, after: n
   );
 }
 
-/** Attempts that a click leads to: the latest. */
+/** Links to this many of the latest attempts. */
 const MAX_LINKS = 10;
 
 function attemptLinks({ id, attempts }: Run, query: LogQuery) {

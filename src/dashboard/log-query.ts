@@ -3,14 +3,14 @@ import { LOG_LEVELS, type LogLevel } from "../model/run.ts";
 
 /** Which lines of a run are shown. */
 export type LogQuery = {
-  /** Of this attempt alone. */
+  /** Only lines of this attempt. */
   readonly attempt: number | undefined;
   readonly level: LogLevel | undefined;
-  /** What comes after this line, `ATTEMPT.LINE`. */
+  /** Only lines after this one, `ATTEMPT.LINE`. */
   readonly after: string | undefined;
 };
 
-/** What a page of the log was asked for. */
+/** The query of a log page. */
 export function logQuery(c: Context): LogQuery {
   const after = c.req.query("after");
   return {
@@ -20,12 +20,12 @@ export function logQuery(c: Context): LogQuery {
   };
 }
 
-/** The number of an attempt; undefined for any other text. */
+/** The number of an attempt. Undefined if the text is not one. */
 export function numberIn(text: string | undefined): number | undefined {
   return text !== undefined && /^[1-9]\d{0,8}$/.test(text) ? Number(text) : undefined;
 }
 
-/** The level in the query; undefined: all, also for a text that is none. */
+/** The level in the query. Undefined means all levels, also if the text is not a level. */
 export function levelIn(c: Context): LogLevel | undefined {
   const level = c.req.query("level");
   return LOG_LEVELS.find((each) => each === level);

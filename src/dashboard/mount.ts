@@ -24,7 +24,7 @@ import { mountSignIn } from "./sign-in-routes.ts";
 import type { Shown, Site } from "./site.ts";
 import { mountWorkflowPages } from "./workflow-routes.ts";
 
-/** Mounts the pages: runs, workflows, what started no run, callbacks, and the way in and out. */
+/** Mounts all pages: runs, previews, workflows, events, the audit log, callbacks, and sign-in and sign-out. */
 export function mountDashboard(app: Hono, entrance: Entrance, shown: Shown): void {
   const { runs, overview, live, workflows, web, version, clock, scrub, failed } = shown;
   const { address, access, principalOf } = entrance;
@@ -62,7 +62,7 @@ export function mountDashboard(app: Hono, entrance: Entrance, shown: Shown): voi
     const { may } = frame.reader;
     const [isReader, isWhole] = [may("read"), may("read-all")];
     try {
-      // Before anything else is read: what changes meanwhile is then looked for again.
+      // The revision is read first. If something changes while the page is rendered, the page then updates again.
       const revision = await overview.revision();
       const [paused, outage, failures] = await Promise.all([
         workflows.paused(),
@@ -73,25 +73,25 @@ export function mountDashboard(app: Hono, entrance: Entrance, shown: Shown): voi
       return await render(c, { ...frame, revision: isReader ? revision : undefined, paused: its, outage, failures });
     } catch (error) {
       const reads = isRead(c.req.method);
-      const here = { href: scrub(pageOf(c)), text: reads ? "Try again" : "See how it is now" };
+      const here = { href: scrub(pageOf(c)), text: reads ? "Try again" : "Show the current state" };
       if (error instanceof StoreUnavailable) {
-        const text = "Runs continue where they can. The log of the service has the details.";
+        const text = "Runs continue where possible. The service’s log has the details.";
         const [heading, what] = reads
-          ? ["The runs cannot be read", "The database cannot be read at the moment."]
+          ? ["The runs cannot be read", "The database is not available at the moment."]
           : [
               "This is not confirmed",
-              "The database cannot be used at the moment. Check whether it was done, or do it again.",
+              "The database is not available at the moment. Check whether this was done, or do it again.",
             ];
         c.header("retry-after", "5");
         return c.html(messagePage(frame, heading, `${what} ${text}`, here), 503);
       }
       failed(c.req.path, error);
-      const text = "Internal error. The log of the service has the details.";
+      const text = "Internal error. The service’s log has the details.";
       return c.html(messagePage(frame, "Something went wrong", text, here), 500);
     }
   };
 
-  /** What stands under a name in the query, without tokens. */
+  /** The value of a query parameter, without tokens. */
   const scrubbed = (c: Context) => (each: string) => {
     const text = c.req.query(each);
     return text === undefined ? undefined : scrub(text);
@@ -138,8 +138,8 @@ export function mountDashboard(app: Hono, entrance: Entrance, shown: Shown): voi
   mountWorkflowPages(app, site);
 }
 
-/** The actor when it is not known who had the URL of a callback. */
+/** The actor of an answer to a callback without a session. */
 const ANY_BEARER = "callback";
 
-/** The icon and the title show the failures of this time. */
+/** The icon and the title show failures of this length of time. */
 const FAILURES_OF_MS = 3_600_000;

@@ -7,7 +7,7 @@ import { durationText, plural } from "./shown.ts";
 type Option = readonly [option: string, words: string];
 
 /**
- * What a workflow asks of the service beside its triggers, in words: an option and a sentence each.
+ * The options of a workflow apart from its triggers, each with a sentence that explains it.
  * @param retryHours RETRY_HOURS
  */
 export function optionsInWords(workflow: Workflow, retryHours: number): readonly Option[] {
@@ -16,7 +16,7 @@ export function optionsInWords(workflow: Workflow, retryHours: number): readonly
     ["Concurrency", concurrencyInWords(workflow)],
     debounce === undefined
       ? undefined
-      : ["Debounce", `A run begins when no newer event of its group has come for ${inWords(debounce)}.`],
+      : ["Debounce", `A run begins when its group has had no newer event for ${inWords(debounce)}.`],
     throttle && [
       "Throttle",
       `Up to ${throttle.limit} ${plural(throttle.limit, "run begins", "runs begin")} per ${inWords(throttle.per)}. The others wait.`,
@@ -29,8 +29,8 @@ export function optionsInWords(workflow: Workflow, retryHours: number): readonly
     [
       "Retries",
       retry === false
-        ? "None: any failure ends the run. Limits of GitHub are waited for."
-        : `Temporary failures are retried for ${retryHours} h.`,
+        ? "None: any failure ends the run. A run still waits for GitHub’s limits."
+        : `Temporary failures are retried for up to ${retryHours} h.`,
     ],
     filterInWords(workflow),
     env.length === 0 ? undefined : ["Variables", env.join(", ")],
@@ -56,10 +56,10 @@ function concurrencyInWords({ concurrency, report }: Workflow): string {
 const NEWER = {
   latest: "A newer event replaces the queued one.",
   all: "Every event runs, in order.",
-  cancel: "A newer event cancels the run that runs or waits.",
+  cancel: "A newer event cancels the run that is running or waiting.",
 };
 
-/** Names of variables alone: what they hold is secret. */
+/** Shows only the names of variables: their values are secret. */
 function noticesInWords(notify: NotifyOption): string {
   const targets = targetsIn(notify) ?? [];
   if (targets.length === 0) return "None.";
@@ -71,7 +71,7 @@ function filterInWords({ on }: Workflow): Option | undefined {
   const events = [...new Set(filtered.flatMap((entry) => entry.events as string | readonly string[]))];
   return events.length === 0
     ? undefined
-    : ["Filter", `Its code looks at each event and may leave it out: ${events.join(", ")}.`];
+    : ["Filter", `Its code checks each event and may ignore it: ${events.join(", ")}.`];
 }
 
 const inWords = (duration: string): string => durationText(millisecondsOf(duration));

@@ -1,9 +1,9 @@
 import { PREVIEW_RESULTS, type PreviewResult } from "../model/chain.ts";
 import { MAX_TEXT_CHARACTERS } from "./list-query.ts";
 
-/** What the page of previews is asked for, as it stands in the URL. What cannot be meant is left out. */
+/** The query of the page of previews, as in the URL. Invalid values are left out. */
 export type PreviewPageQuery = {
-  /** All previews of this one. */
+  /** Shows all previews of this application. */
   readonly application: string | undefined;
   readonly text: string | undefined;
   readonly result: PreviewResult | undefined;
@@ -11,10 +11,10 @@ export type PreviewPageQuery = {
   readonly before: string | undefined;
 };
 
-/** No application that is looked up has a longer name. */
+/** No application has a longer name. */
 const MAX_APPLICATION_CHARACTERS = 253;
 
-/** @param query gives what stands under a name, without tokens: it goes into the page and its links. */
+/** @param query returns the value of a parameter, without tokens: the value goes into the page and its links. */
 export function previewQuery(query: (name: string) => string | undefined): PreviewPageQuery {
   const result = query("result");
   const before = query("before");
@@ -26,7 +26,7 @@ export function previewQuery(query: (name: string) => string | undefined): Previ
   };
 }
 
-/** The path that asks for it. */
+/** The path of the page with this query. */
 export function previewsPath(query: Partial<PreviewPageQuery>): string {
   const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
   return given.length === 0 ? "/previews" : `/previews?${new URLSearchParams(given)}`;

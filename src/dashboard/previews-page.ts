@@ -24,11 +24,11 @@ type PreviewFacts = ChainPlace & {
   readonly page: PreviewPage;
   /** Whether the tests are followed (FOLLOW). */
   readonly follows: boolean;
-  /** What the names of applications begin with that are dispatched. */
+  /** Applications are dispatched if their name begins with one of these. */
   readonly prefixes: readonly string[];
 };
 
-/** Each application with the newest commit of its environment, and what became of its tests. */
+/** Each application with the newest commit of its environment, and the result of its tests. */
 export function previewsPage(frame: Frame, facts: PreviewFacts) {
   const { query, page } = facts;
   const { previews } = page;
@@ -54,7 +54,7 @@ ${paging(query, page)}
   );
 }
 
-const NOT_FOLLOWED = html`<p class="note lead">The tests are not followed. Set <code>FOLLOW=status</code> to see here, and on the
+const NOT_FOLLOWED = html`<p class="note lead">gh-runner does not follow the tests. Set <code>FOLLOW=status</code> to see here, and on the
 commit, whether they started and passed.</p>`;
 
 function crumbs(application: string) {
@@ -88,7 +88,7 @@ ${result ? html`<input type="hidden" name="result" value="${result}">` : ""}
 </form>`;
 }
 
-/** Jobs in one row; the run's page has all. */
+/** A row shows up to this many jobs. The run's page shows more. */
 const ROW_JOBS = 8;
 
 function row(chain: Chain, facts: PreviewFacts) {
@@ -107,7 +107,7 @@ ${jobList(chain, ROW_JOBS)}</div>
 </li>`;
 }
 
-/** From the notification to the result. */
+/** The time from the notification to the result. */
 function totalMs({ stages, result, receivedAt }: Chain): number | undefined {
   if (result !== "passed" && result !== "failed") return undefined;
   const last = stages.findLast(({ at }) => at !== undefined)?.at;
@@ -117,26 +117,26 @@ function totalMs({ stages, result, receivedAt }: Chain): number | undefined {
 function nothing({ reader }: Frame, { query, page, prefixes }: PreviewFacts) {
   if (page.next !== undefined) {
     return html`<div class="empty"><p><strong>None of the newest previews matches.</strong>
-Older ones have not been looked through yet.</p></div>`;
+Older previews have not been searched yet.</p></div>`;
   }
   const text = query.application ?? query.text;
   const begin = prefixes.filter((prefix) => prefix !== "");
   const others =
     begin.length === 0
       ? ""
-      : html`<p>Only applications count whose name begins with ${begin.map((prefix, at) => html`${at > 0 ? " or " : ""}<code>${prefix}</code>`)}.
-Others are skipped. Each notification is <a href="/${text === undefined ? "" : `?text=${encodeURIComponent(text)}`}">among
-the runs</a>${reader.may("read-all") ? html` or was <a href="/events">rejected</a>` : ""}.</p>`;
+      : html`<p>A preview is an application whose name begins with ${begin.map((prefix, at) => html`${at > 0 ? " or " : ""}<code>${prefix}</code>`)}.
+Others are skipped. You find each notification <a href="/${text === undefined ? "" : `?text=${encodeURIComponent(text)}`}">among
+the runs</a>${reader.may("read-all") ? html` or the <a href="/events">rejected requests</a>` : ""}.</p>`;
   if (text ?? query.result ?? query.before) {
     return html`<div class="empty"><p><strong>No preview matches.</strong></p>${limitNote(reader)}${others}
 <p><a href="/previews">Show all previews</a></p></div>`;
   }
-  return html`<div class="empty"><p><strong>No previews yet.</strong> The first notification makes the first one.</p>${limitNote(reader)}${others}</div>`;
+  return html`<div class="empty"><p><strong>No previews yet.</strong> The first notification starts the first preview.</p>${limitNote(reader)}${others}</div>`;
 }
 
 function paging(query: PreviewPageQuery, { next, previews }: PreviewPage) {
   if (query.before === undefined && next === undefined) return "";
-  const older = query.result && previews.length < PAGE_PREVIEWS ? "Look through older previews" : "Older";
+  const older = query.result && previews.length < PAGE_PREVIEWS ? "Search older previews" : "Older";
   return html`<nav class="paging" aria-label="Pages of the list">
 ${query.before === undefined ? "" : html`<a href="${previewsPath({ ...query, before: undefined })}">Newest</a>`}
 ${next === undefined ? "" : html`<a href="${previewsPath({ ...query, before: next })}" rel="next">${older}</a>`}

@@ -2,14 +2,14 @@ import type { MiddlewareHandler } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import { withAccess } from "../model/route-access.ts";
 
-/** A page loads only from the service, runs nothing inline, and may not be framed or kept. */
+/** A protected page loads only from the service and runs no inline code. It cannot be framed or cached. */
 export const PROTECTED: MiddlewareHandler = async (c, next) => {
   await headers(c, next);
-  // Not `c.header`, which would make another Response of it.
+  // `c.header` would create another Response.
   c.res.headers.set("cache-control", "no-store");
 };
 
-/** A page that asks for no role, and what protects it. */
+/** For a page that needs no role. `open` says what protects it instead. */
 export const openTo = (open: string): MiddlewareHandler => withAccess({ open }, (c, next) => PROTECTED(c, next));
 
 const headers = secureHeaders({
@@ -24,8 +24,8 @@ const headers = secureHeaders({
     baseUri: ["'none'"],
   },
   xFrameOptions: "DENY",
-  // With "no-referrer" browsers would not send the origin of a POST either.
+  // With "no-referrer", browsers would not send the origin of a POST.
   referrerPolicy: "same-origin",
-  // Only the server that speaks HTTPS can say that a name must be reached by HTTPS alone.
+  // Only the server that terminates HTTPS knows whether a name must always use HTTPS.
   strictTransportSecurity: false,
 });

@@ -2,18 +2,18 @@ import { html } from "hono/html";
 import { may, type Permission, type Principal, roleOf, workflowsFor } from "../model/access.ts";
 import { name } from "./shown.ts";
 
-/** Who reads a page, which shows no button that would be rejected. */
+/** The reader of a page. A page hides buttons that the reader may not use. */
 export type Reader = {
-  /** Undefined where everyone may do everything, and on pages that ask for no role. */
+  /** Undefined if everyone may do everything, and on pages that need no role. */
   readonly principal: Principal | undefined;
   /** Whether the reader has a permission, for any workflow or for this one. */
   readonly may: (permission: Permission, workflow?: string) => boolean;
 };
 
-/** On pages that ask for no role. */
+/** The reader of pages that need no role. */
 export const ANY_READER: Reader = { principal: undefined, may: () => false };
 
-/** @param isOpen whether everyone may do everything: then no name is shown. */
+/** @param isOpen whether everyone may do everything. Then no name is shown. */
 export function readerOf(principal: Principal, isOpen: boolean): Reader {
   const { grants } = principal;
   return {
@@ -22,13 +22,13 @@ export function readerOf(principal: Principal, isOpen: boolean): Reader {
   };
 }
 
-/** Says of which workflows alone a reader sees runs, where a list has nothing to show. Nothing where there is no limit. */
+/** For an empty list: names the workflows whose runs the reader may see. Empty if the reader may see all. */
 export function limitNote({ principal }: Reader) {
   const workflows = principal && workflowsFor(principal.grants, "read");
-  return workflows === undefined ? "" : html`<p>You may read the runs of ${name(workflows.join(", "))} alone.</p>`;
+  return workflows === undefined ? "" : html`<p>You can only see runs of ${name(workflows.join(", "))}.</p>`;
 }
 
-/** Who reads, and as what: in the top bar, and on a phone, which has no room there, at the foot. */
+/** The reader's name and role: in the top bar, or at the foot of the page on a phone. */
 export function whoReads({ principal }: Reader, place: "top" | "foot", hasSession: boolean) {
   if (!principal) return "";
   const { actor, grants } = principal;

@@ -1,11 +1,11 @@
 import type { Html } from "./layout.ts";
 
-/** How many bytes a part of a page takes. It is made of texts alone, so it is there at once. */
+/** The size of a part of a page in bytes. Parts contain no promises, so the text is available at once. */
 export const sizeOf = (part: Html): number => Buffer.byteLength(String(part));
 
 /**
- * As many parts as have room, from the end on which the newest are, in their order.
- * @param isWanted those that come first when not all have room.
+ * As many parts as fit, starting with the last, which are the newest. They are returned in their order.
+ * @param isWanted parts that are chosen first if not all fit.
  */
 export function fitting<Part>(
   parts: readonly Part[],
@@ -29,10 +29,10 @@ export function fitting<Part>(
   return { shown, left: parts.length - shown.length };
 }
 
-/** What escaping adds to a character of HTML: `&quot;` instead of `"`. */
+/** How many bytes escaping adds to a character: `&quot;` instead of `"`. */
 const ADDED: Readonly<Record<string, number>> = { "&": 4, "<": 3, ">": 3, '"': 5, "'": 4 };
 
-/** The beginning of a text that takes so many bytes of a page, where it is escaped, with a sign when there is more. */
+/** Cuts a text to a number of bytes, counted as escaped HTML. Adds … if it was cut. */
 export function clipped(text: string, bytes: number): string {
   let room = bytes;
   let at = 0;

@@ -4,7 +4,7 @@ import { isOpen, type Run } from "../model/run.ts";
 import type { Rerun } from "../model/run-actions.ts";
 import { linkedText } from "./shown.ts";
 
-/** What a person can do with a run, as it is now. */
+/** Buttons for what a person can do with the run now. */
 export function runActions({ run, steps }: RunDetail, mayOperate: boolean) {
   const { id, status, ownToken } = run;
   if (isOpen(run)) {
@@ -22,21 +22,21 @@ ${stands && (status === "failure" || status === "cancelled") ? fromFailure : ""}
 <a class="button" href="/runs/${id}/changed">Re-run with changed input</a></div>`;
 }
 
-/** Why what was asked for did not happen. */
+/** An action that did not happen, and why. */
 export type NotDone =
   | { readonly asked: "rerun"; readonly rerun: Exclude<Rerun, { status: "queued" | "unknown" }>; readonly from: string }
   | { readonly asked: "cancel" };
 
-/** Says so, and asks where the person may insist. */
+/** Shows why an action did not happen, with a button if the person can still force it. */
 export function notDone(run: Run, what: NotDone, now: number) {
   if (what.asked === "cancel") {
     return html`<div class="banner failure" role="alert">
-<p><strong>It was not cancelled.</strong> It had ended already: its status is ${run.status}.</p></div>`;
+<p><strong>The run was not cancelled.</strong> It had already ended: its status is ${run.status}.</p></div>`;
   }
   const { rerun, from } = what;
   const force = html`<form method="post" action="/runs/${run.id}/rerun?evenIfOlder=true${from === "failure" ? "&from=failure" : ""}"
-><button>Re-run this older one anyway</button></form>`;
+><button>Re-run this older run anyway</button></form>`;
   return html`<div class="banner failure" role="alert">
-<p><strong>It was not re-run.</strong> ${linkedText(rerun.reason, now)}</p>
+<p><strong>The run was not re-run.</strong> ${linkedText(rerun.reason, now)}</p>
 ${rerun.status === "notNeeded" && rerun.canForce ? force : ""}</div>`;
 }

@@ -44,7 +44,7 @@ ${fact("Run", html`<code class="id">${run.id}</code>`)}
 
 const MAX_WORD_CHARACTERS = 60;
 
-/** What an event of GitHub is about: words out of its payload, linked where they can be no other address. */
+/** The subject of a GitHub event, from its payload. A part becomes a link only if the names in it are valid. */
 function eventParts({ input }: Run, web: GitHubWeb) {
   const payload = at(input, "payload");
   const words = [at(input, "name"), at(payload, "action")].filter((each) => typeof each === "string");

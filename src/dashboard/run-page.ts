@@ -23,24 +23,24 @@ type RunFacts = {
   readonly lines: Lines;
   /** Only lines of this level and worse are shown. */
   readonly level: LogLevel | undefined;
-  /** The attempt that alone is shown. */
+  /** If set, only this attempt is shown. */
   readonly attempt: number | undefined;
-  /** The last success before it; undefined: none is known. Not asked for when the run has not failed. */
+  /** The last success before this run. Undefined if none is known or the run has not failed. */
   readonly since: SinceSuccess | undefined;
-  /** The newest run of its group, if that is another one and replaces it. */
+  /** The newest run of its group, if that is another run and replaces this one. */
   readonly newer?: ListedRun | undefined;
-  /** The preview that it is of. */
+  /** The preview that the run belongs to. */
   readonly chain: Chain | undefined;
   readonly workflow: Workflow | undefined;
   readonly curl: CurlPlace;
   readonly argocdUrl: string | undefined;
   readonly web: GitHubWeb;
   readonly now: number;
-  /** What was just asked for in vain. */
+  /** The action that the reader just requested and that did not happen. */
   readonly rejected?: NotDone | undefined;
 };
 
-/** What the page may take without its frame, bytes: all of it is below 60,000. */
+/** Maximum size of the page without its frame. With the frame it stays below 60,000 bytes. */
 const MAX_BYTES = 44_000;
 
 /** The page of a run, or of one of its attempts. */
@@ -94,7 +94,7 @@ ${timeLine({ detail, lines, level, path: `/runs/${run.id}`, now }, room)}
 ${after}`;
 }
 
-/** A permalink: what is in a chat message or an issue stays what it was. */
+/** The page of one attempt. It is a permalink: a link in a chat message or an issue keeps showing the same attempt. */
 function attemptAlone({ detail, lines, level, now, web }: RunFacts, number: number) {
   const { run, attempts } = detail;
   const path = `/runs/${run.id}/attempts/${number}`;
@@ -109,7 +109,7 @@ function attemptAlone({ detail, lines, level, now, web }: RunFacts, number: numb
   const facts = runFacts(run, web, now);
   const one = oneAttempt({ detail, lines, level, path, now }, number, MAX_BYTES - sizeOf(facts) - 2000);
   return html`<div class="banner attempt"><p><strong>Attempt ${number} of ${run.attempts}.</strong> ${
-    shown === undefined ? "It is under way." : `${endOf(shown)}.`
+    shown === undefined ? "It is running." : `${endOf(shown)}.`
   } ${link(earlier, "Earlier")}${link(later, "Later")}<a href="/runs/${run.id}">Whole run</a></p></div>
 <section aria-labelledby="attempts"><h2 id="attempts">What happened</h2>
 ${one}
@@ -119,19 +119,19 @@ ${facts}`;
 
 const MAX_SUPERSEDED_BYTES = 1200;
 
-function supersededRuns({ superseded }: RunDetail) {
+function supersededRuns({ run: { id }, superseded }: RunDetail) {
   if (superseded.length === 0) return "";
   const { shown, left } = fitting(
     superseded.toReversed(),
     MAX_SUPERSEDED_BYTES,
-    (id) => html`<li><a href="/runs/${id}"><code>${id}</code></a></li>`,
+    (each) => html`<li><a href="/runs/${each}"><code>${each}</code></a></li>`,
   );
-  const more = left === 0 ? "" : html`<li class="note">and ${counted(left)} older ones, which the API has</li>`;
+  const more = left === 0 ? "" : html`<li class="note">and ${counted(left)} older ones: see GET /api/runs/${id}</li>`;
   return html`<section aria-labelledby="superseded"><h2 id="superseded">Superseded runs</h2>
 <ul class="plain">${shown.toReversed()}${more}</ul></section>`;
 }
 
-/** Enough to recognise what came in and went out. */
+/** Enough to recognise an input or output. */
 const MAX_JSON_BYTES = 5000;
 
 /** A value of a run, indented. */
@@ -140,13 +140,13 @@ function json(title: string, value: Json, id: string): Html {
   const section = (content: unknown) =>
     html`<section aria-labelledby="${heading}"><h2 id="${heading}">${title}</h2>\n${content}</section>`;
   if (isDeep(value)) {
-    return section(html`<p class="note">Nested too deep to be shown here, more than ${MAX_JSON_LEVELS} levels;
-GET /api/runs/${id} has it.</p>`);
+    return section(html`<p class="note">This value has more than ${MAX_JSON_LEVELS} levels, too many to show here.
+GET /api/runs/${id} returns it.</p>`);
   }
   const text = JSON.stringify(value, null, 2);
   const shown = clipped(visible(text.slice(0, MAX_JSON_BYTES)), MAX_JSON_BYTES);
   const isCut = text.length > MAX_JSON_BYTES || shown.endsWith("…");
-  const note = html`<p class="note">Cut off here; GET /api/runs/${id} has all of it.</p>`;
+  const note = html`<p class="note">This is only the beginning. GET /api/runs/${id} returns all of it.</p>`;
   return section(html`<pre tabindex="0" aria-labelledby="${heading}"><code>${shown}</code></pre>
 ${isCut ? note : ""}`);
 }

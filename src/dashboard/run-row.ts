@@ -9,13 +9,13 @@ type RowFacts = {
   readonly web: GitHubWeb;
   readonly paused: readonly Paused[];
   readonly now: number;
-  /** What the reader looks for, which is marked. */
+  /** The words of the search. They are marked. */
   readonly words?: readonly string[];
-  /** The workflow whose page it is, which its rows do not repeat. */
+  /** On the page of a workflow: its name, which the rows do not repeat. */
   readonly workflow?: string;
 };
 
-/** Runs as every page lists them. */
+/** A list of runs, the same on every page. */
 export function runList(runs: readonly ListedRun[], facts: RowFacts) {
   return html`<ul class="runs">${runs.map((run) => row(run, facts))}</ul>`;
 }
@@ -38,7 +38,7 @@ ${whyOf(run, facts)}</div>
 </li>`;
 }
 
-/** What else identifies a run: its workflow and its group, as far as it is not named after them. */
+/** The second line of a run: its workflow and group, if they are not in its name. */
 function below({ id, workflow, group, title }: ListedRun, { workflow: page, words }: RowFacts) {
   const its = workflow === page ? [] : [name(workflow, words)];
   const parts = title
@@ -50,13 +50,13 @@ function below({ id, workflow, group, title }: ListedRun, { workflow: page, word
   return parts.map((part, at) => html`${at > 0 ? " · " : ""}${part}`);
 }
 
-/** A reason is shown so far; all of it is on the run's page. What a run waits for stands at its end, such as a time. */
+/** Longer reasons are cut. The run's page shows all of it. A waiting run's reason ends with what it waits for, such as a time. */
 const MAX_REASON_CHARACTERS = 230;
 const MAX_WAITING_REASON_CHARACTERS = 350;
 
 function whyOf(run: ListedRun, { now, words }: RowFacts) {
   if (run.status === "superseded") {
-    const newer = run.supersededBy ? html`: <a href="/runs/${run.supersededBy}">that run</a>` : "";
+    const newer = run.supersededBy ? html`: <a href="/runs/${run.supersededBy}">newer run</a>` : "";
     return html`<p class="why">A newer event replaced it${newer}.</p>`;
   }
   if (run.reason === undefined || run.status === "success" || run.status === "running") return "";

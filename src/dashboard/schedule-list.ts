@@ -5,29 +5,29 @@ import type { Html } from "./layout.ts";
 import { name, time } from "./shown.ts";
 import { workflowPath } from "./workflow-parts.ts";
 
-/** One that is due more often is named once, so that the others are seen. */
+/** A schedule with more ticks than this gets one row, so that it does not hide the others. */
 const OFTEN = 6;
 
-/** What is beyond is on the pages of the workflows. */
+/** The pages of the workflows show the rest. */
 const MAX_ROWS = 30;
 
 type Row = { readonly at: number; readonly facts: WorkflowFacts; readonly note: string };
 
 type Telling = {
   readonly facts: readonly WorkflowFacts[];
-  /** Whether no run of a workflow begins now. */
+  /** Whether a workflow is paused. */
   readonly isPaused: (workflow: string) => boolean;
   readonly now: number;
 };
 
-/** Everything that schedules start in the next 24 hours, in order; first what is late. */
+/** All ticks of all schedules in the next 24 hours, in order. Late ones come first. */
 export function scheduleList({ facts, isPaused, now }: Telling) {
   const scheduled = facts.filter(({ schedule }) => schedule !== undefined);
   if (scheduled.length === 0) return html`<p class="note">No workflow has a schedule.</p>`;
   const late = scheduled.flatMap((each) => (each.schedule?.late ? [{ facts: each, late: each.schedule.late }] : []));
   const rows = scheduled.flatMap(rowsOf).sort((a, b) => a.at - b.at);
   const shown = rows.slice(0, MAX_ROWS);
-  const paused = ({ name: workflow }: WorkflowFacts) => (isPaused(workflow) ? "Paused: its run will wait." : "");
+  const paused = ({ name: workflow }: WorkflowFacts) => (isPaused(workflow) ? "Paused: the run will wait." : "");
   if (late.length === 0 && rows.length === 0) return html`<p class="note">Nothing is due in the next 24 hours.</p>`;
   return html`<ol class="runs schedule">${late.map(
     (each) => html`<li class="run is-late"><span>${time(each.late.at, "clock", now)}</span>
@@ -40,7 +40,7 @@ export function scheduleList({ facts, isPaused, now }: Telling) {
     }</div><div class="sub">${cronOf(its)}</div></li>`,
   )}</ol>${
     rows.length > shown.length
-      ? html`<p class="note after">${rows.length - shown.length} more until tomorrow: see the pages of the workflows.</p>`
+      ? html`<p class="note after">${rows.length - shown.length} more in these 24 hours: see the pages of the workflows.</p>`
       : ""
   }`;
 }
@@ -52,22 +52,23 @@ function rowsOf(facts: WorkflowFacts): readonly Row[] {
 }
 
 const timesText = (ticks: number, hasMore: boolean): string =>
-  `${hasMore ? `More than ${MAX_TICKS}` : ticks} times in these 24 hours; this is the next.`;
+  `${hasMore ? `More than ${MAX_TICKS}` : ticks} times in these 24 hours. This is the next.`;
 
-/** Why a tick that has passed has not become a run that works. */
+/** Why the run of a past tick has not begun. */
 export function lateText(
   { at, run }: Late,
   { isPaused, now }: { readonly isPaused: boolean; readonly now: number },
 ): Html {
   if (run === undefined) {
-    return html`<strong>Late.</strong> The run of ${time(at, "clock", now)} was not accepted. The log of the service says why.`;
+    return html`<strong>Late.</strong> The run of ${time(at, "clock", now)} was not accepted. The service’s log has the reason.`;
   }
   const link = html`<a href="/runs/${run}">Its run</a>`;
-  if (isPaused) return html`<strong>Paused.</strong> ${link} of ${time(at, "clock", now)} waits until it is resumed.`;
+  if (isPaused)
+    return html`<strong>Paused.</strong> ${link} of ${time(at, "clock", now)} waits until you resume the workflow.`;
   return html`<strong>Late.</strong> ${link} of ${time(at, "clock", now)} has not begun.`;
 }
 
-/** When one schedule is due in the next 24 hours. */
+/** The ticks of one schedule in the next 24 hours. */
 export function ticksOf({ workflow, schedule }: WorkflowFacts, now: number) {
   const trigger = workflow?.on.schedule;
   if (!trigger || !schedule) return "";
@@ -97,7 +98,7 @@ function wallClock({ workflow }: WorkflowFacts, at: number) {
 
 const isUtc = ({ timeZone = "UTC" }: Pick<ScheduleTrigger, "timeZone">): boolean => timeZone === "UTC";
 
-/** The same tick by the clocks that the schedule goes by, where these are not UTC's. */
+/** The tick in the time zone of the schedule, unless that is UTC. */
 function zoned({ timeZone = "UTC" }: ScheduleTrigger, at: number) {
   return isUtc({ timeZone }) ? "" : html` <span class="sub">${clockIn(timeZone, at)}</span>`;
 }
@@ -112,7 +113,7 @@ function clockIn(timeZone: string, at: number): string {
   }).format(at);
 }
 
-/** Says that the clocks of the schedule's zone are changed in these 24 hours: a tick may come twice, or at another hour. */
+/** Warns that the clocks of the schedule's zone change in these 24 hours: a tick may come twice, or at another hour. */
 function clockChange({ timeZone = "UTC" }: ScheduleTrigger, now: number) {
   const [before, after] = [now, now + AHEAD_MS].map((at) => clockIn(timeZone, at).slice("00:00 ".length));
   if (before === after) return "";

@@ -2,15 +2,15 @@ import { hasTooManyValues } from "../model/json-values.ts";
 import type { Json } from "../model/run.ts";
 import { isDeep } from "./shown.ts";
 
-/** One field of a form that is made from a JSON Schema. */
+/** A field of a form for a JSON Schema. */
 export type Field = {
-  /** Name of the property; undefined: the field is the whole value. */
+  /** Name of the property. Undefined if the field is the whole value. */
   readonly name: string | undefined;
   readonly label: string;
   readonly description: string | undefined;
   readonly isRequired: boolean;
   readonly byDefault: Json | undefined;
-  /** What an empty field stands for: null where the schema wants a value that may be null, else no value. */
+  /** The value of an empty field: null if the schema requires a value that may be null, otherwise no value. */
   readonly empty?: null;
   readonly control: Control;
 };
@@ -28,19 +28,19 @@ type Control =
   /** Anything else, as JSON text. */
   | { readonly kind: "json" };
 
-/** What is wrong with a value, and where: `ref`, `list.0`; empty: all of it. */
+/** A problem of a value and its place: `ref`, `list.0`. An empty place means the whole value. */
 export type Problem = { readonly field: string; readonly message: string };
 
 type Schema = Readonly<Record<string, Json>>;
 
 /**
- * The fields for an object of this JSON Schema. Without a schema, or with one that is no object, it is one field that takes
+ * The fields for an object with this JSON Schema. Without a schema, or if it does not describe an object, there is one field for
  * JSON.
- * @param whole what that one field is called.
+ * @param whole the label of that one field.
  */
 export function fieldsOf(schema: Json | undefined, whole: string): readonly Field[] {
   const { type, properties, required, additionalProperties: more = false } = schemaOf(schema);
-  // What may have other properties, too, would lose them in fields for those that are known.
+  // An object that allows other properties would lose them in a form with known fields only.
   if (type !== "object" || !isObject(properties) || more !== false) {
     const { description, default: byDefault } = schemaOf(schema);
     const isRequired = schema !== undefined && byDefault === undefined;
@@ -92,7 +92,7 @@ function controlOf(schema: Schema): Control {
 
 const INPUT_TYPES: Readonly<Record<string, "email" | "url" | "date">> = { email: "email", uri: "url", date: "date" };
 
-/** Of formats that browsers have no field for, or one that writes them differently. */
+/** Hints for formats without a matching kind of field in browsers. */
 const HINTS: Readonly<Record<string, string>> = {
   "date-time": "A time such as 2026-03-01T09:30:00Z.",
   time: "A time such as 09:30:00.",
@@ -100,7 +100,7 @@ const HINTS: Readonly<Record<string, string>> = {
   uuid: "A UUID.",
 };
 
-/** The values that there are, where a schema lists them. */
+/** The allowed values, if a schema lists them. */
 function choicesOf({ enum: listed, const: only, anyOf, oneOf }: Schema): readonly Json[] | undefined {
   if (Array.isArray(listed)) return listed;
   if (only !== undefined) return [only];
@@ -112,7 +112,7 @@ function choicesOf({ enum: listed, const: only, anyOf, oneOf }: Schema): readonl
 const takesNull = ({ type, enum: listed }: Schema): boolean =>
   [type].flat().includes("null") || (Array.isArray(listed) && listed.includes(null));
 
-/** What was filled in, by the name of the field in the form. */
+/** Returns the submitted text of a field, by its name in the form. */
 export type Entered = (fieldName: string) => string | undefined;
 
 /** A field's name in the form. */
@@ -125,7 +125,7 @@ export function fieldText({ kind }: Control, value: Json | undefined): string {
   return value === null ? "" : typeof value === "string" ? value : JSON.stringify(value);
 }
 
-/** What fields show for a value that there is already, such as the input of an earlier run. */
+/** The texts of the fields for an existing value, such as the input of an earlier run. */
 export function enteredFrom(fields: readonly Field[], value: Json): Entered {
   const texts = new Map(
     fields.map((field) => {
@@ -136,7 +136,7 @@ export function enteredFrom(fields: readonly Field[], value: Json): Entered {
   return (name) => texts.get(name);
 }
 
-/** The value that was filled in, with what cannot be read as one. Whether the schema takes it is not checked here. */
+/** The submitted value, and the problems of fields that cannot be read. It does not check the schema. */
 export function filledIn(fields: readonly Field[], entered: Entered): { value: Json; problems: readonly Problem[] } {
   const problems: Problem[] = [];
   const values = fields.map((field) => {
@@ -172,11 +172,11 @@ function readField({ control, isRequired, empty }: Field, text: string): Json | 
       return chosen;
     }
     case "json":
-      if (hasTooManyValues(Buffer.from(text))) throw new Error("holds more values than there is room for");
+      if (hasTooManyValues(Buffer.from(text))) throw new Error("has more values than the service has room for");
       try {
         return JSON.parse(text) as Json;
       } catch (error) {
-        // What follows the comma is a part of the text, which may hold a part of a token.
+        // After the comma, the message quotes the text, which may contain part of a token.
         throw new Error(`is not JSON: ${(error as Error).message.split(", ")[0]}`);
       }
     default:

@@ -2,14 +2,14 @@ import { html, raw } from "hono/html";
 import { MAX_SEARCH_CHARACTERS, QUALIFIERS } from "../model/search.ts";
 import { visible } from "../model/visible.ts";
 
-/** What stands in the field of the top bar. */
+/** The content of the search field. */
 export type Searched = {
   readonly text: string;
-  /** What cannot be meant, a sentence each. */
+  /** Problems of the text, one sentence each. */
   readonly problems: readonly string[];
 };
 
-/** The one search, in the top bar of every page: it leads to the list of runs. */
+/** The search field in the top bar of every page. It opens the list of runs. */
 export function searchField({ text, problems }: Searched = { text: "", problems: [] }) {
   const wrong = problems.length > 0 ? raw(' aria-invalid="true" aria-describedby="search-problems"') : "";
   return html`<form class="find" role="search" action="/" aria-label="Runs">
@@ -21,8 +21,8 @@ ${problems.length > 0 ? html`<div class="problems" id="search-problems" role="al
 </form>`;
 }
 
-const help = html`<details class="info" id="search-help"><summary aria-label="What can be searched" title="What can be searched">?</summary>
-<div class="hint"><p>All words must be found, each anywhere: in the application, the commit, the input, the event, outputs, reasons and log
-lines. <code>"two words"</code> in quotes are one.</p>
+const help = html`<details class="info" id="search-help"><summary aria-label="How to search" title="How to search">?</summary>
+<div class="hint"><p>A run matches if it has all words. A word may be anywhere: in the application, the commit, the input, the event, the
+outputs, the reasons or the log lines. Put <code>"two words"</code> in quotes to find them together.</p>
 <table><tbody>${QUALIFIERS.map(({ example, meaning }) => html`<tr><td><code>${example}</code></td><td>${meaning}</td></tr>`)}</tbody></table>
 </div></details>`;

@@ -3,19 +3,19 @@ import type { Json } from "../model/run.ts";
 import type { Tried } from "./form.ts";
 import { type Field, filledIn } from "./schema-fields.ts";
 
-/** What a browser has sent with a form; undefined when it is too long, or its length is not known. */
+/** The fields of a submitted form. Undefined if it is too long or its length is unknown. */
 export async function sentForm(c: Context, maxBytes: number): Promise<URLSearchParams | undefined> {
   if (!(Number(c.req.header("content-length") ?? Number.NaN) <= maxBytes)) return undefined;
-  // A client that hung up in the middle has filled in nothing.
+  // If the client disconnected during the request, the form counts as empty.
   return new URLSearchParams(await c.req.text().catch(() => ""));
 }
 
-/** As much as a form with a large input has. */
+/** Enough for a form with a large input. */
 const MAX_INPUT_BYTES = 1_048_576;
 
 /**
- * The value that was filled in to the fields of a form, and what is wrong with it so far.
- * @param scrub takes tokens out of what is shown again.
+ * The value of a submitted form, and its problems so far.
+ * @param scrub removes tokens from texts that are shown again.
  */
 export async function sentValue(
   c: Context,
@@ -24,7 +24,7 @@ export async function sentValue(
 ): Promise<Tried & { readonly value: Json }> {
   const form = await sentForm(c, MAX_INPUT_BYTES);
   if (!form) {
-    const message = `it is larger than a form may be, ${MAX_INPUT_BYTES} bytes: use the API`;
+    const message = `the form is larger than ${MAX_INPUT_BYTES} bytes: use the API`;
     return { value: null, entered: () => undefined, problems: [{ field: "", message }] };
   }
   const entered = (name: string) => form.get(name) ?? undefined;

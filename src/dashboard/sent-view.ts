@@ -7,10 +7,10 @@ import { cut, name, plural, time } from "./shown.ts";
 const MAX_PATH_CHARACTERS = 200;
 const MAX_BODY_BYTES = 700;
 
-/** So few are shown unfolded. */
+/** Up to this many are shown unfolded. */
 const SHORT_WRITES = 3;
 
-/** What an attempt has changed at GitHub, or tried to. */
+/** The writes that an attempt sent to GitHub. */
 export function sentView(
   attempt: number,
   sent: SentRequests | undefined,
@@ -22,7 +22,7 @@ export function sentView(
   const more =
     left === 0
       ? ""
-      : html`<p class="note">And ${left} more. The API has the first ${sent.requests.length} of them.</p>`;
+      : html`<p class="note">And ${left} more. The API returns the first ${sent.requests.length} writes.</p>`;
   const isOpen = sent.count <= SHORT_WRITES ? raw(" open") : "";
   return html`<details class="sent" id="sent-${attempt}"${isOpen}><summary>Sent to GitHub <span class="note">${sent.count}
 ${plural(sent.count, "write", "writes")}</span></summary><ul class="plain">${shown}</ul>${more}</details>`;
@@ -30,7 +30,7 @@ ${plural(sent.count, "write", "writes")}</span></summary><ul class="plain">${sho
 
 function entry({ at, method, path, status, body, identity, heldBack }: SentRequest, now: number) {
   const isBad = !heldBack && (status === undefined || status >= 400);
-  const answer = heldBack ? "held back: dry run" : status === undefined ? "no answer" : String(status);
+  const answer = heldBack ? "not sent: dry run" : status === undefined ? "no answer" : String(status);
   const as = identity === undefined ? "" : html` as ${name(identity)}`;
   const text =
     body === undefined ? "" : html`<pre tabindex="0"><code>${clipped(visible(body), MAX_BODY_BYTES)}</code></pre>`;

@@ -3,14 +3,14 @@ import type { Attempt, Json, ListedRun, RunStatus } from "../model/run.ts";
 import { visible, visibleName } from "../model/visible.ts";
 import { marked } from "./marked.ts";
 
-/** Names that are looked up have up to 253 characters; others, such as those that are skipped, have any number. */
+/** A name that is looked up has up to 253 characters. Other names, such as skipped ones, may have any length. */
 const MAX_NAME_CHARACTERS = 100;
 const MAX_WHOLE_CHARACTERS = 253;
 const MAX_WHOLE_BYTES = 200;
 
 /**
- * A name from elsewhere: it cannot turn the text around it, and long ones are cut. More of it is in its title.
- * @param words which are marked.
+ * A name from outside. It cannot change the direction of the text around it. Long names are cut; the title has more of it.
+ * @param words are marked in the name.
  */
 export function name(text: string, words?: readonly string[]) {
   const whole = visibleName(cut(text, MAX_WHOLE_CHARACTERS, MAX_WHOLE_BYTES));
@@ -18,14 +18,14 @@ export function name(text: string, words?: readonly string[]) {
   return html`<bdi${shown === whole ? "" : html` title="${whole}"`}>${marked(shown, words)}</bdi>`;
 }
 
-/** The same where only text can stand. */
+/** The same as plain text. */
 export function nameText(text: string): string {
   return visibleName(cut(text, MAX_NAME_CHARACTERS));
 }
 
 /**
- * So many characters of a text, with a sign when there are more. Fewer where they take a quarter more bytes than that: a
- * text from elsewhere may be made of what is escaped, and a page stays small with any.
+ * Cuts a text to a number of characters, and adds … if it was cut. Cuts earlier if they would take over a quarter more bytes: a
+ * text from outside may consist of characters that are escaped, and the page must stay small.
  */
 export function cut(text: string, most: number, mostBytes = 1.25 * most): string {
   if (text.length <= most && text.length <= mostBytes && PLAIN.test(text)) return text;
@@ -50,7 +50,7 @@ const ESCAPED: Readonly<Record<string, string>> = {
   "'": "&#39;",
 };
 
-/** What a run is called: its title, or the application or another group that it is about, where there is one; else its workflow. */
+/** The name of a run: its title, or its group, such as the application, or its workflow. */
 export function subjectOf({ title, group, workflow }: Pick<ListedRun, "title" | "group" | "workflow">): string {
   return title || group || workflow;
 }
@@ -65,12 +65,12 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** So near, a clock is shown with its seconds. The script does the same. */
+/** A time that is closer to now than this is shown with seconds. The script does the same. */
 const NEAR_MS = 2 * MINUTE;
 
 /**
- * A time, in UTC; the page's script turns it into the reader's own.
- * @param milliseconds of the epoch.
+ * A time in UTC. The page's script converts it to the reader's zone.
+ * @param milliseconds since the epoch.
  */
 export function time(milliseconds: number, as: "age" | "clock" | "second" | "full", now: number) {
   const iso = new Date(milliseconds).toISOString();
@@ -105,7 +105,7 @@ function parts(milliseconds: number, [large, largeName]: Unit, [small, smallName
   return `${Math.floor(milliseconds / large)} ${largeName}${rest > 0 ? ` ${rest} ${smallName}` : ""}`;
 }
 
-/** How long the latest attempt took, ms; so far, while it runs. */
+/** Duration of the latest attempt in ms. While it runs: its duration so far. */
 export function tookMs(
   { status, startedAt, endedAt }: Pick<ListedRun, "status" | "startedAt" | "endedAt">,
   now: number,
@@ -115,12 +115,11 @@ export function tookMs(
   return Math.max(0, (endedAt ?? now) - startedAt);
 }
 
-/** `waits`: the run continues by itself. Then what was tried has not succeeded yet, but the run has not failed. */
+/** `waits`: the run continues automatically. What it tried has not succeeded yet, but the run has not failed. */
 type Telling = { readonly waits?: boolean; readonly now: number; readonly words?: readonly string[] | undefined };
 
 /**
- * A run's reason in its words: "TRIED failed: WHAT HAPPENED. WHAT TO DO". Its times become those of the page, which are
- * shown in the reader's zone.
+ * A run's reason: "TRIED failed: WHAT HAPPENED. WHAT TO DO". The page shows times in it in the reader's zone.
  */
 export function reasonText(reason: string, telling: Telling) {
   return withTimes(asTold(reason, telling), telling.now, telling.words);
@@ -131,7 +130,7 @@ function asTold(reason: string, { waits = false }: Pick<Telling, "waits">): stri
   return tried === undefined || !waits ? reason : `${tried}: ${rest}`;
 }
 
-/** The same, with what was tried as a heading. */
+/** The same, with TRIED as a heading. */
 export function headedReason(reason: string, { waits = false, now }: Telling) {
   const { tried, rest } = partsOf(reason);
   if (tried === undefined) return withTimes(reason, now);
@@ -143,7 +142,7 @@ function partsOf(reason: string): { tried: string | undefined; rest: string } {
   return { tried, rest };
 }
 
-/** As `Date.toISOString` writes a time. */
+/** Matches a time in the format of `Date.toISOString`. */
 const TIME = /(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)/;
 
 function withTimes(text: string, now: number, words?: readonly string[]) {
@@ -155,7 +154,7 @@ function withTimes(text: string, now: number, words?: readonly string[]) {
     });
 }
 
-/** The same, in which ids are links to their runs. */
+/** The same, with ids as links to their runs. */
 export function linkedText(text: string, now: number, told: Pick<Telling, "waits"> = {}) {
   return asTold(text, told)
     .split(ID)
@@ -173,7 +172,7 @@ const RING = '<circle cx="8" cy="8" r="6.25" class="line"/>';
 const DISC = '<circle cx="8" cy="8" r="7" class="fill"/>';
 const PAUSE = `${RING}<path d="M6.25 5.5v5m3.5-5v5" class="line"/>`;
 
-/** Each status has its shape, so that it can be recognised without its colour. 16 units wide and high. */
+/** Each status has its shape, so that readers can recognise it without colour. 16 units wide and high. */
 const SHAPES: Readonly<Record<Status, string>> = {
   queued: `${RING}<path d="M8 4.5V8l2.5 1.5" class="line"/>`,
   running:
@@ -188,17 +187,17 @@ const SHAPES: Readonly<Record<Status, string>> = {
   stopped: PAUSE,
 };
 
-/** The icon of a status; `alone` when no word beside it says the same. */
+/** The icon of a status. Use `alone` if no word beside it names the status. */
 export function statusIcon(status: Status, { alone = false } = {}) {
   const meaning = alone ? html`role="img" aria-label="${statusName(status)}"` : raw('aria-hidden="true"');
   return html`<svg class="icon is-${status}" viewBox="0 0 16 16" width="16" height="16" ${meaning}>
 ${raw(SHAPES[status])}</svg>`;
 }
 
-/** Indented, what is nested deeper takes many times its own room, and ten thousand levels cannot be indented at all. */
+/** Deeper values are not indented: they would take many times their size, and ten thousand levels cannot be indented at all. */
 export const MAX_JSON_LEVELS = 50;
 
-/** Whether a value is nested too deep to be indented. Not by recursion: what others send may be nested without end. */
+/** Whether a value is nested too deep to be indented. Without recursion: values from outside may have any depth. */
 export function isDeep(value: Json): boolean {
   let level: readonly Json[] = [value];
   for (let depth = 0; depth <= MAX_JSON_LEVELS && level.length > 0; depth++) {

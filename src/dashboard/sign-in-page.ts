@@ -2,7 +2,7 @@ import { html } from "hono/html";
 import type { SignIn } from "../model/sign-in.ts";
 import { type Frame, type Html, layout } from "./layout.ts";
 
-/** @param next the path that follows. */
+/** @param next the path to open after the sign-in. */
 export function signInPage(frame: Frame, signIn: SignIn, next: string, { isWrong = false } = {}) {
   const { takesTokens, methods } = signIn;
   const installation = frame.look.name;
@@ -37,11 +37,11 @@ ${isWrong ? wrong : ""}
 
 function howLong({ takesTokens, methods, hours }: SignIn): string {
   const person = `You stay signed in for ${inWords(hours.person)}`;
-  const token = `for ${inWords(hours.token)} in this browser, or until the token is withdrawn`;
+  const token = `for ${inWords(hours.token)} in this browser, or until the token is removed`;
   if (methods.length === 0)
     return takesTokens
       ? `You stay signed in ${token}.`
-      : "People cannot sign in here: no tokens (AUTH_TOKENS) and no sign-in (OIDC_ISSUER, GITHUB_CLIENT_ID) are set up.";
+      : "You cannot sign in here: no tokens (AUTH_TOKENS) and no sign-in (OIDC_ISSUER, GITHUB_CLIENT_ID) are set up.";
   return takesTokens ? `${person}. With a token, ${token}.` : `${person}.`;
 }
 
@@ -52,8 +52,8 @@ function inWords(hours: number): string {
 }
 
 /**
- * A page from which the browser asks again. One that another site has led here comes without the session, which belongs to
- * this site alone; from here it brings it.
+ * A page that reloads the target at once. After a link from another site, the browser does not send the session's cookie, which is
+ * SameSite=Strict. From this page, it does.
  */
 export function askAgainPage(path: string) {
   return html`<!doctype html>

@@ -16,11 +16,11 @@ import { askAgainPage, signInPage } from "./sign-in-page.ts";
 
 type Parts = {
   readonly signIn: SignIn;
-  /** Who has a session; undefined without one. */
+  /** The person of the session. Undefined without a session. */
   readonly signedIn: (c: Context) => Promise<Principal | undefined>;
   readonly scrub: (text: string) => string;
   readonly still: () => Frame;
-  /** Records who has signed in and out. */
+  /** Records each sign-in and sign-out. */
   readonly record: (entry: AuditNote) => Promise<void>;
   /** Reports internal errors. */
   readonly failed: (path: string, error: unknown) => void;
@@ -31,7 +31,7 @@ type Parts = {
 /** Enough for a form with one token. */
 const MAX_FORM_BYTES = 16_384;
 
-/** Mounts the way in and out. */
+/** Mounts the pages for sign-in, sign-out and the session. */
 export function mountSignIn(app: Hono, entrance: Entrance, parts: Parts): void {
   const { address, addressOf, access, session, failedAuthentication } = entrance;
   const { signIn, signedIn, scrub, still, record, failed, notSignedIn } = parts;
@@ -45,7 +45,7 @@ export function mountSignIn(app: Hono, entrance: Entrance, parts: Parts): void {
     await record({ ...whoIs({ ...who, address: addressOf(c) }), action: "sign-in" });
   };
 
-  /** What a browser carries to another service and back. It comes back from another site, which Strict does not let bring it. */
+  /** The cookie of a sign-in at another service. The browser returns from another site, so it cannot be SameSite=Strict. */
   const carried = {
     nameOf: (c: Context) => session.nameOf(c).replace("session", "sign-in"),
     attributes: (c: Context): CookieOptions => ({
@@ -53,7 +53,7 @@ export function mountSignIn(app: Hono, entrance: Entrance, parts: Parts): void {
     }),
   };
 
-  /** Says in words why it did not work. */
+  /** Handles a request, and shows a page with the reason if it fails. */
   const page = (handle: (c: Context) => Promise<Response> | Response) => async (c: Context) => {
     try {
       return await handle(c);
@@ -62,12 +62,12 @@ export function mountSignIn(app: Hono, entrance: Entrance, parts: Parts): void {
       if (error instanceof StoreUnavailable) {
         c.header("retry-after", "5");
         const text =
-          "The database cannot be used at the moment, so you cannot sign in or out. Runs continue where they can.";
+          "The database is not available at the moment, so you cannot sign in or out. Runs continue where possible.";
         return c.html(messagePage(still(), "Try again soon", text, again), 503);
       }
       if (!(error instanceof SignInFailed)) {
         failed(c.req.path, error);
-        const text = "Internal error. The log of the service has the details.";
+        const text = "Internal error. The service’s log has the details.";
         return c.html(messagePage(still(), "Something went wrong", text, again), 500);
       }
       const method = c.req.param("method") ?? "";
@@ -150,7 +150,7 @@ export function mountSignIn(app: Hono, entrance: Entrance, parts: Parts): void {
       const secret = session.in(c);
       const form = await sentForm(c, MAX_FORM_BYTES);
       const principal = await signedIn(c);
-      // Before the browser forgets it: where that fails, it can be tried again.
+      // Before the cookie is deleted: if this fails, the person can try again.
       if (secret !== undefined) await signIn.end(secret);
       deleteCookie(c, session.nameOf(c), attributes(c));
       if (principal && form?.get("everywhere") === "yes") {
@@ -169,13 +169,13 @@ function failedPage(frame: Frame, { kind }: SignInFailed, reason: string) {
   const advice = {
     unavailable: "Try again in a moment. Sessions and tokens still work.",
     denied: "Ask an operator of this service for a role.",
-    invalid: "Start again, and do not use the back button of the browser.",
+    invalid: "Start again, and do not use the browser’s back button.",
   }[kind];
   const sentence = reason.slice(0, 1).toUpperCase() + reason.slice(1);
   return messagePage(frame, heading, `${sentence}. ${advice}`, { href: "/sign-in", text: "Sign in again" });
 }
 
-/** Who is signed in, and how to end it. */
+/** Shows who is signed in, with buttons to sign out. */
 function sessionPage(frame: Frame, { actor, grants, via }: Principal) {
   const roles = grants.map(({ role, workflows }) => (workflows ? `${role} of ${workflows.join(" and ")}` : role));
   return layout(
@@ -187,14 +187,14 @@ function sessionPage(frame: Frame, { actor, grants, via }: Principal) {
 <form method="post" action="/sign-out" class="buttons leave"><button>Sign out</button>
 <button name="everywhere" value="yes">Sign out everywhere</button></form>
 <p class="note">Signing out everywhere ends all sessions of ${name(actor)}, in every browser.${
-      via === "sign_in_form" ? " They end for everyone who has signed in with this token." : ""
+      via === "sign_in_form" ? " This also signs out everyone else who used this token." : ""
     }</p>${may(grants, "read") ? html`<p><a href="/">Show all runs</a></p>` : ""}</div>`,
   );
 }
 
 const BASE = "http://service.invalid";
 
-/** Where signing in leads: always a page of this service. */
+/** The page to open after a sign-in: always a page of this service. */
 function localPath(path: string): string {
   const url = URL.parse(path, BASE);
   const pages = /^\/($|(previews|events|refused|runs|workflows|bulk|session|audit)($|\/))/;

@@ -25,24 +25,24 @@ import type { Live } from "./live.ts";
 import type { RejectedSecret } from "./secrets-banner.ts";
 import type { AccountState } from "./strip.ts";
 
-/** Runs that something may be done with, all at once. */
+/** Runs for an action on several runs. `more`: more runs match. */
 export type Found = { readonly runs: readonly ListedRun[]; readonly more: boolean };
 
-/** What the pages show, and change. */
+/** What the pages show and change. */
 export type Shown = {
-  /** False: there are the pages of callbacks alone, which are for people who may see nothing else. */
+  /** False: only the pages of callbacks are mounted. They are for people who may see nothing else. */
   readonly dashboard: boolean;
   readonly callbacks: Callbacks;
   readonly runs: Pick<RunStore, "list" | "counts" | "reasons" | "get" | "lines" | "lastSuccess"> & {
     rerun(id: string, options: Omit<RerunOptions, "trace">): Promise<Rerun>;
-    /** Starts a new run of the same trigger with another input, which names the run that it re-runs. */
+    /** Starts a new run of the same trigger with another input. It links to the run that it repeats. */
     rerunWith(id: string, input: Json, who: Who): Promise<Start>;
-    /** Of a running one: resolves when its attempt has ended, or it is not known after a while whether it has. */
+    /** Resolves when the attempt of a running run has ended, or after a while if that is not known. */
     cancel(id: string, who: Who): Promise<Cancel>;
-    /** Those that `rerunAll` re-runs, newest first; `more`: there are further ones, which it leaves alone. */
+    /** The runs that `rerunAll` re-runs, newest first. `more`: more runs match, and it does not re-run them. */
     rerunnable(filter: BulkFilter & { status: RunStatus }): Promise<Found>;
     rerunAll(filter: BulkFilter & { status: RunStatus }, options: Who): Promise<Bulk>;
-    /** The same of `cancelAll`: all that are open, or those of one status. */
+    /** The runs that `cancelAll` cancels: all open runs, or those of one status. */
     cancellable(filter: BulkFilter & { status?: RunStatus | undefined }): Promise<Found>;
     cancelAll(filter: BulkFilter & { status?: RunStatus | undefined }, who: Who): Promise<Bulk>;
   };
@@ -55,39 +55,39 @@ export type Shown = {
     paused: RunStore["paused"];
     pause(workflow: string, who: Who): Promise<unknown>;
     resume(workflow: string, who: Who): Promise<unknown>;
-    /** The variable with the key that Flux signs the events of a workflow with; undefined: none is set. */
+    /** The variable with the key that Flux signs a workflow's events with. Undefined if none is set. */
     fluxKeyOf(workflow: Workflow): string | undefined;
     readonly broken: readonly BrokenFile[];
     readonly outdated: readonly BrokenFile[];
   };
   readonly answers: Answers;
   readonly audit: Pick<AuditLog, "list" | "verify"> & {
-    /** Records a sign-in or a sign-out; `outcome: "rejected"` where it failed. Resolves when it is stored; never rejects. */
+    /** Records a sign-in or sign-out, with `outcome: "rejected"` if it failed. Resolves when it is stored. Never rejects. */
     note(entry: AuditNote): Promise<void>;
-    /** Writes what is still in memory. */
+    /** Writes the records that are still in memory. */
     flush(): Promise<void>;
   };
   readonly previews: {
     list(query: PreviewQuery, page: { limit: number; cursor?: string | undefined }): Promise<PreviewPage>;
-    /** The chain that a run is of, without runs of other workflows than these. */
+    /** The chain of a run, with only runs of these workflows. */
     of(detail: RunDetail, workflows?: readonly string[]): Promise<Chain | undefined>;
-    /** Whether the tests are followed. */
+    /** Whether the service follows the tests (FOLLOW). */
     readonly follows: boolean;
     readonly prefixes: readonly string[];
     readonly argocdUrl: string | undefined;
   };
   readonly overview: Pick<Overview, "activity" | "failures" | "revision">;
-  /** Of GitHub; undefined when there is none. */
+  /** GitHub's outage, or undefined. */
   readonly outage: () => Promise<Outage | undefined>;
-  /** The names of GitHub's open incidents, as far as they are known. */
+  /** The names of GitHub's known open incidents. */
   readonly incidents: () => readonly string[];
-  /** Secrets whose files hold what cannot be used. */
+  /** Secrets whose files contain invalid values. */
   readonly rejectedSecrets: () => readonly RejectedSecret[];
   readonly accounts: () => readonly AccountState[];
   readonly live: Live;
   readonly web: GitHubWeb;
   readonly version: string;
-  /** How this installation is told from others. */
+  /** The settings that distinguish this installation from others. */
   readonly installation: {
     readonly name: string | undefined;
     readonly color: Color | undefined;
@@ -97,27 +97,27 @@ export type Shown = {
   readonly signIn: SignIn;
   /** Reports why a person was not signed in. */
   readonly notSignedIn: (facts: { method: string; reason: string; address: string }) => void;
-  /** A text without tokens. */
+  /** Removes tokens from a text. */
   readonly scrub: (text: string) => string;
   /** Reports internal errors. */
   readonly failed: (path: string, error: unknown) => void;
 };
 
-/** What the routes of the pages have in common. */
+/** What the routes of the pages share. */
 export type Site = {
   readonly shown: Shown;
-  /** Says what is wrong in words when a page cannot be made. */
+  /** Renders a page. If that fails, it shows a page with the reason. */
   readonly page: (render: (c: Context, frame: Frame) => Promise<Response> | Response) => Handler;
-  /** Lets in people who may see the pages. */
+  /** Accepts people who may see the pages. */
   readonly guard: Guard;
-  /** Who sends a request that was let in. */
+  /** The sender of a request that the guard accepted. */
   readonly principalOf: (c: Context) => Principal;
-  /** The same, as what they do is recorded. */
+  /** The sender, for the records of what they do. */
   readonly whoOf: (c: Context) => Who;
-  /** Answers one who may not do what is asked, and says why. */
+  /** Answers a sender who lacks the permission, and says why. */
   readonly forbidden: (c: Context, reason: string) => Response | Promise<Response>;
-  /** Whether callers must bring something to be let in. */
+  /** Whether callers need a credential. */
   readonly isGuarded: boolean;
-  /** Where a request reaches the service, with the path that it is under and without a slash at the end. */
+  /** The service's address for the sender of a request, with the path prefix and without a slash at the end. */
   readonly originOf: (c: Context) => string;
 };

@@ -3,18 +3,18 @@ import { ENDED_STATUSES, isOpen, type RunStatus } from "../model/run.ts";
 import { RECENT_RUNS, type RecentRun } from "../model/workflow-stats.ts";
 import { ageText, durationText, statusName, tookMs } from "./shown.ts";
 
-/** The room of one run, and within it its bar. */
+/** The width of one run, and of the bar in it. */
 const STEP = 8;
 const BAR = 6;
 const HEIGHT = 24;
 const WIDTH = RECENT_RUNS * STEP;
-/** The quickest success can be seen. */
+/** Minimum height: the fastest success stays visible. */
 const LEAST = 5;
 
 /**
- * The newest runs as bars, the newest on the right. A success is as high as it took long. Each other status has its shape as
- * well as its colour: a failure is as high as the line and has a cross, an open run is hollow, what did no work is low.
- * @param links so many of them are links, failures first: each adds 150 bytes to the page.
+ * The newest runs as bars, the newest on the right. The height of a success shows its duration. Each other status has a shape as
+ * well as a colour: a failure has full height and a cross, an open run is hollow, a run that did no work is low.
+ * @param links how many bars are links, failures first. Each link adds 150 bytes to the page.
  */
 export function sparkline(
   recent: readonly RecentRun[],
@@ -41,7 +41,7 @@ ${bars
 
 type Bar = { readonly run: RecentRun; readonly kind: string; readonly x: number; readonly path: string };
 
-/** The newest one is the last, at the right end. */
+/** The bars of the runs. The newest is at the right end. */
 function barsOf(recent: readonly RecentRun[], now: number): readonly Bar[] {
   const took = (run: RecentRun) => Math.sqrt(tookMs(run, now) ?? 0);
   const longest = Math.max(1, ...recent.filter(({ status }) => status === "success").map(took));
@@ -52,7 +52,7 @@ function barsOf(recent: readonly RecentRun[], now: number): readonly Bar[] {
   });
 }
 
-/** What is drawn with a line as wide as a bar takes half the bytes of an outline. */
+/** The path of a bar. A line with the width of the bar takes half the bytes of an outline. */
 function shapeOf(kind: string, x: number, share: number): string {
   const bar = (height: number) => `M${x + BAR / 2} ${HEIGHT}v-${height}`;
   switch (kind) {
@@ -77,7 +77,7 @@ function barText(run: RecentRun, now: number): string {
   return `${statusName(run.status)}, ${ageText(now - run.acceptedAt)}${lasted}`;
 }
 
-/** What the bars say, for those who do not see them. */
+/** The bars in words, for screen readers. */
 function inWords(recent: readonly RecentRun[]): string {
   const byStatus = Map.groupBy(recent, (run): RunStatus | "open" => (isOpen(run) ? "open" : run.status));
   const counts = [...ENDED_STATUSES, "open" as const]

@@ -5,15 +5,15 @@ import { clipped, fitting } from "./room.ts";
 import { counted, durationText, isDeep, name as nameOf, plural, statusIcon, time } from "./shown.ts";
 
 const MAX_ERROR_BYTES = 800;
-/** The beginning of a result, on one line. */
+/** Only the beginning of a result is shown, on one line. */
 const MAX_RESULT_BYTES = 160;
 
-/** The time that an attempt takes up, which bars of steps are drawn in. */
+/** The duration of an attempt, which the bars of its steps are relative to. */
 type Span = { readonly from: number; readonly to: number; readonly now: number };
 
 /**
- * Steps and waits that began in an attempt, those under way too. When not all have room, those that failed or are under
- * way are shown, and the latest.
+ * Steps and waits that began in an attempt, including open ones. If not all fit, it shows failed and open ones first, then the
+ * latest.
  */
 export function stepList(
   steps: readonly Step[],
@@ -25,11 +25,11 @@ export function stepList(
   const stateIn = (step: Step) => stateOf(step, isInterrupted(step, detail));
   const isTelling = (step: Step) => stateIn(step) !== "success";
   const { shown, left } = fitting(steps, bytes, (step) => stepEntry(step, span, stateIn(step)), isTelling);
-  const more = html`<p class="note">And ${counted(left)} more ${plural(left, "step", "steps")}, which the API has.</p>`;
+  const more = html`<p class="note">And ${counted(left)} more ${plural(left, "step", "steps")}: the API returns all.</p>`;
   return html`${left > 0 ? more : ""}<ul class="steps">${shown}</ul>`;
 }
 
-/** What each kind is called beside its name. */
+/** The label of each kind. */
 const KINDS = { step: "", sleep: "sleep", waitUntil: "wait", callback: "callback" } as const;
 
 const WORDS = {
@@ -54,14 +54,14 @@ ${kind === "step" ? bar(step, state, span) : html`<span class="bar note">${until
 ${why}${error === undefined ? resultOf(step) : ""}</li>`;
 }
 
-/** A duration that the script counts on. */
+/** A duration that the page's script keeps counting. */
 export function ticking(ms: number) {
   return html`<span data-ticks="${Math.max(0, Math.round(ms))}">${durationText(ms)}</span>`;
 }
 
 function resultOf({ result }: Step) {
   if (result === undefined || result === null || isDeep(result)) return "";
-  // A result may have a megabyte: what is clipped anyway is not looked through.
+  // A result may have a megabyte. Cutting it first saves work.
   const text = clipped(visible(JSON.stringify(result).slice(0, 2 * MAX_RESULT_BYTES)), MAX_RESULT_BYTES);
   return html`<code class="result">${text}</code>`;
 }
@@ -77,7 +77,7 @@ function untilOf({ endedAt, until }: Step, state: string, now: number) {
   return html`until ${time(until, "clock", now)}`;
 }
 
-/** The bar stands where the step lies within its attempt; it repeats what the text says. */
+/** A bar at the step's place within its attempt. It only repeats the text, so screen readers skip it. */
 function bar({ startedAt, endedAt }: Step, state: string, { from, to }: Span) {
   const span = Math.max(1, to - from);
   const percent = (ms: number) => Math.min(100, Math.max(0, Math.round((ms / span) * 1000) / 10));

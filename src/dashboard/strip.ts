@@ -5,25 +5,25 @@ import { visible } from "../model/visible.ts";
 import { hoursChart } from "./hours-chart.ts";
 import { counted, durationText, plural, time } from "./shown.ts";
 
-/** What an account has left at GitHub, as it is known to this process. Times are epoch milliseconds. */
+/** What this process knows about an account's limits at GitHub. Times are epoch milliseconds. */
 export type AccountState = {
   readonly account: string;
-  /** Whether it is about its GraphQL requests alone, which have their own quota. */
+  /** `graphql`: only GraphQL requests, which have a separate quota. */
   readonly resource: "account" | "graphql";
   readonly pausedUntil: number | undefined;
   readonly quota: { readonly limit: number; readonly remaining: number; readonly resetsAt: number } | undefined;
-  /** When its token ends. */
+  /** When its token expires. */
   readonly tokenExpiresAt: number | undefined;
 };
 
-/** Tokens that came with requests are their senders' affair. */
+/** Not an account of a caller's token: that is the caller's responsibility. */
 const isOfService = ({ account }: AccountState): boolean => !account.startsWith("token ");
 
 const DAY_MS = 86_400_000;
 
 const runs = (number: number): string => `${counted(number)} ${plural(number, "run", "runs")}`;
 
-/** What a person on call wants to know before any run, in one row. */
+/** One row with what a person on call wants to know first. */
 export function strip(
   activity: Activity,
   { accounts, paused, now }: { accounts: readonly AccountState[]; paused: readonly Paused[]; now: number },
@@ -59,18 +59,18 @@ const when = (at: number, now: number) => (at <= now ? "now" : html`at ${time(at
 const unknown = (why: string) => html`<p class="figure none">–</p><p class="note">${why}</p>`;
 
 function durationsOf({ durations }: Activity) {
-  if (!durations) return unknown("no run has ended in 24 h");
+  if (!durations) return unknown("no run ended in 24 h");
   return html`<p class="figure">${durationText(durations.p50)} <span>/ ${durationText(durations.p95)}</span></p>
 <p class="note">of ${runs(durations.runs)}</p>`;
 }
 
-/** The scarcest of the service's accounts. */
+/** The quota of the service's account that has the least left. */
 function quotaOf(accounts: readonly AccountState[], now: number) {
   const [scarcest] = accounts
     .filter(isOfService)
     .flatMap(({ quota, resource }) => (quota && quota.resetsAt > now ? [{ ...quota, resource }] : []))
     .sort((a, b) => a.remaining / a.limit - b.remaining / b.limit);
-  if (!scarcest) return unknown("not known: no answer in the last hour");
+  if (!scarcest) return unknown("not known: no answer within the last hour");
   const { remaining, limit, resetsAt, resource } = scarcest;
   const what = resource === "graphql" ? "GraphQL points" : "requests";
   const left = Math.round((100 * remaining) / limit);
@@ -79,13 +79,13 @@ function quotaOf(accounts: readonly AccountState[], now: number) {
 <p class="note"><strong>${counted(remaining)}</strong> of ${counted(limit)} ${what} left, full at ${time(resetsAt, "clock", now)}.</p>`;
 }
 
-/** So little of the quota is shown as a warning, percent. */
+/** Below this share of the quota, the page shows a warning, percent. */
 const LOW_QUOTA = 10;
 
-/** From so long before its end the page warns of it, ms. */
+/** The page warns this long before a token ends. */
 const WARNED_MS = 14 * DAY_MS;
 
-/** When the first of the service's tokens ends, and of those that workflows name; an App's are renewed by themselves. */
+/** When the first token ends, of the service's and those that workflows name. Tokens of an App are renewed automatically. */
 function credentialEnd(accounts: readonly AccountState[], now: number) {
   const [first] = accounts
     .flatMap(({ account, tokenExpiresAt: end }) => (end === undefined ? [] : [{ account, end }]))
@@ -95,7 +95,7 @@ function credentialEnd(accounts: readonly AccountState[], now: number) {
   const said = html`The token in ${account} ${end > now ? "ends" : "ended"}
 <time datetime="${new Date(end).toISOString()}" title="${new Date(end).toISOString()}">${untilText(end - now)}</time>.`;
   if (end - now > WARNED_MS) return html` <p class="note">${said}</p>`;
-  return html` <p class="note low"><strong>${said}</strong> Make a new one, and replace it.</p>`;
+  return html` <p class="note low"><strong>${said}</strong> Create a new token and replace this one.</p>`;
 }
 
 function untilText(milliseconds: number): string {
@@ -105,7 +105,7 @@ function untilText(milliseconds: number): string {
 }
 
 /**
- * What a minute of a job costs in a private repository beyond those that a plan includes, US dollars.
+ * Price of a job's minute in a private repository, after the minutes that a plan includes, in US dollars.
  * @see https://docs.github.com/en/billing/reference/actions-runner-pricing
  */
 const PRICES = [
@@ -116,16 +116,16 @@ const PRICES = [
 function savedInfo({ finished: { thisMonth, ever } }: Activity) {
   const prices = PRICES.map(
     ([runner, price]) =>
-      html`<li><strong>$${(thisMonth * price).toFixed(2)}</strong> on ${runner}, $${price} a minute</li>`,
+      html`<li><strong>$${(thisMonth * price).toFixed(2)}</strong> on ${runner}, $${price} per minute</li>`,
   );
   return html`<details class="info" id="saved"><summary aria-label="How minutes are counted">i</summary>
-<div class="hint"><p>Each run that succeeded or failed counts as one minute, the least that GitHub Actions bills for a job. Runs that
-were skipped, cancelled or replaced do not count. This month’s would cost:</p>
+<div class="hint"><p>Each run that succeeded or failed counts as one minute, the least that GitHub Actions bills for a job. Skipped,
+cancelled and superseded runs do not count. This month’s minutes would cost:</p>
 <ul>${prices}</ul>
-<p>These are prices for private repositories, beyond the minutes that a plan includes. ${counted(ever)} minutes in all.</p></div></details>`;
+<p>These are prices for private repositories, after the minutes that a plan includes. ${counted(ever)} minutes in all.</p></div></details>`;
 }
 
-/** Names what GitHub itself reports. Nothing when it reports nothing. */
+/** Lists the incidents that GitHub reports. Empty if there are none. */
 export function incidentsBanner(incidents: readonly string[]) {
   if (incidents.length === 0) return "";
   const [what, names] = [
@@ -136,22 +136,22 @@ export function incidentsBanner(incidents: readonly string[]) {
 <a href="https://www.githubstatus.com/">GitHub’s status</a></p></div>`;
 }
 
-/** Says that GitHub's limits delay runs, and until when. Nothing when they do not. */
+/** Shows that GitHub's limits delay runs, and until when. Empty if they do not. */
 export function limitBanner({ limited }: Activity, accounts: readonly AccountState[], now: number) {
   const paused = accounts.filter(({ pausedUntil }) => pausedUntil !== undefined && pausedUntil > now);
   const ours = paused.filter(isOfService);
   const [whom, whose] = (
     [
-      ["us", ours.filter(({ resource }) => resource === "account")],
-      ["our GraphQL requests", ours],
-      ["the token of a caller", paused],
+      ["this service", ours.filter(({ resource }) => resource === "account")],
+      ["this service’s GraphQL requests", ours],
+      ["a caller’s token", paused],
     ] as const
   ).find(([, all]) => all.length > 0) ?? ["", []];
   const until = Math.max(0, ...whose.map(({ pausedUntil }) => pausedUntil ?? 0));
   if (until > 0) {
     const what = limited
-      ? `${runs(limited.runs)} ${plural(limited.runs, "waits and continues", "wait and continue")} then`
-      : "runs that need GitHub continue then";
+      ? `${runs(limited.runs)} ${plural(limited.runs, "waits and continues", "wait and continue")} after that`
+      : "runs that need GitHub continue after that";
     return html`<div class="banner limit">
 <p><strong>GitHub is limiting ${whom} until ${time(until, "clock", now)}.</strong> Nothing is lost: ${what}.</p></div>`;
   }

@@ -14,14 +14,13 @@ import type { Html } from "./layout.ts";
 import { clipped, sizeOf } from "./room.ts";
 import { counted, linkedText, name, plural, statusIcon, time } from "./shown.ts";
 
-/** Something that happened: all of it, and in a line where that is shorter. */
+/** Something that happened: with all details, and in one line if that is shorter. */
 type Item = { readonly at: number; readonly whole: (room: Room) => Html; readonly line?: () => Html };
 
 /**
- * What happened to a run, in order: started, each attempt with its steps and lines, what people did, and what comes next.
- * The latest attempt has most of the room, older ones are shown whole as long as there is some, then as a line, and then
- * left out.
- * @param bytes that it may take of the page.
+ * What happened to a run, in order: its start, each attempt with steps and log lines, actions of people, and what comes next.
+ * The latest attempt gets most of the room. Older ones are shown whole while there is room, then in one line, then not at all.
+ * @param bytes how much of the page it may take.
  */
 export function timeLine(facts: AttemptFacts, bytes: number) {
   const { detail, now } = facts;
@@ -55,10 +54,10 @@ ${nextEntry(detail, now)}
 </ol>`;
 }
 
-/** With less room no attempt is tried whole: it costs time, and does not fit. */
+/** With less room, no attempt is rendered whole: that would cost time, and it would not fit. */
 const WHOLE_FROM_BYTES = 4000;
 
-/** All of an older entry while it takes no more than half of what is left: a line per attempt is worth more. */
+/** An older entry with all details if it takes up to half of the remaining room, otherwise in one line. */
 function fittingPart({ whole, line }: Item, room: number): Html | undefined {
   const all = line && room < WHOLE_FROM_BYTES ? undefined : whole(ROOM_OF_OTHERS);
   if (all && sizeOf(all) <= (line ? room / 2 : room)) return all;
@@ -66,10 +65,10 @@ function fittingPart({ whole, line }: Item, room: number): Html | undefined {
   return short !== undefined && sizeOf(short) <= room ? short : undefined;
 }
 
-/** What stands there in any case: the last entry, and that some are left out. */
+/** Room for what is always shown: the last entry, and the note that some entries are not shown. */
 const MAX_REST_BYTES = 1800;
 
-/** Of the room that there is, what the steps, the lines and the writes of the latest attempt may take. */
+/** How the latest attempt divides the room between its steps, log lines and writes. */
 const latestRoom = (bytes: number): Room => ({ steps: bytes * 0.25, log: bytes * 0.4, sent: bytes * 0.1 });
 
 const ROOM_OF_OTHERS: Room = { steps: 2000, log: 3000, sent: 1000 };
@@ -81,7 +80,7 @@ function neighbours(attempts: readonly Attempt[], index: number, run: Run) {
   };
 }
 
-/** One attempt alone: all the room is its. */
+/** One attempt, with all the room. */
 export function oneAttempt(facts: AttemptFacts, number: number, bytes: number): Html | undefined {
   const { attempts, run } = facts.detail;
   const room = { steps: bytes * 0.25, log: bytes * 0.5, sent: bytes * 0.15 };
@@ -120,25 +119,26 @@ function actionEntry({ at, actor, action, details }: Action, now: number) {
   return entry(icon, html`${DONE[action]} by ${name(actor)}`, time(at, "full", now), more);
 }
 
-/** Enough to get to any attempt in a click or two. */
+/** Enough to reach any attempt in a click or two. */
 const MAX_LINKS = 10;
 
 function leftOut(entries: number, { id }: Run, attempts: readonly Attempt[]) {
   const links = attempts
     .slice(0, MAX_LINKS)
     .map(({ number }) => html`<a href="/runs/${id}/attempts/${number}">${number}</a> `);
-  return html`<li>${DOT}<p class="note">${counted(entries)} earlier ${plural(entries, "entry is", "entries are")} left out here;
-GET /api/runs/${id} has them all. ${links.length > 0 ? html`Attempts ${links}` : ""}</p></li>`;
+  return html`<li>${DOT}<p class="note">${counted(entries)} earlier ${plural(entries, "entry is", "entries are")} not shown here.
+GET /api/runs/${id} returns all. ${links.length > 0 ? html`Attempts ${links}` : ""}</p></li>`;
 }
 
 /** What comes next. */
 function nextEntry({ run: { status, dueAt, endedAt }, attempts }: RunDetail, now: number) {
   if (status === "queued") {
-    const when = dueAt === undefined || dueAt <= now ? "as soon as its turn comes" : time(dueAt, "full", now);
+    const when = dueAt === undefined || dueAt <= now ? "as soon as possible" : time(dueAt, "full", now);
     return entry(statusIcon("queued"), attempts.length === 0 ? "First attempt" : "Next attempt", when);
   }
   if (status === "waiting") {
-    const when = dueAt === undefined ? "when it is woken" : html`${time(dueAt, "full", now)}, or when it is woken`;
+    const when =
+      dueAt === undefined ? "when an event wakes it" : html`${time(dueAt, "full", now)}, or when an event wakes it`;
     return entry(statusIcon("waiting"), "Next attempt", when);
   }
   if (status !== "superseded") return "";

@@ -7,18 +7,18 @@ import { visible } from "../model/visible.ts";
 import { clipped, fitting } from "./room.ts";
 import { headedReason, name, statusName, time } from "./shown.ts";
 
-/** A reason has up to 4,000 characters, and the end of it is in the log. */
+/** A reason has up to 4,000 characters. The log has the rest. */
 const MAX_REASON_BYTES = 5000;
 
 type VerdictFacts = {
   readonly paused: readonly Paused[];
   readonly since: SinceSuccess | undefined;
-  /** The newest run of its group, if that is another one and replaces it. */
+  /** The newest run of its group, if that is another run and replaces this one. */
   readonly newer: ListedRun | undefined;
   readonly now: number;
 };
 
-/** What happened, in the run's own words, and what a person has to do about it. Nothing for a success. */
+/** What happened, and what to do about it. Empty for a success. */
 export function verdict(
   { run, steps, actions, wakeKeys = [] }: RunDetail,
   { paused, since, newer, now }: VerdictFacts,
@@ -40,7 +40,7 @@ export function verdict(
     case "cancelled":
       return box("skipped", "Why it ended", html`${by ? html`<p>${by}</p>` : reason()}${newerRun(run)}`);
     case "superseded": {
-      const replaced = html`<p>A newer event of the same group replaced it. You need to do nothing.</p>`;
+      const replaced = html`<p>A newer event of the same group replaced it. You do not need to do anything.</p>`;
       return box("skipped", "Why it did not run", html`${replaced}${newerRun(run)}${reason()}`);
     }
     case "waiting":
@@ -58,14 +58,14 @@ export function verdict(
       );
     default:
       if (run.status !== "running" || run.cancelledBy === undefined) return "";
-      return box("waiting", "It is being cancelled", html`<p>${by ?? ""} Its attempt ends as soon as it can.</p>`);
+      return box("waiting", "It is being cancelled", html`<p>${by ?? ""} Its attempt ends as soon as possible.</p>`);
   }
 }
 
-/** When it last worked, and what is different now. */
+/** The last success, and what changed since then. */
 function sinceText({ id, group }: Run, since: SinceSuccess | undefined, now: number) {
   const what = group === undefined ? "this workflow" : "this group";
-  if (since === undefined) return html`<p class="since">No success of ${what} is known.</p>`;
+  if (since === undefined) return html`<p class="since">No earlier success of ${what} is known.</p>`;
   const when = time(since.at, "full", now);
   const link =
     since.run === id ? html`an earlier attempt of this run, ${when}` : html`<a href="/runs/${since.run}">${when}</a>`;
@@ -81,13 +81,13 @@ function queued(run: Run, reason: unknown, pause: unknown, now: number) {
   if (run.reason === undefined) return "";
   const when = run.dueAt === undefined || run.dueAt <= now ? "now" : html`at ${time(run.dueAt, "clock", now)}`;
   const [title, next] =
-    run.kind === "limit" ? ["Why it waits: a limit of GitHub", "It continues"] : ["Why it waits", "Next retry"];
+    run.kind === "limit" ? ["Why it waits: a GitHub limit", "It continues"] : ["Why it waits", "Next retry"];
   return box("waiting", title, html`${reason}<p class="next">${next} ${when}.</p>`);
 }
 
 const MAX_WAITS_BYTES = 4000;
 
-/** Each wait under way: since when, what ends it, and until when at the latest. */
+/** Each open wait: since when, what ends it, and until when at most. */
 function waits(run: Run, steps: readonly Step[], now: number) {
   const open = steps.filter(({ kind, endedAt }) => kind !== "step" && endedAt === undefined);
   if (open.length === 0) return html`<p class="reason">${run.reason ?? ""}</p>`;
@@ -104,7 +104,7 @@ ${endOf(step, run, now)}</li>`,
 function endOf({ kind, until }: Step, { dueAt }: Run, now: number) {
   const end = until === undefined ? "" : time(until, "clock", now);
   if (kind === "sleep") return html`it sleeps until ${end}.`;
-  const last = until === undefined ? "." : html`, until ${end} at the latest.`;
+  const last = until === undefined ? "." : html`, until ${end} at most.`;
   if (kind === "callback") return html`it waits for an answer to its URL${last}`;
   const next =
     dueAt === undefined || dueAt === until ? "" : html` It is checked again at ${time(dueAt, "clock", now)}.`;
@@ -113,17 +113,17 @@ function endOf({ kind, until }: Step, { dueAt }: Run, now: number) {
 
 const MAX_SUBJECTS = 10;
 
-/** The events that wake it earlier. */
+/** The events that wake the run earlier. */
 function events(wakeKeys: readonly string[]) {
-  // That its workflow is there again is the reason that it has.
+  // The reason of a run already mentions a missing workflow that it waits for.
   const subjects = wakeKeys.filter((key) => !key.startsWith("workflow ")).map(subjectIn);
   if (subjects.length === 0) return "";
   const [shown, left] = [subjects.slice(0, MAX_SUBJECTS), subjects.length - MAX_SUBJECTS];
   const more = left > 0 ? ` and ${left} more` : "";
-  return html`<p class="note">It also looks when GitHub reports something about ${shown.join(", ")}${more}.</p>`;
+  return html`<p class="note">It also checks when GitHub sends an event about ${shown.join(", ")}${more}.</p>`;
 }
 
-/** What a wake key names: `pull_request acme/shop 7`. */
+/** The subject of a wake key, such as `pull_request acme/shop 7`. */
 function subjectIn(wakeKey: string): string {
   const [what = "", repository = "", which = ""] = wakeKey.split(" ");
   if (which === "*") return `any workflow run of ${repository}`;
@@ -131,7 +131,7 @@ function subjectIn(wakeKey: string): string {
   return `${what.replace("_", " ")} ${which} of ${repository}`;
 }
 
-/** Says that its workflow is paused, by whom and since when. Nothing when it is not. */
+/** Shows that its workflow is paused, by whom and since when. Empty if it is not. */
 function pauseNote({ workflow }: Run, paused: readonly Paused[], now: number) {
   const found = pauseOf(workflow, paused);
   if (!found) return "";
@@ -144,18 +144,19 @@ function box(kind: string, title: string, text: unknown) {
   return html`<section class="verdict ${kind}" aria-labelledby="why"><h2 id="why">${title}</h2>${text}</section>`;
 }
 
-/** A re-run would be rejected, or would be of an older commit. */
+/** Points to the newer run: a re-run would be rejected or use an older commit. */
 function newerText(newer: ListedRun, now: number) {
   const link = html`<a href="/runs/${newer.id}">newer run</a>`;
   const at = time(newer.endedAt ?? newer.acceptedAt, "clock", now);
-  if (newer.status === "success") return html`A ${link} of its group succeeded at ${at}. You need to do nothing.`;
+  if (newer.status === "success")
+    return html`A ${link} of its group succeeded at ${at}. You do not need to do anything.`;
   return html`Look at the ${link} of its group first: ${statusName(newer.status).toLowerCase()}, ${at}.`;
 }
 
 function remedyOf({ kind, ownToken }: Run): string {
   if (ownToken) {
-    return "The event brought a token, which is not stored, so you cannot re-run it. Send the event again.";
+    return "The event brought a token. Tokens are not stored, so you cannot re-run it. Send the event again.";
   }
-  if (kind === "permanent") return "It is not retried. Fix this, then re-run it.";
-  return "It is no longer retried. Re-run it when the cause is gone.";
+  if (kind === "permanent") return "It is not retried. Fix this, then re-run.";
+  return "It is no longer retried. Fix the cause, then re-run.";
 }

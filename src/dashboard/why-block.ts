@@ -4,7 +4,7 @@ import { type Finding, saidOf, type Why } from "../model/why/facts.ts";
 import { copyBlock } from "./copy.ts";
 import { linkedText } from "./shown.ts";
 
-/** Why nothing happened: the answer, then what else it is known by and what to do next. Where a search finds no run. */
+/** Why nothing happened: the answer, then the facts behind it and what to do next. Shown if a search finds no run. */
 export function whyBlock({ answer, findings }: Pick<Why, "answer" | "findings">, now: number) {
   const { known, others } = saidOf(answer, findings);
   return html`<section class="why-block" aria-label="Why nothing happened">
@@ -23,7 +23,7 @@ ${commandOf(each, at + 1)}
 </section>`;
 }
 
-/** When it was, its text says. */
+/** The link of a finding. Its text already has the time. */
 function where({ link }: Finding) {
   return link === undefined ? "" : html` <a href="${link.href}">${link.text}</a>`;
 }

@@ -30,7 +30,7 @@ type PageFacts = {
 /** Runs on the page of a workflow. */
 export const PAGE_RUNS = 15;
 
-/** One workflow: how it goes, what starts it, when it is due, what it asks of the service, and its runs. */
+/** One workflow: its figures, triggers, schedule, options and runs. */
 export function workflowPage(frame: Frame, { facts, retryHours, runs }: PageFacts) {
   const { name: workflow, workflow: its, stats, schedule } = facts;
   const { paused, now, reader } = frame;
@@ -112,14 +112,14 @@ ${workflow.on.schedule ? html`<section id="schedule"><h2>The next 24 hours</h2><
 
 type RunsFacts = {
   readonly workflow: string;
-  /** Of all of its runs. */
+  /** Numbers of all its runs by status. */
   readonly counts: Counts;
   readonly web: GitHubWeb;
   readonly paused: readonly Paused[];
   readonly now: number;
 };
 
-/** The newest runs of a workflow, and where all of them are, by status. */
+/** The newest runs of a workflow, with links to all of them by status. */
 export function runsOf(runs: readonly ListedRun[], facts: RunsFacts): Html {
   if (runs.length === 0) return html`<div class="empty"><p><strong>No run yet.</strong></p></div>`;
   const { workflow, counts } = facts;

@@ -13,7 +13,7 @@ import { durationText, name, time } from "./shown.ts";
 export const workflowPath = (workflow: string, what = ""): string =>
   `/workflows/${encodeURIComponent(workflow)}${what}`;
 
-/** What starts a workflow, an item each. */
+/** The triggers of a workflow, one item per trigger. */
 export function triggerItems({ on }: Workflow) {
   const { http, flux, schedule, manual, call } = on;
   return [
@@ -29,12 +29,12 @@ export function triggerItems({ on }: Workflow) {
   ];
 }
 
-/** @param stays on the page of the workflow; otherwise the list of all is shown next. */
+/** @param stays shows the page of the workflow again. Otherwise the list of workflows is shown next. */
 export function pauseForm(workflow: string, what: "pause" | "resume", text: string, { stays = false } = {}) {
   return html`<form method="post" action="${workflowPath(workflow, `/${what}${stays ? "?stay=true" : ""}`)}"><button>${text}</button></form>`;
 }
 
-/** What a person can do with a workflow. */
+/** Buttons for what a person can do with a workflow. */
 export function workflowActions({ name, workflow }: WorkflowFacts, isPaused: boolean, { stays = false } = {}) {
   const pause = isPaused
     ? pauseForm(name, "resume", "Resume", { stays })
@@ -58,7 +58,7 @@ export function pausedNote({ actor, at }: Paused, now: number) {
   return html`<p class="why"><strong>Paused</strong> by ${name(actor)} ${time(at, "full", now)}. Its runs wait.</p>`;
 }
 
-/** A link to a run that says how long ago it ended. */
+/** A link to a run with the time since its end. */
 export function agoLink({ id, endedAt, acceptedAt }: RecentRun, now: number) {
   return html`<a href="/runs/${id}">${time(endedAt ?? acceptedAt, "age", now)}</a>`;
 }
@@ -74,8 +74,8 @@ export function durationsText({ durations }: WorkflowStats): string | undefined 
   return durations && `p50 ${durationText(durations.p50)}, p95 ${durationText(durations.p95)}`;
 }
 
-/** What the figures are taken from. */
+/** Explains the figures. */
 export const FIGURES_NOTE = [
-  `Success rate and p50 / p95 are taken from the newest ${MEASURED_RUNS} ended runs.`,
-  "Skipped, superseded and cancelled runs do not count. A duration is that of the last attempt.",
+  `Success rate and p50 / p95 come from the newest ${MEASURED_RUNS} ended runs.`,
+  "Skipped, superseded and cancelled runs do not count. Durations are those of the last attempt.",
 ].join(" ");

@@ -16,7 +16,7 @@ import { PAGE_RUNS, runsOf, workflowPage } from "./workflow-page.ts";
 import { workflowPath } from "./workflow-parts.ts";
 import { workflowsPage } from "./workflows-page.ts";
 
-/** Mounts the page of workflows, the page of each, and what a person can do with them: start, pause, resume. */
+/** Mounts the list of workflows, the page of each, and the actions: start, pause, resume. */
 export function mountWorkflowPages(app: Hono, { shown, page, guard, whoOf }: Site): void {
   const { runs, workflows, web } = shown;
 
@@ -49,14 +49,14 @@ export function mountWorkflowPages(app: Hono, { shown, page, guard, whoOf }: Sit
   const known = workflows.all.map(({ name }) => name);
   const named = (c: Context) => workflows.all.find(({ name }) => name === c.req.param("name"));
 
-  /** The form for the inputs of a run, as it is or as it was filled in. */
+  /** The form for the inputs of a run, with defaults or with what the person entered. */
   const start = page(async (c, frame) => {
     const workflow = named(c);
     if (!workflow) return noWorkflow(c, frame, known);
     if (!workflow.on.manual) {
-      const text = "A person cannot start this workflow: it has no trigger `manual`.";
+      const text = "You cannot start this workflow by hand: it has no trigger `manual`.";
       const link = { href: "/workflows", text: "Show all workflows" };
-      return c.html(messagePage(frame, "It was not started", text, link), 409);
+      return c.html(messagePage(frame, "The workflow was not started", text, link), 409);
     }
     const fields = fieldsOf(inputsJsonSchemaOf(workflow.on), "Inputs");
     const facts = { ...startFacts(workflow), fields };
@@ -74,7 +74,7 @@ export function mountWorkflowPages(app: Hono, { shown, page, guard, whoOf }: Sit
   const change = (how: "pause" | "resume") =>
     page(async (c, frame) => {
       const name = c.req.param("name") ?? "";
-      // One that is paused and no longer there can be resumed.
+      // A paused workflow that no longer exists can be resumed.
       const isKnown = name === ALL_WORKFLOWS || named(c) || frame.paused.some(({ workflow }) => workflow === name);
       if (!isKnown) return noWorkflow(c, frame, known);
       await workflows[how](name, whoOf(c));
@@ -104,7 +104,7 @@ function startFacts({ name, on: { manual } }: Workflow) {
 function noWorkflow(c: Context, frame: Frame, known: readonly string[]) {
   const theirs = known.filter((each) => frame.reader.may("read", each));
   const near = nearestName(c.req.param("name") ?? "", theirs);
-  const meant = near === undefined ? "" : html` Do you mean <a href="${workflowPath(near)}">${near}</a>?`;
-  const text = html`There is no workflow of this name, and no run of it.${meant}`;
+  const meant = near === undefined ? "" : html` Did you mean <a href="${workflowPath(near)}">${near}</a>?`;
+  const text = html`There is no workflow with this name, and no run of it.${meant}`;
   return c.html(messagePage(frame, "No such workflow", text, { href: "/workflows", text: "Show all workflows" }), 404);
 }

@@ -20,13 +20,13 @@ import {
   workflowPath,
 } from "./workflow-parts.ts";
 
-/** A workflow may have fifty triggers: its page has all. */
+/** A workflow may have fifty triggers. Its page shows all of them. */
 const SHOWN_TRIGGERS = 4;
 
-/** So many bars of all sparklines are links, so that the page stays small however many workflows there are. */
+/** How many bars of all sparklines together are links. The limit keeps the page small with many workflows. */
 const LINKED_BARS = 40;
 
-/** Workflows on one page, which is then small enough for a slow line. */
+/** Workflows on one page. Such a page is small enough for a slow connection. */
 const PAGE_WORKFLOWS = 15;
 
 type ListFacts = {
@@ -36,7 +36,7 @@ type ListFacts = {
   readonly files: FileProblems;
 };
 
-/** Every workflow: what starts it, how its runs went, and whether it is paused. Then all schedules in order. */
+/** Every workflow: its triggers, the results of its runs, and whether it is paused. Then the next ticks of all schedules. */
 export function workflowsPage(frame: Frame, { facts, files, page }: ListFacts) {
   const { paused, now, reader } = frame;
   const mayAll = reader.may("operate-all");
@@ -62,7 +62,7 @@ ${brokenBanner(files)}
 <ul class="runs workflows">${shown.map((each) => entry(each, frame, links))}
 ${pausedAndGone.map(
   (each) => html`<li class="run">${statusIcon("stopped")}<div class="what"><p class="name">${name(each.workflow)}</p>
-<p class="why">There is no such workflow now. It is paused.</p></div><div class="do">${reader.may("operate", each.workflow) ? pauseForm(each.workflow, "resume", "Resume") : ""}</div></li>`,
+<p class="why">This workflow no longer exists. It is still paused.</p></div><div class="do">${reader.may("operate", each.workflow) ? pauseForm(each.workflow, "resume", "Resume") : ""}</div></li>`,
 )}
 </ul>
 ${pages === 1 ? "" : paging(at, pages)}
@@ -79,10 +79,10 @@ ${page === pages ? "" : html`<a href="/workflows?page=${page + 1}" rel="next">Ne
 </nav>`;
 }
 
-/** A click that stops everything is asked about first. */
+/** Asks for confirmation: this button stops everything. */
 function pauseAll() {
   return html`<details class="sure" id="pause-all"><summary class="button">Pause all…</summary>
-<div class="ask"><p>No run of any workflow begins until you resume them. What runs continues; events are accepted and wait.</p>
+<div class="ask"><p>No workflow starts a run until you resume. Running runs continue. New events are accepted and wait.</p>
 ${pauseForm(ALL_WORKFLOWS, "pause", "Pause all workflows")}</div></details>`;
 }
 
@@ -109,7 +109,7 @@ function itemsOf({ name: workflow, workflow: its }: WorkflowFacts) {
   const triggers = triggerItems(its);
   const more = triggers.length - SHOWN_TRIGGERS;
   return [
-    // One more takes as much room as saying that there is one more.
+    // One more trigger takes as much room as the text "one more".
     ...(more > 1 ? triggers.slice(0, SHOWN_TRIGGERS) : triggers),
     ...(more > 1 ? [html`<li><a href="${workflowPath(workflow)}">and ${more} more triggers</a></li>`] : []),
     ...(report ? [html`<li>Reports the ${report.as} <code>${report.name}</code></li>`] : []),
@@ -117,12 +117,12 @@ function itemsOf({ name: workflow, workflow: its }: WorkflowFacts) {
   ];
 }
 
-/** What became of a workflow that has runs and is not there now. */
+/** Why a workflow with runs does not exist now. */
 export function goneNote({ broken }: WorkflowFacts) {
   if (broken) {
-    return html`<p class="why"><strong>Broken:</strong> ${name(broken.file)} brings no workflow now. No run of it begins until you fix the file.</p>`;
+    return html`<p class="why"><strong>Broken:</strong> ${name(broken.file)} has no working workflow now. Its runs begin when you fix the file.</p>`;
   }
-  return html`<p class="why">There is no workflow of this name now. Its runs are kept.</p>`;
+  return html`<p class="why">This workflow no longer exists. Its runs are kept.</p>`;
 }
 
 function figures({ stats }: WorkflowFacts) {

@@ -1,6 +1,6 @@
 // @ts-check
 
-// Copies what stands beside a button. Without this it is selected by hand.
+// Copies the text beside a button. Without the script, readers select it by hand.
 
 /** @param {Document | Element} root */
 function showCopyButtons(root) {
@@ -14,7 +14,7 @@ document.addEventListener("click", async ({ target }) => {
   try {
     await navigator.clipboard.writeText(text.textContent ?? "");
   } catch {
-    // Without https a browser has no clipboard for pages but this.
+    // Without HTTPS, this is the only way to use the clipboard.
     getSelection()?.selectAllChildren(text);
     document.execCommand("copy");
   }

@@ -1,8 +1,8 @@
 // @ts-check
 
-// Keys. The dialog `keys` explains them, and turns them off: what is dictated consists of letters, too.
+// Keyboard shortcuts. The dialog `keys` explains them and turns them off: dictated text also arrives as letters.
 
-/** For so long `g` waits for the letter of a page, ms. */
+/** How long `g` waits for the letter of a page. */
 const CHORD_MS = 1500;
 
 const help = /** @type {HTMLDialogElement | null} */ (byId("keys"));
@@ -19,7 +19,7 @@ function toRow(step) {
   const next = at + step;
   const row = at < 0 ? rows[0] : rows[next];
   if (!(row instanceof HTMLElement)) return;
-  // A row that is about more than one page has the focus itself.
+  // A row that links to several pages gets the focus itself.
   const link = row.hasAttribute("tabindex")
     ? null
     : (row.querySelector("a.name[href]") ?? row.querySelector("a[href]"));
@@ -40,7 +40,7 @@ function toggleHelp() {
   else help?.showModal();
 }
 
-/** What explains something over the page. */
+/** Closes the hints that are open over the page. */
 function closePopups() {
   for (const popup of document.querySelectorAll("details.info[open]")) {
     const hadFocus = popup.contains(document.activeElement);
@@ -65,7 +65,7 @@ function onKey(event) {
   const { key, target, repeat } = event;
   const isChord = performance.now() < chordUntil;
   chordUntil = 0;
-  // 229: the key goes to an input method, also as its composition ends.
+  // 229: the key belongs to an input method, also at the end of a composition.
   if (event.defaultPrevented || event.isComposing || event.keyCode === 229) return;
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (!(target instanceof HTMLElement)) return;
@@ -88,7 +88,7 @@ function onKey(event) {
   }
   const act = Object.hasOwn(KEYS, key) ? KEYS[key] : undefined;
   if (!act || (repeat && key !== "j" && key !== "k")) return;
-  // Firefox looks for text at a slash.
+  // Firefox opens its text search at a slash.
   event.preventDefault();
   act();
 }

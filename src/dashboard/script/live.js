@@ -1,11 +1,11 @@
 // @ts-check
 
-// Keeps what is marked `data-live` up to date.
+// Keeps elements with `data-live` up to date.
 
 const state = byId("live");
-// What answers a form is not at its address.
+// The answer to a form has another address than the page that it shows.
 const here = document.querySelector("link[rel=canonical]")?.getAttribute("href") ?? location.href;
-/** A page that is not looked at has its icon and title brought up to date this often, ms. */
+/** A page in the background updates its icon and title at this interval, ms. */
 const HIDDEN_MS = 60000;
 let shown = document.body.dataset.revision;
 /** @type {EventSource | undefined} */
@@ -26,7 +26,7 @@ function tell(kind, text) {
 const idOf = (node) => (node instanceof Element ? node.id : "");
 
 /**
- * Makes one element like another, and leaves alone what is like it already: focus and selection stay.
+ * Makes one element equal to another. It does not touch equal parts, so focus and selection stay.
  * @param {ChildNode} from
  * @param {ChildNode} to
  */
@@ -40,7 +40,7 @@ function morph(from, to) {
     from.replaceWith(document.importNode(to, true));
     return;
   }
-  // What the reader has unfolded or folded stays so.
+  // Details that the reader folded or unfolded stay that way.
   const isKept = (/** @type {string} */ name) => name === "open" && from.nodeName === "DETAILS";
   for (const { name } of [...from.attributes]) {
     if (!to.hasAttribute(name) && !isKept(name)) from.removeAttribute(name);
@@ -48,7 +48,7 @@ function morph(from, to) {
   for (const { name, value } of to.attributes) {
     if (from.getAttribute(name) !== value && !isKept(name)) from.setAttribute(name, value);
   }
-  // First: what stays does not have to move, so a log that loses its first lines keeps its place.
+  // Remove first. Then the remaining elements do not move, and a log that loses its first lines keeps its place.
   const stay = new Set([...to.children].map(idOf));
   for (const child of [...from.children]) if (child.id && !stay.has(child.id)) child.remove();
   const named = new Map([...from.children].filter((child) => child.id).map((child) => [child.id, child]));
@@ -70,16 +70,16 @@ function morph(from, to) {
   }
 }
 
-/** Logs that are read at their end: they stay there when lines are added. */
+/** Logs that are scrolled to their end. They stay there when lines are added. */
 const tails = () =>
   [...document.querySelectorAll("[data-tail]")].filter(
     (each) => each.scrollHeight - each.scrollTop - each.clientHeight < 8,
   );
 
 /**
- * Keeps what is read in its place when lines before it are gone. Browsers that do so by themselves are told not to, since
- * not all of them do.
- * @returns what to do when the page has changed.
+ * Keeps the visible lines of a log in place when earlier lines are removed. Only some browsers do this, so the style turns that
+ * off and this does it for all.
+ * @returns call it when the page has changed.
  */
 function keepingPlace() {
   const kept = [...document.querySelectorAll("[data-tail]")].map((log) => {
@@ -144,13 +144,13 @@ const refresh = inTurn(async () => {
 
 const isHidden = () => document.visibilityState === "hidden";
 
-/** Something may have changed. A page that is not looked at needs only what its tab shows. */
+/** Something may have changed. A page in the background only needs what its tab shows. */
 function follow() {
   if (!isHidden()) void refresh();
   if (isHidden() || watched().length > 0) void look();
 }
 
-/** Browsers open few connections to one host: only the page that is looked at keeps one, or one that listens for others. */
+/** Browsers open few connections to one host. So only the visible page keeps one, or one hidden page that listens for others. */
 function connect() {
   if (!isHidden()) isSignedOut = false;
   if (!isHidden()) stopListening();
@@ -165,7 +165,7 @@ function connect() {
   source.onopen = () => tell("live", "Live");
   source.onmessage = ({ data }) => {
     if (data === shown) return;
-    // What a hidden page shows is brought up to date when it is looked at.
+    // A hidden page updates its content when it becomes visible.
     follow();
   };
   source.onerror = () => {
@@ -176,7 +176,7 @@ function connect() {
 
 toEnd([...document.querySelectorAll("[data-tail]")]);
 document.addEventListener("visibilitychange", connect);
-// Ages and the chart move on when nothing happens.
+// Ages and the chart change even when nothing happens.
 setInterval(() => {
   if (!isHidden()) follow();
 }, 30000);

@@ -1,15 +1,15 @@
 // @ts-check
 
-// What the other parts use.
+// Functions that the other parts use.
 
 /** @param {string} id */
 const byId = (id) => document.getElementById(id);
 
-/** Where the service is, perhaps under a path: this script is at assets/HASH/script.js below it. */
+/** The address of the service, which may have a path. This script is at assets/HASH/script.js below it. */
 const base = new URL("../../", /** @type {HTMLScriptElement} */ (document.currentScript).src);
 
 /**
- * What screen readers say.
+ * Makes screen readers say a text.
  * @param {string} text
  */
 function announce(text) {
@@ -17,11 +17,11 @@ function announce(text) {
   if (said) said.textContent = text;
 }
 
-/** Storage is per origin, and under one several services can be. @param {string} name */
+/** Storage is per origin, and several services may share one origin. @param {string} name */
 const storageKey = (name) => `gh-runner ${base.pathname} ${name}`;
 
 /**
- * What this browser has kept. One that keeps nothing has nothing.
+ * A stored value of this browser. Undefined if the browser allows no storage.
  * @param {string} name
  */
 function kept(name) {
@@ -41,12 +41,12 @@ function keep(name, text) {
     if (text === undefined) localStorage.removeItem(storageKey(name));
     else localStorage.setItem(storageKey(name), text);
   } catch {
-    // Then it holds for this page alone.
+    // The browser allows no storage. The value then applies only to this page.
   }
 }
 
 /**
- * The same function, which does not run twice at once: what is asked for meanwhile is done once, half a second later.
+ * The same function, but it never runs twice at once. Calls while it runs cause one more run, half a second later.
  * @param {() => Promise<unknown>} act
  */
 function inTurn(act) {

@@ -1,6 +1,6 @@
 // @ts-check
 
-// Counts on what is under way, by how long it took when the page was made: the clocks of browsers are wrong.
+// Keeps counting the durations of running things. It starts with the duration in the page: clocks of browsers may be wrong.
 
 /** @param {number} ms */
 function took(ms) {
@@ -19,7 +19,7 @@ function took(ms) {
   return seconds < 86400 ? parts(3600, "h", 60, "min") : parts(86400, "d", 3600, "h");
 }
 
-/** What each element showed, and when it was first seen. */
+/** The duration that each element had in the page, and when it was first seen. */
 const ticking = new WeakMap();
 
 setInterval(() => {

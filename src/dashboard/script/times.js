@@ -1,8 +1,8 @@
 // @ts-check
 
-// Shows times in the zone that the reader chose, else in that of PAGE_TIME. The server writes UTC.
+// Shows times in the zone that the reader chose, or in the zone of PAGE_TIME. The server writes UTC.
 
-/** The server reads it, too: `since:13:00` is meant in this zone. */
+/** The server reads this cookie too: `since:13:00` is a time in this zone. */
 const ZONE_COOKIE = "gh-runner-zone";
 const UTC = "UTC";
 const localZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -23,19 +23,19 @@ function zoneInCookie() {
   return zone && decodeURIComponent(zone);
 }
 
-/** A reader who travels has another zone than before. */
+/** Stores the zone, which changes when a reader travels. */
 function keepZone() {
   const zone = inUtc ? UTC : localZone;
   if (zoneInCookie() === zone) return;
   const year = 365 * 86400;
-  // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API is not there without TLS
+  // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API needs TLS
   document.cookie = `${ZONE_COOKIE}=${encodeURIComponent(zone)}; path=${base.pathname}; max-age=${year}; samesite=lax`;
 }
 
 /**
  * @param {Date} date
  * @param {string | undefined} as
- * @returns undefined where the server's text stays, such as an age.
+ * @returns undefined if the server's text stays, such as an age.
  */
 function localText(date, as) {
   if (as === "full") return FORMATS.full.format(date);
@@ -47,7 +47,7 @@ function localText(date, as) {
   return FORMATS[near ? "near" : today ? "clock" : "dated"].format(date);
 }
 
-/** @param {Document} root as the server made it, or as this left it */
+/** @param {Document} root a new page of the server, or the current one */
 function showTimes(root) {
   for (const element of root.querySelectorAll("time")) {
     const { utc = element.textContent ?? "", utcTitle = element.title, as } = element.dataset;

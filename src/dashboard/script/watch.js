@@ -1,9 +1,9 @@
 // @ts-check
 
-// Notifies the reader when a run that is watched has ended, as long as a page of the service is open in this browser.
+// Notifies the reader when a watched run ends, while a page of the service is open in this browser.
 
 const WATCHED = "watched";
-/** More are not asked for at once. */
+/** One request asks for up to this many. */
 const MAX_WATCHED = 20;
 
 /** Ids of runs. @returns {string[]} */
@@ -17,13 +17,13 @@ function watch(runs) {
 }
 
 /**
- * There is a button on the page of a run that is open.
- * @param {Document} root as the server made it, or as this left it
+ * Shows the button on the page of an open run.
+ * @param {Document} root a new page of the server, or the current one
  */
 function showWatchButton(root = document) {
   const button = root.querySelector("[data-watch]");
   if (!(button instanceof HTMLElement)) return;
-  // Browsers have no notifications for pages that come without TLS.
+  // Browsers have no notifications for pages without TLS.
   button.hidden = !("Notification" in window && navigator.locks);
   button.setAttribute("aria-pressed", String(watched().includes(button.dataset.watch ?? "")));
 }
@@ -38,7 +38,7 @@ async function toggleWatch(run) {
     watch([...others, run]);
     announce("You will be notified when it ends, while a page of this service is open.");
   } else {
-    const text = "Your browser does not allow notifications of this page. Allow them in its settings for this site.";
+    const text = "Your browser blocks notifications from this page. Allow them in its settings for this site.";
     announce(text);
     tell("trouble", text);
   }
@@ -53,11 +53,11 @@ document.addEventListener("click", ({ target }) => {
 
 /** @typedef {{ id: string, path: string, title: string, body: string, icon: string }} Ended */
 
-/** How long other pages may take to see that the run is no longer watched, ms. */
+/** How long other pages may need to see that the run is no longer watched, ms. */
 const SEEN_MS = 5000;
 
 /**
- * One page of this browser notifies. What one page stores, others see later: the lock is what tells them at once.
+ * Only one page of this browser notifies. Other pages see a stored value later, but they see a lock at once.
  * @param {Ended} run
  */
 function notifyOnce(run) {
@@ -78,10 +78,10 @@ function notify({ id, path, title, body, icon }) {
   };
 }
 
-/** A session has ended: until the reader looks at the page, which then asks for a token, nothing is asked for in vain. */
+/** The session has ended. The page sends no requests until the reader looks at it. Then it asks the reader to sign in. */
 let isSignedOut = false;
 
-/** What there is to know without loading the page: the failures, and which of the watched runs have ended. */
+/** Reads what a page in the background needs: the failures, and which watched runs have ended. */
 const look = inTurn(async () => {
   if (isSignedOut) return;
   const runs = watched();
@@ -93,7 +93,7 @@ const look = inTurn(async () => {
   for (const run of ended) {
     if (still.includes(run.id)) notifyOnce(run);
   }
-  // What is neither open nor ended has been deleted. What was added meanwhile stays.
+  // A run that is not open and has not ended was deleted. Runs that were added since the request stay.
   if (runs.length > 0) watch(still.filter((id) => open.includes(id) || !runs.includes(id)));
   showWatchButton();
   if (watched().length === 0 && isListening()) {
@@ -104,8 +104,7 @@ const look = inTurn(async () => {
 
 /**
  * @param {readonly string[]} runs
- * @returns {Promise<{ count: string, icon: string, open: string[], ended: Ended[] } | undefined>} undefined: the next look
- * may be answered.
+ * @returns {Promise<{ count: string, icon: string, open: string[], ended: Ended[] } | undefined>} undefined if the request failed
  */
 async function stateOf(runs) {
   try {
@@ -126,7 +125,7 @@ function showFailures(count, icon) {
   document.querySelector("link[rel=icon]")?.setAttribute("href", new URL(icon, base).href);
 }
 
-/** Ends that this page listens for the others; undefined: it does not. @type {(() => void) | undefined} */
+/** Stops this page from listening for the others. Undefined if it does not listen. @type {(() => void) | undefined} */
 let endListening;
 let asked = false;
 
@@ -137,7 +136,7 @@ function stopListening() {
   endListening = undefined;
 }
 
-/** A page that is not looked at keeps no connection, but for one of them in this browser while a run is watched. */
+/** Hidden pages keep no connection. But while a run is watched, one hidden page of this browser keeps one for all. */
 function listenForOthers() {
   if (asked || watched().length === 0 || !navigator.locks) return;
   asked = true;
