@@ -52,7 +52,7 @@ describe("AUTH_OIDC", () => {
       { actor: "alice" },
     ];
     for (const claims of tooOpen)
-      assert.throws(() => trusts({ ...ACTIONS, claims }), /entry 1: everyone has tokens of https:\/\/token\.actions/);
+      assert.throws(() => trusts({ ...ACTIONS, claims }), /entry 1: everyone can get a token of https:\/\/token\.actions/);
     const taken = [
       { repository: "acme/*" },
       { repository_owner_id: 123, ref: "*" },
@@ -61,7 +61,7 @@ describe("AUTH_OIDC", () => {
     ];
     for (const claims of taken) assert.equal(trusts({ ...ACTIONS, claims }).length, 1);
     const gitLab = { ...ACTIONS, issuer: "https://gitlab.com", claims: { ref: "main" } };
-    assert.throws(() => trusts(gitLab), /everyone has tokens of https:\/\/gitlab\.com/);
+    assert.throws(() => trusts(gitLab), /everyone can get a token of https:\/\/gitlab\.com/);
   });
 
   const WRONG: Readonly<Record<string, readonly [entry: object | string, says: RegExp]>> = {
@@ -77,7 +77,7 @@ describe("AUTH_OIDC", () => {
     "an issuer that is no address": [{ issuer: "kubernetes/serviceaccount" }, /expected an https address as issuer/],
     "a file that is not there": [
       { caFile: "/no/such/ca.crt" },
-      /caFile names no file that exists: \/no\/such\/ca\.crt/,
+      /caFile names a file that does not exist: \/no\/such\/ca\.crt/,
     ],
   };
   for (const [what, [entry, says]] of Object.entries(WRONG))

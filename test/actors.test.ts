@@ -104,7 +104,7 @@ describe("AUTH_TOKENS", () => {
       (error: Error) => {
         assert.match(
           error.message,
-          /AUTH_TOKENS: entry 2 .*; known is: caller, viewer, operator\. .*my-name:operator:TOKEN/,
+          /AUTH_TOKENS: entry 2 .*; the roles are: caller, viewer, operator\. .*my-name:operator:TOKEN/,
         );
         assert.ok(!/argocd|admin/.test(error.message));
         return true;

@@ -161,7 +161,7 @@ describe("settings", () => {
         for (const name of Object.keys(wrong)) assert.match(message, new RegExp(`\n  ${name}: `));
         assert.match(
           message,
-          /FOLLOW: expected a list of status, check, comment, deployment, got "coment": is comment meant\?/,
+          /FOLLOW: expected a list of status, check, comment, deployment, got "coment"\. Did you mean comment\?/,
         );
         assert.match(message, /NOTHING_AFTER: expected at least 10s, got "1s"/);
         return true;
@@ -280,7 +280,7 @@ describe("settings", () => {
     }
     assert.throws(
       () => readConfig({ GITHUB_TOKEN_FILE: SECRET }),
-      /GITHUB_TOKEN: GITHUB_TOKEN_FILE names no file that exists\. Its value is not shown, .* or set GITHUB_TOKEN$/,
+      /GITHUB_TOKEN: GITHUB_TOKEN_FILE names a file that does not exist\. The name is not shown, .* or set GITHUB_TOKEN$/,
     );
     const folder = mkdtempSync(join(tmpdir(), "gh-runner-"));
     assert.throws(
@@ -324,7 +324,7 @@ describe("settings", () => {
     }
     assert.equal(readConfig({ DEPLOYMENT_REF: " \r\n" }).workflows.deploymentRef, undefined);
     for (const name of ["GITHUB_TOKEN", "AUTH_TOKENS", "GITHUB_WEBHOOK_SECRET", "HTTPS_PROXY"]) {
-      assert.throws(() => readConfig({ [name]: " \r\n" }), /: holds nothing but white space$/);
+      assert.throws(() => readConfig({ [name]: " \r\n" }), /: contains only white space$/);
     }
   });
 
@@ -401,11 +401,11 @@ describe("settings", () => {
       LOGLEVEL: "LOG_LEVEL",
       GH_RUNNER_TOKENS: "GH_RUNNER_TOKEN",
     })) {
-      assert.deepEqual(near({ [name]: "x" }), [`${name} is set, and there is no such setting: is ${meant} meant?`]);
+      assert.deepEqual(near({ [name]: "x" }), [`${name} is set, but there is no such setting. Did you mean ${meant}?`]);
       assert.deepEqual(near({ [name]: "" }), []);
     }
     assert.deepEqual(near({ TARGET_REPO_FILE: "/x" }), [
-      "TARGET_REPO_FILE is set, but TARGET_REPO cannot be given as a file: set TARGET_REPO",
+      "TARGET_REPO_FILE is set, but TARGET_REPO cannot be read from a file: set TARGET_REPO",
     ]);
   });
 
@@ -514,11 +514,11 @@ describe("the private key of a GitHub App", () => {
     [
       "cut to its first line",
       "-----BEGIN RSA PRIVATE KEY-----",
-      /cut off.*use GITHUB_APP_PRIVATE_KEY_FILE, or write \\n/,
+      /cut off.*Use GITHUB_APP_PRIVATE_KEY_FILE, or write \\n/,
     ],
     ["cut off somewhere", pkcs1.slice(0, 800), /cut off/],
     ["with a hole in the middle", pkcs1.slice(0, 400) + pkcs1.slice(500), /damaged/],
-    ["that is public", export_(rsa.publicKey, "spki"), /is public \(PUBLIC KEY\): the private key is needed/],
+    ["that is public", export_(rsa.publicKey, "spki"), /is public \(PUBLIC KEY\), but the private key is needed/],
     ["that is public, PKCS#1", export_(rsa.publicKey, "pkcs1"), /is public \(RSA PUBLIC KEY\)/],
     [
       "that is a certificate",
@@ -532,9 +532,9 @@ describe("the private key of a GitHub App", () => {
     [
       "for SSH",
       "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaA==\n-----END OPENSSH PRIVATE KEY-----",
-      /of another kind \(OPENSSH PRIVATE KEY\)/,
+      /another kind of key \(OPENSSH PRIVATE KEY\)/,
     ],
-    ["that is a file's name", "/run/secrets/app.pem", /a file's name\? Then use GITHUB_APP_PRIVATE_KEY_FILE/],
+    ["that is a file's name", "/run/secrets/app.pem", /the name of a file, use GITHUB_APP_PRIVATE_KEY_FILE/],
     ["that is something else", "hunter22hunter22", /begins with -----BEGIN/],
     ["that is base64 of something else", Buffer.from("hunter22hunter22").toString("base64"), /begins with -----BEGIN/],
   ] as const) {
@@ -566,7 +566,7 @@ describe("the private key of a GitHub App", () => {
     for (const token of [{ GITHUB_TOKEN: "ghp_x" }, { GITHUB_TOKEN_FILE: secretFile("ghp_x") }]) {
       assert.throws(
         () => readConfig({ ...app, ...token }),
-        /\n {2}GITHUB_TOKEN: is set, and a GitHub App too; unset one/,
+        /\n {2}GITHUB_TOKEN: is set, and so is a GitHub App: unset one/,
       );
     }
   });
@@ -620,7 +620,7 @@ describe("the start", () => {
     const { log } = await startService(t, { settings });
     assert.deepEqual(
       warned(log()).filter((text) => /no such setting/.test(text)),
-      ["TARGET_REPOS is set, and there is no such setting: is TARGET_REPO meant?"],
+      ["TARGET_REPOS is set, but there is no such setting. Did you mean TARGET_REPO?"],
     );
   });
 
@@ -682,6 +682,6 @@ describe("a variable that a workflow declares", () => {
     const environment = { A: "one", B_FILE: secretFile("two\n"), C: "", D_FILE: "/no/such/file" };
     const { variable } = readConfig(environment).workflows;
     assert.deepEqual([variable("A"), variable("B"), variable("C")], ["one", "two", undefined]);
-    assert.throws(() => variable("D"), /^Error: D_FILE names no file that exists\. [^/]*$/);
+    assert.throws(() => variable("D"), /^Error: D_FILE names a file that does not exist\. [^/]*$/);
   });
 });

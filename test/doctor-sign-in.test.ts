@@ -63,7 +63,7 @@ describe("doctor", () => {
     ]);
     const gitHub = { GITHUB_CLIENT_ID: "x", GITHUB_CLIENT_SECRET: "y", PUBLIC_URL: "https://ci.example" };
     assert.deepEqual(await problems({ ...gitHub, SIGN_IN_ROLES: "*=viewer" }), [
-      "SIGN_IN_ROLES: no entry is for people of GitHub: add one such as github:acme=viewer",
+      "SIGN_IN_ROLES: has no entry for GitHub: add one such as github:acme=viewer",
     ]);
     assert.deepEqual(await problems({ ...gitHub, SIGN_IN_ROLES: "github:acme=viewer", DASHBOARD: "off" }), [
       "GITHUB_CLIENT_ID: needs DASHBOARD on",

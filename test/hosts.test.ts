@@ -82,7 +82,7 @@ describe("an address that begins with http", () => {
   });
 
   it("of a collector is not used with a header that could never be sent", () => {
-    const problem = /OTEL_EXPORTER_OTLP_HEADERS: the value of x-key holds a character that no header has/;
+    const problem = /OTEL_EXPORTER_OTLP_HEADERS: the value of x-key contains a character that is not allowed in a header/;
     assert.throws(() => readConfig({ OTEL_EXPORTER_OTLP_HEADERS: "x-key=secret%0A0123" }), problem);
     assert.doesNotThrow(() => readConfig({ OTEL_EXPORTER_OTLP_HEADERS: "x-key=a%20b,other=%3D" }));
   });

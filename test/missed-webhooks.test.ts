@@ -657,7 +657,7 @@ describe("the webhook whose deliveries are read", () => {
   it("cannot be of a missing App, or of an invalid name", () => {
     assert.throws(
       () => readConfig({ GITHUB_WEBHOOK_OF: "app" }),
-      /GITHUB_WEBHOOK_OF: app is the webhook of a GitHub App; set GITHUB_APP_ID/,
+      /GITHUB_WEBHOOK_OF: app means the webhook of a GitHub App: set GITHUB_APP_ID/,
     );
     for (const wrong of ["acme/", "a b", "https://github.com/acme/shop", "acme,,shop"]) {
       assert.throws(

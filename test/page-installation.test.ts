@@ -51,7 +51,7 @@ describe("an installation with a name and a colour", () => {
       }
     };
     assert.match(problem({ PAGE_NAME: "n".repeat(41) }) ?? "", /PAGE_NAME: expected up to 40 characters, got 41/);
-    assert.match(problem({ PAGE_NAME: "pro\u202ed" }) ?? "", /PAGE_NAME: contains characters that cannot be seen/);
+    assert.match(problem({ PAGE_NAME: "pro\u202ed" }) ?? "", /PAGE_NAME: contains invisible characters/);
     const color = problem({ PAGE_COLOR: "red" }) ?? "";
     assert.match(color, /PAGE_COLOR: expected a colour such as #bf3989 or #b38, got "red"/);
     assert.match(problem({ PAGE_TIME: "CET" }) ?? "", /PAGE_TIME: expected local or utc, got "CET"/);

@@ -156,9 +156,9 @@ describe("a secret in a file", () => {
       [() => writeFileSync(path, ""), /the file named by AUTH_TOKENS_FILE is empty/],
       [() => writeFileSync(path, " \n\t"), /the file named by AUTH_TOKENS_FILE is empty/],
       [() => writeFileSync(path, `"${SECOND}"`), /is in quotation marks/],
-      [() => writeFileSync(path, `a b ${SECOND}`), /contains characters that no token has/],
+      [() => writeFileSync(path, `a b ${SECOND}`), /contains characters that are not allowed in a token/],
       [() => writeFileSync(path, `ci:owner:${SECOND}`), /role/],
-      [() => rmSync(path), /names no file that exists/],
+      [() => rmSync(path), /names a file that does not exist/],
       [() => mkdirSync(path), /cannot read AUTH_TOKENS_FILE: EISDIR/],
     ];
     for (const [nth, [spoil, says]] of cases.entries()) {

@@ -66,15 +66,15 @@ describe("the credentials that a workflow names", () => {
       [{ BOT_ID: "my-app", BOT_PRIVATE_KEY: privateKey }, /BOT_ID: expected the App ID, a number, or the client ID/],
       [
         { BOT_ID: "7", BOT_PRIVATE_KEY: privateKey.split("\n")[0] },
-        /BOT_PRIVATE_KEY: is cut off, .* use BOT_PRIVATE_KEY_FILE/,
+        /BOT_PRIVATE_KEY: is cut off: .* Use BOT_PRIVATE_KEY_FILE/,
       ],
-      [{ BOT_ID: "7", BOT_PRIVATE_KEY: "/run/secrets/bot.pem" }, /is it a file's name\? Then use BOT_PRIVATE_KEY_FILE/],
+      [{ BOT_ID: "7", BOT_PRIVATE_KEY: "/run/secrets/bot.pem" }, /If this is the name of a file, use BOT_PRIVATE_KEY_FILE/],
       [{ BOT_ID: "7", BOT_PRIVATE_KEY: publicKey }, /BOT_PRIVATE_KEY: is public/],
       [
         { BOT_ID: "7", BOT_PRIVATE_KEY: elliptic.export({ type: "sec1", format: "pem" }).toString() },
         /BOT_PRIVATE_KEY: is no RSA key/,
       ],
-      [{ BOT_ID: "7", BOT_PRIVATE_KEY_FILE: "/nowhere.pem" }, /BOT_PRIVATE_KEY_FILE names no file that exists/],
+      [{ BOT_ID: "7", BOT_PRIVATE_KEY_FILE: "/nowhere.pem" }, /BOT_PRIVATE_KEY_FILE names a file that does not exist/],
     ] as const) {
       const lines = await refusal(t, APP, settings as Record<string, string>);
       assert.equal(lines?.length, 1);

@@ -6,8 +6,8 @@ import { grantOf } from "../../model/access.ts";
 import { problemsIn } from "../../model/problems.ts";
 
 /**
- * AUTH_OIDC: whose tokens let in, as a JSON list. Empty: none.
- * @throws Error that names the entry and what was expected of it.
+ * Reads AUTH_OIDC, a JSON list of the OIDC tokens to accept. Empty: none.
+ * @throws Error that names the entry and what it should contain.
  */
 export function oidcTrusts(text: string): readonly OidcTrust[] {
   if (text === "") return [];
@@ -15,7 +15,7 @@ export function oidcTrusts(text: string): readonly OidcTrust[] {
   try {
     given = JSON.parse(text);
   } catch (cause) {
-    throw new Error("expected a JSON list of entries (docs/access.md); it cannot be read as JSON", { cause });
+    throw new Error("expected a JSON list of entries (docs/access.md); it is not valid JSON", { cause });
   }
   const parsed = entries().safeParse(given);
   if (!parsed.success) throw new Error(problemsIn(parsed.error, { whole: "it" }).join("; "));
@@ -62,27 +62,29 @@ function trustOf({ issuer, audience, claims: given, role, name, jwks, caFile, to
   const address = jwks ?? issuer;
   if (!isSafeToRead(address)) {
     throw new Error(
-      `expected an https address as ${jwks === undefined ? "issuer" : "jwks"}, got "${address}": who can change the keys on the way could make tokens`,
+      `expected an https address as ${jwks === undefined ? "issuer" : "jwks"}, got "${address}": anyone who can change the keys on the way could forge tokens`,
     );
   }
   for (const [what, file] of Object.entries({ caFile, tokenFile }))
-    if (file !== undefined && !existsSync(file)) throw new Error(`${what} names no file that exists: ${file}`);
+    if (file !== undefined && !existsSync(file)) throw new Error(`${what} names a file that does not exist: ${file}`);
   const claims = Object.fromEntries(
     Object.entries(given).map(([claim, values]) => [claim, [values].flat().map(String)]),
   );
   if (Object.keys(claims).length === 0)
-    throw new Error(`claims is empty: name what a token must have, or "sub": "*" for every token of ${issuer}`);
+    throw new Error(
+      `claims is empty: name the claims that a token must have, or "sub": "*" to accept every token of ${issuer}`,
+    );
   const owners = SHARED_ISSUERS[issuer];
   if (owners && !owners.some((claim) => claims[claim]?.every(namesAnOwner))) {
     throw new Error(
-      `everyone has tokens of ${issuer}: claims has to say whose count, by one of ${owners.join(", ")}, with * behind a slash at most`,
+      `everyone can get a token of ${issuer}: claims must name an owner with one of ${owners.join(", ")}; * may only follow a slash`,
     );
   }
   return { issuer, audience: [audience].flat(), claims, grant: grantOf(role), name, jwks, caFile, tokenFile };
 }
 
 /**
- * Issuers that give a token to everyone, for any audience, and the claims that say whose it is.
+ * Issuers that give a token to anyone, for any audience, and the claims that name its owner.
  * @see https://docs.github.com/en/actions/reference/security/oidc
  * @see https://docs.gitlab.com/ci/secrets/id_token_authentication/
  */
@@ -94,7 +96,7 @@ const SHARED_ISSUERS: Readonly<Record<string, readonly string[]>> = {
   "https://gitlab.com": ["project_path", "project_id", "namespace_path", "namespace_id", "sub"],
 };
 
-/** `acme*` would fit `acme-evil`, too. */
+/** `acme*` would also match `acme-evil`. */
 function namesAnOwner(pattern: string): boolean {
   const [literal = "", ...wild] = pattern.split("*");
   return wild.length === 0 || literal.includes("/");

@@ -6,61 +6,61 @@ import { ROLES } from "../../model/who.ts";
 import { oidcTrusts } from "./auth-oidc.ts";
 import { isQuoted, type Reader, secret, secretLines, setting, token } from "./setting.ts";
 
-/** What callers must bring. */
+/** The credentials that callers need. */
 export const AUTH_SETTINGS = {
   tokens: secret(
     "AUTH_TOKENS",
-    "Comma-separated tokens, any of which a caller must bring: `Authorization: Bearer TOKEN`, or basic authentication " +
-      "with the token as password. Each may have a name in front, `argocd:TOKEN`, by which the history and the log say " +
-      "who did something, and a role, `argocd:caller:TOKEN`: `caller`, `viewer` or `operator`, which may be limited to " +
-      "workflows, `ci:caller@deploy+release:TOKEN`. Without a role: operator. Several, so that they can be rotated; long ones, as `openssl rand -hex 32` " +
-      "makes them: shorter than 16 characters is warned of. Unset: open to everybody who can reach it.",
+    "Comma-separated tokens. A caller needs one of them: `Authorization: Bearer TOKEN`, or basic authentication with the token as " +
+      "password. Give each a name, `argocd:TOKEN`, for the history and the log, and a role, `argocd:caller:TOKEN`: `caller`, " +
+      "`viewer` or `operator` (the default). A role can be limited to workflows: `ci:caller@deploy+release:TOKEN`. Several tokens " +
+      "allow rotation. Make them with `openssl rand -hex 32`; a token shorter than 16 characters causes a warning. Unset: anyone " +
+      "who can reach the service can use it.",
     tokenList,
     { hidden: (tokens) => tokens.map(({ text }) => text) },
   ),
   oidc: secret(
     "AUTH_OIDC",
-    "Callers without a secret: whose OIDC tokens let in, such as those of GitHub Actions and of Kubernetes' service accounts. A " +
-      "JSON list of entries with `issuer`, `audience`, `claims` and `role`, each explained with examples in docs/access.md.",
+    "OIDC tokens to accept, so that callers need no shared secret: from GitHub Actions or Kubernetes service accounts, for example. A " +
+      "JSON list of entries with `issuer`, `audience`, `claims` and `role`. docs/access.md explains them with examples.",
     oidcTrusts,
     { hidden: () => [] },
   ),
   webhookSecrets: secret(
     "GITHUB_WEBHOOK_SECRET",
-    "What GitHub signs its webhooks with. Needed by workflows with the trigger `github`; runs that wait for an event of " +
-      "GitHub are woken by its webhook. To change it without a gap, give the old and the new one, each on a line.",
+    "Secret with which GitHub signs its webhooks. Workflows with the trigger `github` need it. Webhooks also wake runs that wait for " +
+      "an event of GitHub. To change it without a gap, set the old and the new secret, one per line.",
     secretLines,
   ),
   fluxKeys: secret(
     "FLUX_HMAC_KEY",
-    "What Flux signs its notifications with (provider `generic-hmac`), for workflows with the trigger `flux`. Unset: " +
-      "they are let in like any caller, by one of AUTH_TOKENS. Several as above, each on a line.",
+    "Key with which Flux signs its notifications (provider `generic-hmac`), for workflows with the trigger `flux`. Unset: Flux needs " +
+      "one of AUTH_TOKENS, like any caller. Several keys, as above: one per line.",
     secretLines,
   ),
   trustedProxies: setting(
     "TRUSTED_PROXIES",
     "",
-    "Addresses and ranges of the proxies in front, with commas in between: `10.0.0.0/8`. From them alone, X-Forwarded-For (or " +
-      "Forwarded) says who the client is, for the log, the audit log and the slowing down of wrong tokens, and PROXY_USER_HEADER counts. " +
-      "Empty: the client is who has opened the connection.",
+    "Comma-separated addresses and ranges of the proxies in front: `10.0.0.0/8`. The service trusts only these proxies to name the " +
+      "client (X-Forwarded-For or Forwarded) and the user (PROXY_USER_HEADER). It uses the client's address in the log, in the audit " +
+      "log, and to slow down wrong tokens. Empty: the client is the other end of the connection.",
     (text) => (trustedProxies(text).isEmpty ? undefined : text),
   ),
   proxyUserHeader: setting(
     "PROXY_USER_HEADER",
     "",
-    "Header in which an authenticating proxy passes on who has signed in there: `X-Forwarded-User` of oauth2-proxy, " +
-      "`Remote-User` of Authelia. Needs TRUSTED_PROXIES, and SIGN_IN_ROLES for what they may do (docs/access.md).",
+    "Header in which an authenticating proxy passes the name of the signed-in user: `X-Forwarded-User` of oauth2-proxy, " +
+      "`Remote-User` of Authelia. Needs TRUSTED_PROXIES, and SIGN_IN_ROLES for the user's role (docs/access.md).",
     headerName,
   ),
   proxyGroupsHeader: setting(
     "PROXY_GROUPS_HEADER",
     "",
-    "Header in which it passes on their groups, with commas in between: `X-Forwarded-Groups`, `Remote-Groups`.",
+    "Header in which that proxy passes the user's groups, comma-separated: `X-Forwarded-Groups`, `Remote-Groups`.",
     headerName,
   ),
 };
 
-/** That part, and what does not go together in it. */
+/** Reads these settings, and checks that they fit together. */
 export function authConfig(reader: Reader) {
   const auth = reader.values(AUTH_SETTINGS);
   if (auth.proxyUserHeader !== undefined) {
@@ -76,42 +76,45 @@ function headerName(text: string): string | undefined {
   if (text === "") return undefined;
   if (!/^[A-Za-z][A-Za-z0-9-]{0,99}$/.test(text)) throw new Error(`expected the name of a header, got "${text}"`);
   if (/^(authorization|cookie|host|forwarded|x-forwarded-(for|proto|host|prefix))$/i.test(text))
-    throw new Error(`expected a header that only says who has signed in, got "${text}"`);
+    throw new Error(`expected a header that only names the signed-in user, got "${text}"`);
   return text;
 }
 
 function tokenList(text: string): readonly CallerToken[] {
   const tokens = text.split(",").map((each) => each.trim());
-  if (text !== "" && tokens.includes(""))
-    throw new Error("expected tokens with commas in between, one of them is empty");
+  if (text !== "" && tokens.includes("")) throw new Error("expected comma-separated tokens, but one of them is empty");
   const known = tokens.filter(Boolean).flatMap((each, index) => {
     if (isQuoted(each)) throw new Error("one of the tokens is in quotation marks: remove them");
     return callerTokens(token(each) ?? "", index + 1);
   });
   for (const [at, { text, grants, actor }] of known.entries()) {
     const other = known.slice(0, at).find((each) => each.text === text && !isDeepStrictEqual(each.grants, grants));
-    if (other) throw new Error(`${other.actor} and ${actor} are the same token with different roles: make another one`);
+    if (other)
+      throw new Error(`${other.actor} and ${actor} are the same token with different roles: make a second token`);
   }
   return known;
 }
 
 /**
- * `name:token` or `name:role:token`. What stands there as a role has four letters or more, so that no digits in hex are taken for
- * one, and a limit only behind a role that there is.
+ * `name:token` or `name:role:token`. A role has four letters or more, so that hexadecimal digits are never read as a role. Only a
+ * known role can have a limit behind it.
  */
 const NAMED = new RegExp(
   `^(?<name>[A-Za-z][\\w.-]{0,39}):(?:(?<role>[a-z]{4,20}|(?:${ROLES.join("|")})@[^:]*):)?(?<text>.+)$`,
 );
 
-/** What a token may do that names no role. */
+/** The rights of a token without a role. */
 const ALL: readonly Grant[] = [{ role: "operator" }];
 
-/** What follows a name is a token from so many characters on. Else `secret:x` of before there were names would let `x` in. */
+/**
+ * The text behind a name is a token only from this length on. Otherwise the token `secret:x`, from the time before names, would
+ * make `x` a valid token.
+ */
 const LEAST_CHARACTERS = 16;
 
 /**
- * What a caller may bring for one entry. Where a name alone stands in front, that is also the whole entry: before tokens
- * had names, it was the token.
+ * The tokens that one entry accepts. An entry with a name and no role also accepts its whole text: before tokens had names, that
+ * was the token.
  */
 function callerTokens(entry: string, nth: number): readonly CallerToken[] {
   const { name, role, text = "" } = NAMED.exec(entry)?.groups ?? {};
@@ -125,7 +128,7 @@ function callerTokens(entry: string, nth: number): readonly CallerToken[] {
 function grantIn(role: string, nth: number): Grant {
   if (!ROLES.some((each) => each === role.split("@")[0])) {
     throw new Error(
-      `entry ${nth} is name:role:token with a role that is not known; known is: ${ROLES.join(", ")}. If the whole entry is a token, put a name and a role in front: my-name:operator:TOKEN`,
+      `entry ${nth} is name:role:token with an unknown role; the roles are: ${ROLES.join(", ")}. If the whole entry is a token, put a name and a role in front: my-name:operator:TOKEN`,
     );
   }
   try {
@@ -135,7 +138,7 @@ function grantIn(role: string, nth: number): Grant {
   }
 }
 
-/** Tells tokens without a name apart, and reveals nothing of them. */
+/** Identifies a token without a name, and reveals nothing about it. */
 function digestOf(text: string): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 8);
 }

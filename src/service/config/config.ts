@@ -20,25 +20,25 @@ import { SIGN_IN_SETTINGS, signInConfig } from "./sign-in.ts";
 import { STORE_SETTINGS, storeConfig } from "./store.ts";
 import { WORKFLOWS_SETTINGS, workflowsConfig } from "./workflows.ts";
 
-/** What the commands need that talk to a running service. */
+/** Settings of the commands that talk to a running service. */
 const CLIENT_SETTINGS = {
   url: setting(
     "GH_RUNNER_URL",
     "http://localhost:9555",
-    "Where the service answers.",
+    "Address of the service.",
     baseUrl("http://localhost:9555", "GH_RUNNER_TOKEN"),
   ),
   token: secret(
     "GH_RUNNER_TOKEN",
-    "One of the service's `AUTH_TOKENS`, or an OIDC token that it takes. Unset: none is sent.",
+    "One of the service's `AUTH_TOKENS`, or an OIDC token that it accepts. Unset: no token is sent.",
     token,
   ),
 };
 
-/** The settings of the service, in parts. Each is handed on whole, to what it is named for. */
+/** The settings of the service, in parts. Each part is passed whole to the part of the service that it is named after. */
 export type Config = ReturnType<typeof inspected>["config"];
 
-/** Settings that cannot be used; the message names all of them and what to do. */
+/** Some settings are invalid. The message names all of them and says what to do. */
 class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
@@ -61,7 +61,7 @@ function messageOf(problems: readonly string[]): string {
 }
 
 /**
- * The settings of the store alone, for what works on it beside the service: it has none of the other secrets.
+ * Reads only the settings of the store, for commands that run next to the service without its other secrets.
  * @throws ConfigError with all problems in one message.
  */
 export function readStoreConfig(environment: Environment = process.env) {
@@ -71,19 +71,19 @@ export function readStoreConfig(environment: Environment = process.env) {
   return store;
 }
 
-/** The same for doctor, which looks at the rest nevertheless: settings that cannot be used have their defaults. */
+/** Reads the settings for doctor, which checks the rest even if some are invalid: those get their defaults. */
 export function inspectConfig(environment: Environment = process.env) {
   return inspected(environment, readerOf(environment));
 }
 
 /**
- * The same settings with what the files of secrets hold now. What cannot be used is named, and keeps the value that it had.
+ * Reads the secret files again. An invalid secret is reported and keeps its previous value.
  */
 export function rereadConfig({ source: { environment, reader } }: Config) {
   return inspected(environment, readerOf(environment, reader), [...reader.files.keys()]);
 }
 
-/** @param again variables whose files are read as well. */
+/** @param again variables whose files are also read. */
 function inspected(environment: Environment, reader: Reader, again: readonly string[] = []) {
   const http = reader.values(HTTP_SETTINGS);
   const config = {
@@ -94,9 +94,9 @@ function inspected(environment: Environment, reader: Reader, again: readonly str
     signIn: signInConfig(reader, http),
     store: storeConfig(reader),
     observe: reader.values(OBSERVE_SETTINGS),
-    /** What of all this must never be seen. */
+    /** The values that must never be shown. */
     secrets: reader.secrets,
-    /** Variables that are no settings, and have nearly the names of some. */
+    /** Variables whose names are close to the name of a setting. */
     nearSettings: nearSettings(environment),
     source: { environment, reader },
   };
@@ -106,7 +106,7 @@ function inspected(environment: Environment, reader: Reader, again: readonly str
 }
 
 /**
- * The same for the commands that talk to a running service.
+ * Reads the settings of the commands that talk to a running service.
  * @throws ConfigError with all problems in one line.
  */
 export function readClientConfig(environment: Environment = process.env) {
@@ -116,7 +116,7 @@ export function readClientConfig(environment: Environment = process.env) {
   return values;
 }
 
-/** Whether npm or npx has started this process. */
+/** Whether npm or npx started this process. */
 export function isRunByNpm(environment: Environment = process.env): boolean {
   return textOf(environment, "npm_lifecycle_event") !== undefined;
 }
@@ -131,7 +131,7 @@ const PARTS = [
   OBSERVE_SETTINGS,
 ];
 
-/** Each variable, and what is probably wrong with its name. */
+/** Variables with a warning about their names, which are probably typing errors. */
 function nearSettings(environment: Environment): readonly { readonly name: string; readonly warning: string }[] {
   const all: readonly Setting<unknown>[] = [...PARTS, CLIENT_SETTINGS].flatMap((part: Settings) => Object.values(part));
   const files = all.flatMap(({ name, isSecret }) => (isSecret ? `${name}_FILE` : []));
@@ -141,13 +141,13 @@ function nearSettings(environment: Environment): readonly { readonly name: strin
       return [];
     }
     const setting = all.find((each) => name === `${each.name}_FILE`)?.name;
-    if (setting) return { name, warning: `${name} is set, but ${setting} cannot be given as a file: set ${setting}` };
+    if (setting) return { name, warning: `${name} is set, but ${setting} cannot be read from a file: set ${setting}` };
     const meant = nearestName(name, known, name.length < 8 ? 1 : 2);
-    return meant ? { name, warning: `${name} is set, and there is no such setting: is ${meant} meant?` } : [];
+    return meant ? { name, warning: `${name} is set, but there is no such setting. Did you mean ${meant}?` } : [];
   });
 }
 
-/** Proxies of other programs; Node, npm and GitHub Actions; what Kubernetes sets for each Service. */
+/** Variables of other programs: proxies, Node, npm, GitHub Actions, and those that Kubernetes sets per Service. */
 const OTHERS =
   /^(?:ALL_PROXY|FTP_PROXY|RSYNC_PROXY|NODE_.*|NPM_.*|GITHUB_(?:ACTION|ACTOR|BASE|ENV|EVENT|GRAPHQL|HEAD|JOB|OUTPUT|PATH|REF|REPOSITORY|RETENTION|RUN|SERVER|SHA|STATE|STEP|TRIGGERING|WORKFLOW|WORKSPACE).*|.*_SERVICE_(?:HOST|PORT(?:_.*)?)|.+_PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_\w+)?)?)$/;
 
@@ -157,17 +157,19 @@ export function configurationReference(): string {
     "<!-- Generated from src/service/config/ by `npm run docs`. Do not edit. -->",
     "# Configuration",
     "",
-    "All settings are environment variables, read at the start. An empty variable counts as unset. A value that cannot",
-    "be used stops the start with one message that names every problem. A secret can be given as a file instead:",
-    "`GITHUB_TOKEN_FILE=/run/secrets/github-token`. Files are read again when they change, without a restart",
+    "This page is for operators. It lists every setting with its default and its meaning.",
+    "",
+    "All settings are environment variables. The service reads them at its start. An empty variable counts as unset. If a value is",
+    "invalid, the service does not start, and one message names every problem. You can put a secret into a file instead:",
+    "`GITHUB_TOKEN_FILE=/run/secrets/github-token`. When the file changes, the service reads it again without a restart",
     "([operations.md](operations.md#rotating-secrets)).",
     "",
-    'What workflows name themselves is not listed here: the variables of `env`, `githubToken`, and `githubApp`, where `"BOT"` means',
-    "`BOT_ID` and `BOT_PRIVATE_KEY` ([workflows.md](workflows.md#identities)). They can be files, too.",
+    'This page does not list the variables that your workflows name: in `env`, `githubToken` and `githubApp`, where `"BOT"` means',
+    "`BOT_ID` and `BOT_PRIVATE_KEY` ([workflows.md](workflows.md#identities)). You can put these into files, too.",
     "",
-    "Node's own variables apply as well. `NODE_EXTRA_CA_CERTS` names a file with certificate authorities to trust, in addition to",
-    "those that Node brings with it. `NODE_USE_SYSTEM_CA=1` adds those of the machine: what is in `/etc/ssl/certs`, or what",
-    "`SSL_CERT_FILE` and `SSL_CERT_DIR` name. Without it these two and the machine's certificates do not count.",
+    "Node's variables also apply. `NODE_EXTRA_CA_CERTS` names a file with certificate authorities to trust, in addition to Node's.",
+    "`NODE_USE_SYSTEM_CA=1` adds those of the machine: in `/etc/ssl/certs`, or where `SSL_CERT_FILE` and `SSL_CERT_DIR` point.",
+    "Without it, Node ignores these two variables and the machine's certificates.",
     "",
     ...section("HTTP", HTTP_SETTINGS),
     ...section("GitHub", GITHUB_SETTINGS),
@@ -179,7 +181,7 @@ export function configurationReference(): string {
     ...section(
       "The commands `gh-runner runs`, `start` and `workflow`",
       CLIENT_SETTINGS,
-      "They talk to a running service, and read these alone.",
+      "These commands talk to a running service. They read only these settings.",
     ),
   ].join("\n");
 }

@@ -4,7 +4,7 @@ import { type Config, readConfig } from "./config.ts";
 import { readHttpConfig } from "./http.ts";
 import { type Environment, readerOf, textOf } from "./setting.ts";
 
-/** What `gh-runner dev` decides itself. */
+/** The values that `gh-runner dev` chooses. */
 type Given = {
   /** Of the stand-in GitHub. */
   readonly apiUrl: string;
@@ -21,16 +21,16 @@ export function devDefaults(environment: Environment = process.env) {
   return {
     folder: textOf(environment, "WORKFLOWS_DIR") || "workflows",
     port: readHttpConfig(environment).port,
-    /** Without a person at the machine, no browser is opened. */
+    /** Whether a person uses this machine. If not, no browser opens. */
     isAttended: !textOf(environment, "CI"),
   };
 }
 
 /**
- * The settings of a service on this machine alone, in front of a stand-in GitHub. What the environment says of the real
- * GitHub, of callers, of the database and of who is notified does not count: nothing that runs here may reach them.
- * @returns with the settings the names of variables that workflows declare and that are not set: they have made-up
- *   values. It grows as workflows are loaded.
+ * The settings of a service that only this machine can reach, with a stand-in GitHub. Ignores the environment's settings for the
+ * real GitHub, callers, the database and notices, because nothing that runs here may reach them.
+ * @returns the settings, and the names of declared variables that are not set. These get made-up values. The set grows while
+ *   workflows are loaded.
  */
 export function readDevConfig(
   { apiUrl, token, webhookSecret, port, folder, dataDir }: Given,
@@ -69,14 +69,14 @@ export function readDevConfig(
     privateKey ??= madeUpKey();
     return { name, id: madeUp(name), privateKey };
   };
-  // No one is notified of what is tried.
+  // A trial must not notify anyone.
   const address = () => undefined;
-  // Its folder is loaded again whenever a file is saved, with what the variables are then.
+  // Each saved file reloads the folder, with the current values of the variables.
   const source = { environment: {}, reader: readerOf({}) };
   return { config: { ...config, source, workflows: { ...config.workflows, variable, app, address } }, missing };
 }
 
-/** The stand-in takes any. */
+/** The stand-in accepts any key. */
 function madeUpKey(): string {
   return generateKeyPairSync("rsa", {
     modulusLength: 2048,

@@ -3,7 +3,7 @@ import { type AppKey, appVariables } from "../../model/identity.ts";
 import { appPrivateKey } from "./private-key.ts";
 import { baseUrl, optional, type Reader, secret, setting, token } from "./setting.ts";
 
-/** Where GitHub is, by which way, as whom, and how much may be asked of it. */
+/** The address of GitHub, the proxy, the credentials, and the request limits. */
 export const GITHUB_SETTINGS = {
   apiUrl: setting(
     "GITHUB_API_URL",
@@ -13,56 +13,56 @@ export const GITHUB_SETTINGS = {
   ),
   httpsProxy: secret(
     "HTTPS_PROXY",
-    "Proxy for addresses that begin with https, of GitHub, of NOTIFY_URL, and those that a workflow waits for " +
-      "(`waitFor`): `http://HOST:PORT`, with credentials `http://USER:PASSWORD@HOST:PORT`. In lower case as well, which " +
-      "wins, as for the next two.",
+    "Proxy for https addresses: GitHub, NOTIFY_URL, and URLs that a workflow waits for (`waitFor`). `http://HOST:PORT`, or " +
+      "`http://USER:PASSWORD@HOST:PORT`. The lower-case name `https_proxy` also works and takes precedence. The same is true of the " +
+      "next two.",
     proxyUrl,
     { aliases: ["https_proxy"], hidden: passwordsIn },
   ),
-  httpProxy: secret("HTTP_PROXY", "The same for addresses that begin with http.", proxyUrl, {
+  httpProxy: secret("HTTP_PROXY", "Proxy for http addresses.", proxyUrl, {
     aliases: ["http_proxy"],
     hidden: passwordsIn,
   }),
   noProxy: setting(
     "NO_PROXY",
     "",
-    "Hosts that are reached without a proxy, with commas in between: a name (and all below it), `.name` (those below " +
-      "it alone), an address, a range such as `10.0.0.0/8`, or `*`.",
+    "Comma-separated hosts to reach without a proxy: a name (with its subdomains), `.name` (only the subdomains), an address, a " +
+      "range such as `10.0.0.0/8`, or `*`.",
     optional,
     { aliases: ["no_proxy"] },
   ),
   serviceToken: secret(
     "GITHUB_TOKEN",
-    "Token for GitHub: Contents read on DEPLOYMENT_REPO, Contents write on TARGET_REPO. Without it only requests " +
-      "that bring their own `github_token` work.",
+    "Token for GitHub: Contents read on DEPLOYMENT_REPO, Contents write on TARGET_REPO. Without it, only requests with a " +
+      "`github_token` work.",
     token,
   ),
   appId: setting(
     "GITHUB_APP_ID",
     "",
-    "App ID or client ID of a GitHub App that is used instead of GITHUB_TOKEN (docs/github-app.md).",
+    "App ID or client ID of a GitHub App to use instead of GITHUB_TOKEN (docs/github-app.md).",
     appId,
   ),
   appPrivateKey: secret(
     "GITHUB_APP_PRIVATE_KEY",
-    "Private key of that App: PEM, PKCS#1 or PKCS#8, with line breaks or `\\n` in their place, or all of it in base64.",
+    "Private key of that App: PEM, PKCS#1 or PKCS#8, with line breaks or with `\\n` instead, or all of it in base64.",
     (text) => (text === "" ? undefined : appPrivateKey(text)),
     { mayBeQuoted: true },
   ),
   webhookOf: setting(
     "GITHUB_WEBHOOK_OF",
     "",
-    "Whose webhook sends to this service, for deliveries that are missed while it is down (docs/operations.md): `app`, " +
-      "`owner/name`, or the name of an organisation; several with commas in between; `off`: none is looked for. Empty: the " +
-      "GitHub App's if there is an App, and that of TARGET_REPO.",
+    "Owners of the webhooks that send to this service: `app`, `owner/name`, or an organisation, comma-separated. The service reads " +
+      "their delivery logs for webhooks that it missed while it was down (docs/operations.md). `off`: it does not. Empty: the GitHub " +
+      "App, if there is one, and TARGET_REPO.",
     webhookOwners,
   ),
   limits: setting(
     "GITHUB_LIMITS",
     "auto",
-    "Requests are held back before GitHub's limits. `auto`: where GitHub has limits by default (api.github.com and " +
-      "*.ghe.com). `on`, `off`, or spelled out: `points=900/60s,writes=80/60s,writes=500/3600s,graphql=2000/60s` (a read " +
-      "costs 1 point, a write 5; GraphQL has separate points). A pause that GitHub asks for is always kept.",
+    "Whether the service delays requests to stay below GitHub's limits. `auto`: where GitHub has limits by default " +
+      "(api.github.com and *.ghe.com). Or `on`, `off`, or your limits: `points=900/60s,writes=80/60s,writes=500/3600s,graphql=2000/60s` " +
+      "(a read costs 1 point, a write 5; GraphQL has separate points). The service always respects a pause that GitHub asks for.",
     limits,
   ),
 };
@@ -73,10 +73,10 @@ export function gitHubConfig({ values, isSet, problem }: Reader) {
   if (hasId && !hasKey) problem("GITHUB_APP_PRIVATE_KEY", "is missing; GITHUB_APP_ID needs it");
   if (hasKey && !hasId) problem("GITHUB_APP_ID", "is missing; GITHUB_APP_PRIVATE_KEY needs it");
   if (hasId && hasKey && isSet("GITHUB_TOKEN")) {
-    problem("GITHUB_TOKEN", "is set, and a GitHub App too; unset one of them, so that it is clear which is used");
+    problem("GITHUB_TOKEN", "is set, and so is a GitHub App: unset one of them");
   }
   if (others.webhookOf?.includes("app") && !hasId)
-    problem("GITHUB_WEBHOOK_OF", "app is the webhook of a GitHub App; set GITHUB_APP_ID");
+    problem("GITHUB_WEBHOOK_OF", "app means the webhook of a GitHub App: set GITHUB_APP_ID");
   const app = id && privateKey ? { id, privateKey } : undefined;
   return { ...others, app, hasCredential: app !== undefined || others.serviceToken !== undefined };
 }
@@ -88,12 +88,12 @@ function gitHubApiUrl(text: string): string {
   const cloud = host === "github.com" || /^[^.]+\.ghe\.com$/.test(host) ? `api.${host}` : host;
   const isCloud = cloud === "api.github.com" || /^api\.[^.]+\.ghe\.com$/.test(cloud);
   if (isCloud && given !== `https://${cloud}`) {
-    throw new Error(`expected https://${cloud}, where the API of that GitHub is, got "${text}"`);
+    throw new Error(`expected https://${cloud}, the address of its API, got "${text}"`);
   }
   return given;
 }
 
-/** Without a scheme it is http, as curl and Go have it. Never repeats what it was given: there may be a password in it. */
+/** A proxy without a scheme is http, as in curl and Go. Errors never repeat the text, because it may hold a password. */
 function proxyUrl(text: string): string | undefined {
   if (text === "") return undefined;
   const url = URL.parse(text.includes("://") ? text : `http://${text}`);
@@ -102,9 +102,11 @@ function proxyUrl(text: string): string | undefined {
       "expected a proxy's URL such as http://proxy.example:3128 or http://USER:PASSWORD@proxy.example:3128",
     );
   }
-  // Node refuses to name an address to a server under TLS, and undici has no way around it.
+  // TLS allows no IP address as server name: Node rejects it, and undici has no option for it.
   if (url.protocol === "https:" && isIP(url.hostname.replace(/[[\]]/g, "")) !== 0) {
-    throw new Error("an https proxy needs a host name, not an address: its certificate is checked by the name");
+    throw new Error(
+      "an https proxy needs a host name, not an IP address, because its certificate is checked against the name",
+    );
   }
   try {
     decodeURIComponent(url.username + url.password);
@@ -114,7 +116,7 @@ function proxyUrl(text: string): string | undefined {
   return url.href;
 }
 
-/** The credentials of a proxy, in every spelling that they may take. */
+/** The credentials of a proxy, in every encoding in which they may appear. */
 function passwordsIn(proxy: string | undefined): readonly string[] {
   const { username, password } = new URL(proxy ?? "http://none");
   if (!username && !password) return [];
@@ -122,7 +124,7 @@ function passwordsIn(proxy: string | undefined): readonly string[] {
   return [decodeURIComponent(password), password, `${username}:${password}`, Buffer.from(plain).toString("base64")];
 }
 
-/** Undefined: not set. Empty: none. */
+/** @returns undefined when not set; empty for `off`. */
 function webhookOwners(text: string): readonly string[] | undefined {
   if (text === "") return undefined;
   if (text === "off") return [];
@@ -133,7 +135,7 @@ function webhookOwners(text: string): readonly string[] | undefined {
   });
 }
 
-/** At most so many units in so many milliseconds. */
+/** A limit of `most` units in `ms` milliseconds. */
 type Limit = { readonly unit: "points" | "writes" | "graphql"; readonly most: number; readonly ms: number };
 
 function limits(text: string): "auto" | "on" | "off" | readonly Limit[] {
@@ -149,8 +151,8 @@ function limits(text: string): "auto" | "on" | "off" | readonly Limit[] {
 }
 
 /**
- * The GitHub App that a workflow names, out of its two variables.
- * @throws Error that names the variable, and what to set.
+ * The GitHub App that a workflow names, from its two variables.
+ * @throws Error that names the variable and says what to set.
  */
 export function appOfWorkflow(name: string, variable: (name: string) => string | undefined): AppKey {
   const { id: idName, privateKey: keyName } = appVariables(name);

@@ -4,31 +4,31 @@ import { baseUrl, isQuoted, oneOf, secret, setting } from "./setting.ts";
 
 const LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 
-/** Where logs, metrics, traces and notices go. */
+/** Settings of the log, traces and notices. */
 export const OBSERVE_SETTINGS = {
   notifyUrl: secret(
     "NOTIFY_URL",
-    "Gets a JSON POST when a run has failed for good, when its group has recovered, and when an outage of GitHub begins and " +
-      "is over: a webhook of Slack, Teams or Discord, or anything that takes JSON (docs/operations.md#notices). A workflow may name " +
-      "other receivers (`notify`).",
+    "Receiver of notices: a webhook of Slack, Teams or Discord, or any URL that accepts JSON. It gets a POST when a run failed " +
+      "permanently, when its group recovered, and when an outage of GitHub begins and ends (docs/operations.md#notices). A workflow can " +
+      "name other receivers (`notify`).",
     (text) => (text === "" ? undefined : webhookAddress(text)),
     { hidden: (address) => (address === undefined ? [] : passwordsIn(address)) },
   ),
   notifyFormat: setting(
     "NOTIFY_FORMAT",
     "",
-    "What NOTIFY_URL gets: `slack`, `teams`, `discord` or `json`. Empty: what its host takes, and JSON for a host that is no known chat.",
+    "Format for NOTIFY_URL: `slack`, `teams`, `discord` or `json`. Empty: the format of its host, or JSON for an unknown host.",
     (text) => (text === "" ? undefined : oneOf(NOTICE_FORMATS, `one of ${NOTICE_FORMATS.join(", ")}`)(text)),
   ),
   traceEndpoint: setting(
     "OTEL_EXPORTER_OTLP_ENDPOINT",
     "",
-    "Base URL of an OpenTelemetry collector that takes OTLP over HTTP, such as `http://localhost:4318`. Empty: no traces.",
+    "Base URL of an OpenTelemetry collector that accepts OTLP over HTTP, such as `http://localhost:4318`. Empty: no traces.",
     (text) => (text === "" ? undefined : baseUrl("http://localhost:4318", "OTEL_EXPORTER_OTLP_HEADERS")(text)),
   ),
   traceHeaders: secret(
     "OTEL_EXPORTER_OTLP_HEADERS",
-    "Headers for the collector: `name=value`, comma separated, values percent-encoded.",
+    "Headers for the collector: `name=value`, comma-separated, with percent-encoded values.",
     headerList,
     { hidden: Object.values<string>, fixed: { of: (headers) => JSON.stringify(headers), what: "value" } },
   ),
@@ -46,7 +46,7 @@ function headerList(text: string): Readonly<Record<string, string>> {
   if (text === "") return {};
   const pairs = text.split(",").map((pair) => {
     const [, name, value] = /^\s*([\w!#$%&'*+.^`|~-]+)=([\x21-\x7e]*)\s*$/.exec(pair) ?? [];
-    if (name === undefined || value === undefined) throw new Error("expected name=value, with commas in between");
+    if (name === undefined || value === undefined) throw new Error("expected comma-separated name=value pairs");
     if (isQuoted(value)) throw new Error(`the value of ${name} is in quotation marks: remove them`);
     let text: string;
     try {
@@ -54,7 +54,8 @@ function headerList(text: string): Readonly<Record<string, string>> {
     } catch {
       throw new Error(`the value of ${name} is not percent-encoded`);
     }
-    if (!/^[\t\x20-\x7e]*$/.test(text)) throw new Error(`the value of ${name} holds a character that no header has`);
+    if (!/^[\t\x20-\x7e]*$/.test(text))
+      throw new Error(`the value of ${name} contains a character that is not allowed in a header`);
     return [name, text] as const;
   });
   return Object.fromEntries(pairs);

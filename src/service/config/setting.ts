@@ -5,29 +5,29 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 export type Setting<T> = {
   readonly name: string;
-  /** The default, as one would write it. */
+  /** The default, as text. */
   readonly fallback: string;
-  /** One sentence for docs/configuration.md. */
+  /** The meaning, for docs/configuration.md. */
   readonly about: string;
-  /** Makes a value of the text, or throws an error that says what was expected. */
+  /** @throws Error that says what was expected. */
   parse(text: string): T;
   readonly isSecret: boolean;
-  /** What in the value must never be seen. */
+  /** The parts of the value that must never be shown. */
   hidden(value: T): readonly string[];
 } & SecretOptions<T>;
 
 type Options = {
-  /** An empty variable is a value. */
+  /** An empty variable is a value, not unset. */
   readonly emptyCounts?: boolean;
-  /** It is found inside of quotation marks, too. */
+  /** The value may be in quotation marks. */
   readonly mayBeQuoted?: boolean;
-  /** Other names, which win. */
+  /** Other names, which take precedence. */
   readonly aliases?: readonly string[];
 };
 
-/** What a secret may have in addition. */
+/** Options of a secret. */
 type SecretOptions<T> = Options & {
-  /** What of a value cannot change while the service runs, and what that is in words. */
+  /** The part of the value that cannot change while the service runs, and its name in messages. */
   readonly fixed?: { of(value: T): string | undefined; readonly what: string };
 };
 
@@ -45,7 +45,7 @@ export function setting<T>(
   return { name, fallback, about, parse, isSecret: false, hidden: () => [], ...options };
 }
 
-/** It may also be given as a file: `NAME_FILE`. */
+/** A setting that can also be in a file: `NAME_FILE`. */
 export function secret<T>(
   name: string,
   about: string,
@@ -61,12 +61,12 @@ function asTexts(value: unknown): readonly string[] {
 
 export type Reader = ReturnType<typeof readerOf>;
 
-/** What is wrong with a setting or a variable, without its value. */
+/** A problem with a setting or a variable, without its value. */
 export type Wrong = { readonly name: string; readonly reason: string };
 
 /**
- * Reads settings out of an environment, and gathers what is wrong with them.
- * @param before read the same environment earlier: a setting that cannot be used any more has the value that it had.
+ * Reads settings from an environment, and collects their problems.
+ * @param before the reader that read this environment before: a setting that became invalid keeps its previous value.
  */
 export function readerOf(environment: Environment, before?: { valueOf(name: string): unknown }) {
   const wrong: Wrong[] = [];
@@ -89,8 +89,8 @@ export function readerOf(environment: Environment, before?: { valueOf(name: stri
     const alias = aliases.find((each) => textOf(environment, each));
     const text = setting.isSecret && !alias ? secretText(name) : textOf(environment, alias ?? name);
     if (text !== undefined && !setting.mayBeQuoted && isQuoted(text)) throw new Error(QUOTED);
-    // Unset may mean open to all: what was meant as a secret must not come to that.
-    if (text === "" && setting.isSecret && environment[alias ?? name]) throw new Error("holds nothing but white space");
+    // Unset may mean that everyone has access. A secret of nothing but white space must not have that effect.
+    if (text === "" && setting.isSecret && environment[alias ?? name]) throw new Error("contains only white space");
     const value = setting.parse(text || (setting.emptyCounts && text === "") ? text : setting.fallback);
     if (before && fixed && fixed.of(value) !== fixed.of(before.valueOf(name) as T))
       throw new Error(`has another ${fixed.what}: restart the service to use it`);
@@ -107,7 +107,7 @@ export function readerOf(environment: Environment, before?: { valueOf(name: stri
   }
 
   return {
-    /** Settings that cannot be used have their defaults, or the previous values. */
+    /** Invalid settings get their defaults, or keep their previous values. */
     values<S extends Settings>(settings: S): Values<S> {
       const entries = Object.entries<Setting<unknown>>(settings).map(([key, each]) => {
         if (each.isSecret) given.push(textOf(environment, each.name) ?? "");
@@ -119,13 +119,13 @@ export function readerOf(environment: Environment, before?: { valueOf(name: stri
       return Object.fromEntries(entries);
     },
     valueOf: (name: string) => values.get(name),
-    /** Whether a variable is set, or the file of a secret. */
+    /** Whether a variable is set, or its file. */
     isSet: (name: string) => Boolean(textOf(environment, name) || textOf(environment, `${name}_FILE`)),
-    /** Notes what is wrong with settings that are right each by itself. */
+    /** Adds a problem of settings that are valid alone but do not fit together. */
     problem: (name: string, reason: string) => void wrong.push({ name, reason }),
-    /** A variable that is no setting, or what the file holds that `{name}_FILE` names. */
+    /** A variable that is no setting, or the content of the file that `{name}_FILE` names. */
     variable: (name: string) => secretText(name) || undefined,
-    /** Reads the file of a variable, unless it was read. What is wrong with it is gathered. */
+    /** Reads the file of a variable, unless it was read before. Collects a problem with it. */
     lookAt(name: string): void {
       try {
         if (!files.has(name)) secretText(name);
@@ -133,31 +133,31 @@ export function readerOf(environment: Environment, before?: { valueOf(name: stri
         wrong.push({ name, reason: (problem as Error).message });
       }
     },
-    /** All so far, without what may be a secret. */
+    /** All problems so far, without any text that may be a secret. */
     get wrong(): readonly Wrong[] {
       return wrong.length === 0 ? [] : withoutSecrets(wrong, given);
     },
-    /** What must never be seen of the values. */
+    /** The values that must never be shown. */
     secrets: secrets as readonly string[],
-    /** The files that hold settings and variables, by the names of these. Those of variables are there once they were asked for. */
+    /** The files of settings and variables, by the name of the setting. A variable's file is added when the variable is first read. */
     files: files as ReadonlyMap<string, SecretFile>,
   };
 }
 
 export type SecretFile = {
   readonly path: string;
-  /** What it held; undefined where it could not be read. */
+  /** Its content; undefined if it could not be read. */
   readonly text: string | undefined;
 };
 
 const QUOTED = "is in quotation marks, which count as part of it: remove them";
 
-/** A shell takes quotation marks away; `docker run --env-file`, a Kubernetes Secret and systemd may not. */
+/** A shell removes quotation marks. `docker run --env-file`, a Kubernetes Secret and systemd may keep them. */
 export function isQuoted(text: string): boolean {
   return /^(["'`]).*\1$/s.test(text);
 }
 
-/** Values that came in the wrong setting are repeated in what is wrong with it, and may be secrets. */
+/** A problem repeats the value, which may be a secret that was put into the wrong setting. */
 function withoutSecrets(wrong: readonly Wrong[], given: readonly string[]): readonly Wrong[] {
   const { brief } = knownSecrets(given.flatMap((text) => [text, ...text.split(/[,\n]/).map((each) => each.trim())]));
   return wrong.map(({ name, reason }) => ({
@@ -166,17 +166,17 @@ function withoutSecrets(wrong: readonly Wrong[], given: readonly string[]): read
   }));
 }
 
-/** No name is so long without a dot or a slash. Tokens are, and the lines of a private key, which may have slashes. */
+/** No name is this long without a dot or a slash. Tokens are, and so are the lines of a private key, which may have slashes. */
 const OPAQUE = /(?<=, got ".*)(?:(?=[\w+/=-]*[A-Z])(?=[\w+/=-]*\d)[\w+/=-]{48,}|[\w+=-]{32,})/gs;
 
 const MAX_PROBLEM_CHARACTERS = 1000;
 
-/** Without white space around it: a line break at its end, or the carriage return of a file from Windows, is no part of it. */
+/** Trimmed, so that a line break at the end, or the carriage return of a Windows file, is not part of the value. */
 export function textOf(environment: Environment, name: string): string | undefined {
   return environment[name]?.trim();
 }
 
-/** The file that holds a secret, where one is named. */
+/** The file of a secret, if `{name}_FILE` is set. */
 function fileOf(environment: Environment, name: string): string | undefined {
   const file = textOf(environment, `${name}_FILE`);
   if (file && textOf(environment, name)) throw new Error(`set either ${name} or ${name}_FILE, not both`);
@@ -184,10 +184,10 @@ function fileOf(environment: Environment, name: string): string | undefined {
 }
 
 function textIn(file: string, name: string): string {
-  // What is no path may be the secret itself: neither it nor the system's error, which repeats it, is shown.
+  // A text that is no path may be the secret. The message shows neither the text nor the system's error, which repeats it.
   if (!existsSync(file)) {
     throw new Error(
-      `${name}_FILE names no file that exists. Its value is not shown, since it may be the secret itself: give it the path of a file, or set ${name}`,
+      `${name}_FILE names a file that does not exist. The name is not shown, because it may be the secret. Set it to the path of a file, or set ${name}`,
     );
   }
   let text: string;
@@ -200,13 +200,13 @@ function textIn(file: string, name: string): string {
   return text;
 }
 
-// How texts become values, in more than one part.
+// Parsers that several parts use.
 
 export function optional(text: string): string | undefined {
   return text || undefined;
 }
 
-/** Several secrets, any of which counts, so that one can be replaced without a gap. A secret may hold a comma. */
+/** One or more valid secrets, one per line, so that you can replace one without a gap. A secret may contain a comma. */
 export function secretLines(text: string): readonly string[] {
   const lines = text.split("\n").map((line) => line.trim());
   if (lines.some(isQuoted)) throw new Error("one of the secrets is in quotation marks: remove them");
@@ -241,6 +241,7 @@ export function baseUrl(example: string, tokenSetting: string): (text: string) =
 
 export function token(text: string): string | undefined {
   const trimmed = text.trim();
-  if (!/^[\x21-\x7e]*$/.test(trimmed)) throw new Error("contains characters that no token has (spaces, line breaks)");
+  if (!/^[\x21-\x7e]*$/.test(trimmed))
+    throw new Error("contains characters that are not allowed in a token, such as spaces or line breaks");
   return trimmed || undefined;
 }

@@ -3,51 +3,50 @@ import { isPlainToOthers } from "../../model/network.ts";
 import type { HttpConfig } from "./http.ts";
 import { numberFrom, optional, type Reader, secret, setting, token } from "./setting.ts";
 
-/** How people sign in with a browser, beside the tokens. */
+/** How people sign in with a browser, in addition to tokens. */
 export const SIGN_IN_SETTINGS = {
   issuer: setting(
     "OIDC_ISSUER",
     "",
-    "Where people sign in by OpenID Connect: the issuer, such as `https://login.acme.com/realms/acme`. Needs OIDC_CLIENT_ID, " +
-      "OIDC_CLIENT_SECRET, SIGN_IN_ROLES and PUBLIC_URL; the callback address is PUBLIC_URL with `/sign-in/oidc/callback` (docs/access.md).",
+    "OpenID Connect issuer with which people sign in, such as `https://login.acme.com/realms/acme`. Needs OIDC_CLIENT_ID, " +
+      "OIDC_CLIENT_SECRET, SIGN_IN_ROLES and PUBLIC_URL. The callback address is PUBLIC_URL with `/sign-in/oidc/callback` (docs/access.md).",
     issuer,
   ),
-  oidcClientId: setting("OIDC_CLIENT_ID", "", "The id of the client that is registered at the issuer.", optional),
-  oidcClientSecret: secret("OIDC_CLIENT_SECRET", "The secret of that client.", token),
+  oidcClientId: setting("OIDC_CLIENT_ID", "", "Client ID that is registered with the issuer.", optional),
+  oidcClientSecret: secret("OIDC_CLIENT_SECRET", "Secret of that client.", token),
   scopes: setting(
     "OIDC_SCOPES",
     "openid profile email",
-    "What the issuer is asked about people, with spaces in between. Some issuers give groups only with a scope for them, such as `groups`.",
+    "Space-separated scopes to request. Some issuers return groups only with a special scope, such as `groups`.",
     scopes,
   ),
   groupsClaim: setting(
     "OIDC_GROUPS_CLAIM",
     "groups",
-    "The claim that holds the groups of a person, which SIGN_IN_ROLES matches with `group:`. One inside of others is named with " +
-      "dots: `realm_access.roles`.",
+    "Claim with the groups of a person, which SIGN_IN_ROLES matches with `group:`. Use dots for a nested claim: `realm_access.roles`.",
     (text) => text,
   ),
   gitHubClientId: setting(
     "GITHUB_CLIENT_ID",
     "",
-    "The client id of an OAuth app, or of a GitHub App, with which people sign in at GitHub. Needs GITHUB_CLIENT_SECRET, " +
-      "SIGN_IN_ROLES and PUBLIC_URL; the callback address is PUBLIC_URL with `/sign-in/github/callback`.",
+    "Client ID of an OAuth app or a GitHub App with which people sign in. Needs GITHUB_CLIENT_SECRET, SIGN_IN_ROLES and PUBLIC_URL. " +
+      "The callback address is PUBLIC_URL with `/sign-in/github/callback`.",
     optional,
   ),
-  gitHubClientSecret: secret("GITHUB_CLIENT_SECRET", "The client secret of that app.", token),
+  gitHubClientSecret: secret("GITHUB_CLIENT_SECRET", "Client secret of that app.", token),
   roles: setting(
     "SIGN_IN_ROLES",
     "",
-    "What people may do who sign in, with commas in between, or one per line: `group:platform=operator`, " +
-      "`email:*@acme.com=viewer`, `user:alice=operator`, `*=viewer`; for GitHub `github:acme=viewer` (an organisation), " +
-      "`github:acme/platform=operator` (a team), `github:@octocat=viewer` (a person). All entries that match count. A role may be " +
-      "limited to workflows: `operator@deploy+release`. A change counts for open sessions, too.",
+    "Roles of people who sign in, comma-separated or one per line: `group:platform=operator`, `email:*@acme.com=viewer`, " +
+      "`user:alice=operator`, `*=viewer`. For GitHub: `github:acme=viewer` (an organisation), `github:acme/platform=operator` (a team), " +
+      "`github:@octocat=viewer` (a person). All entries that match apply. A role can be limited to workflows: " +
+      "`operator@deploy+release`. A change also applies to open sessions.",
     signInRoles,
   ),
   sessionHours: setting(
     "SESSION_HOURS",
     "12",
-    "After how many hours people must sign in again who signed in by OpenID Connect or GitHub.",
+    "Length of a session in hours, for people who signed in with OpenID Connect or GitHub.",
     numberFrom(0.1, 24 * 30),
   ),
 };
@@ -71,7 +70,7 @@ export function signInConfig(reader: Reader, http: Pick<HttpConfig, "publicUrl" 
   if (gitHubClientId !== undefined) {
     needs("GITHUB_CLIENT_ID", { GITHUB_CLIENT_SECRET: gitHubClientSecret, ...common });
     if (roles.length > 0 && !roles.some((role) => role.for.kind === "github"))
-      reader.problem("SIGN_IN_ROLES", "no entry is for people of GitHub: add one such as github:acme=viewer");
+      reader.problem("SIGN_IN_ROLES", "has no entry for GitHub: add one such as github:acme=viewer");
   } else if (gitHubClientSecret !== undefined) reader.problem("GITHUB_CLIENT_SECRET", "needs GITHUB_CLIENT_ID");
   return {
     openId:
@@ -85,7 +84,7 @@ export function signInConfig(reader: Reader, http: Pick<HttpConfig, "publicUrl" 
   };
 }
 
-/** As the issuer names itself, so that a slash at its end counts. */
+/** Exactly the issuer's name for itself: a slash at its end matters. */
 function issuer(text: string): string | undefined {
   if (text === "") return undefined;
   const url = URL.parse(text);

@@ -4,41 +4,41 @@ export const STORE_SETTINGS = {
   dataDir: setting(
     "DATA_DIR",
     "./data",
-    "Folder of the database that holds waiting runs and history. It must outlive the process.",
+    "Folder of the database with the waiting runs and the history. Keep it on a disk that outlives the process.",
     (text) => text,
   ),
   databaseUrl: secret(
     "DATABASE_URL",
-    "PostgreSQL instead of the folder, for several replicas: `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, with TLS " +
-      "`?sslmode=verify-full&sslrootcert=FILE` (docs/scaling.md). Unset: SQLite in DATA_DIR.",
+    "PostgreSQL database to use instead of DATA_DIR, for several replicas: `postgres://USER:PASSWORD@HOST:PORT/DATABASE`. For TLS, " +
+      "add `?sslmode=verify-full&sslrootcert=FILE` (docs/scaling.md). Unset: SQLite in DATA_DIR.",
     databaseUrl,
     { hidden: passwordsIn, fixed: { of: withoutLogin, what: "host, port, database or parameter" } },
   ),
-  databasePassword: secret("DATABASE_PASSWORD", "Password for DATABASE_URL, where it is not in the address.", optional),
+  databasePassword: secret("DATABASE_PASSWORD", "Password for DATABASE_URL, if the URL has none.", optional),
   databaseSchema: setting(
     "DATABASE_SCHEMA",
     "gh_runner",
-    "Schema of its tables in PostgreSQL. Deployments that share a database have one each.",
+    "PostgreSQL schema of the tables. Deployments that share a database need one each.",
     schemaName,
   ),
-  retainDays: setting("RETAIN_DAYS", "30", "For how long ended runs are kept, in days.", numberFrom(0.01, 3650)),
+  retainDays: setting("RETAIN_DAYS", "30", "How long to keep ended runs, in days.", numberFrom(0.01, 3650)),
 };
 
-/** Where queue and history are, and for how long. */
+/** Where the queue and the history are stored, and for how long. */
 export type StoreConfig = ReturnType<typeof storeConfig>;
 
 export function storeConfig({ values }: Reader) {
   const { databaseUrl: url, databasePassword: password, databaseSchema: schema, ...others } = values(STORE_SETTINGS);
-  /** PostgreSQL; SQLite in the folder without it. */
+  /** PostgreSQL; undefined means SQLite in `dataDir`. */
   const database = url === undefined ? undefined : { url, password, schema };
   return { ...others, database };
 }
 
-/** Never repeats what it was given: there may be a password in it. */
+/** Errors never repeat the text, because it may hold a password. */
 function databaseUrl(text: string): string | undefined {
   if (text === "") return undefined;
   const url = URL.parse(text);
-  // A slash or a question mark in a password ends the host there: an @ behind it shows that more was meant.
+  // A slash or a question mark in a password ends the host too early. An @ behind it shows this.
   const isCut = url !== null && (url.pathname || url.search).includes("@");
   if (!url || !["postgres:", "postgresql:"].includes(url.protocol) || url.hash || isCut) {
     throw new Error(
@@ -58,7 +58,7 @@ function passwordsIn(address: string | undefined): readonly string[] {
   return [password, decodeURIComponent(password), searchParams.get("password") ?? ""].filter((text) => text !== "");
 }
 
-/** Where the database is, and not as whom it is asked. */
+/** The address without user and password. */
 function withoutLogin(address: string | undefined): string | undefined {
   if (address === undefined) return undefined;
   const url = new URL(address);
@@ -70,6 +70,6 @@ function withoutLogin(address: string | undefined): string | undefined {
 
 function schemaName(text: string): string {
   if (!/^[a-z_][a-z0-9_]{0,39}$/.test(text))
-    throw new Error(`expected lower-case letters, digits and _, at most 40 of them, got "${text}"`);
+    throw new Error(`expected up to 40 lower-case letters, digits and _, got "${text}"`);
   return text;
 }

@@ -10,148 +10,142 @@ export const WORKFLOWS_SETTINGS = {
   targetRepo: setting(
     "TARGET_REPO",
     "sematext/sematext-cloud",
-    "Repository, as owner/name, that receives the `repository_dispatch` event.",
+    "Repository (owner/name) that receives the `repository_dispatch` event.",
     repository,
   ),
   deploymentRepo: setting(
     "DEPLOYMENT_REPO",
     "sematext/deployment",
-    "Repository, as owner/name, that holds the values files.",
+    "Repository (owner/name) with the values files.",
     repository,
   ),
   deploymentRef: setting(
     "DEPLOYMENT_REF",
     "",
-    "Branch, tag or commit at which values files are read when the request names no revision. Empty: the default branch.",
+    "Branch, tag or commit of DEPLOYMENT_REPO to read if the request names no revision. Empty: the default branch.",
     optional,
   ),
   valuesPaths: setting(
     "VALUES_PATHS",
     "configs/pr/light/{application}/values.yaml,configs/pr/heavy/{application}/values.yaml",
-    "Comma-separated places of an application's values file; the first that exists wins.",
+    "Comma-separated paths of an application's values file. The first one that exists is used.",
     pathTemplates,
   ),
   tagKey: setting("TAG_KEY", "global.config.DEPLOYMENT_TAG", "Dotted path of the commit hash in that file.", keyPath),
-  eventType: setting(
-    "EVENT_TYPE",
-    "environment_ready",
-    "Event type that is dispatched: 1 to 100 characters.",
-    eventType,
-  ),
+  eventType: setting("EVENT_TYPE", "environment_ready", "Event type to send: 1 to 100 characters.", eventType),
   verifyCommit: setting(
     "VERIFY_COMMIT",
     "false",
-    "`true`: before anything is dispatched, the commit must exist in TARGET_REPO: by its hash, whole or abbreviated, or " +
-      "by a tag. A branch does not count, since it names another commit tomorrow. That costs one more read, or two; else " +
-      "the run fails and names file, key and value.",
+    "`true`: send the event only if the commit exists in TARGET_REPO, as a full or abbreviated hash, or as a tag. A branch does not " +
+      "count, because it may name another commit tomorrow. The check costs one or two more reads. If it fails, the run fails and names " +
+      "the file, the key and the value.",
     (text) => oneOf(["true", "false"], "true or false")(text) === "true",
   ),
   applicationPrefix: setting(
     "APPLICATION_PREFIX",
     "pr-",
-    "Applications whose names do not start so are skipped. Set to nothing (`APPLICATION_PREFIX=`): none is skipped.",
+    "Skip applications whose names do not start with this. Set it to nothing (`APPLICATION_PREFIX=`) to skip none.",
     (text) => text,
     { emptyCounts: true },
   ),
   dedupeSeconds: setting(
     "DEDUPE_SECONDS",
     "0",
-    "Within so many seconds the same commit for the same application is dispatched once, and skipped after that. 0: always dispatched.",
+    "Send the same commit for the same application only once in this many seconds, and skip the repeats. 0: send it every time.",
     numberFrom(0, 604_800),
   ),
   targetWorkflow: setting(
     "TARGET_WORKFLOW",
     "",
-    "Workflow of TARGET_REPO that is started instead of an event being sent (`workflow_dispatch`): `tests.yml`, or `tests.yml@REF` " +
-      "for another ref than the default branch. Its inputs are `commitHash`, `sourceName`, and `run` with FOLLOW. Needs Actions: " +
+    "Workflow of TARGET_REPO to start with `workflow_dispatch` instead of sending an event: `tests.yml`, or `tests.yml@REF` for another " +
+      "ref than the default branch. Its inputs are `commitHash`, `sourceName`, and with FOLLOW `run`. Needs the permission Actions: " +
       "write. Empty: `repository_dispatch`.",
     targetWorkflow,
   ),
   follow: setting(
     "FOLLOW",
     "",
-    "Where the result of the tests is reported that a deployment starts: `status` (of the commit), `check` (needs a GitHub App), " +
-      "`comment` (on the pull request), `deployment`, or several with commas in between. The run `preview-tests` follows the " +
-      "tests and reports them, and the event carries its id as `run`. Not followed are the tests of a request that brings its " +
-      "`github_token`. Empty: nothing is followed.",
+    "Where to report the result of the tests: `status` (of the commit), `check` (needs a GitHub App), `comment` (on the pull request), " +
+      "`deployment`, or several of them, comma-separated. A run of `preview-tests` follows the tests and reports them. The event has its " +
+      "id as `run`. If a request brings a `github_token`, its tests are not followed. Empty: no tests are followed.",
     (text) => listOf(REPORTS, text),
   ),
   followContext: setting(
     "FOLLOW_CONTEXT",
     DEFAULT_CONTEXT,
-    "Name of that status or check. `{application}` in it tells applications apart of which several are deployed from one commit.",
+    "Name of that status or check. Use `{application}` in it if you deploy several applications from one commit.",
     statusContext,
   ),
-  followTimeout: setting("FOLLOW_TIMEOUT", "6h", "For how long tests are followed, such as `90m`.", lengthOfTime),
+  followTimeout: setting("FOLLOW_TIMEOUT", "6h", "How long to follow tests, such as `90m`.", lengthOfTime),
   nothingAfter: setting(
     "NOTHING_AFTER",
     "3m",
-    "How long it may take until GitHub shows the run of the tests. Then the service finds out why there is none, and sends the " +
-      "event again where that can help.",
+    "How long to wait until GitHub shows the tests' run. After that the service looks for the cause, and sends the event again if that " +
+      "can help.",
     lengthOfTime,
   ),
   environmentUrl: setting(
     "ENVIRONMENT_URL",
     "",
-    "Where people reach an environment, with `{application}` in it: `https://{application}.preview.example`. A link of reports.",
+    "Address of an environment, for links in reports: `https://{application}.preview.example`.",
     (text) => (text === "" ? undefined : environmentUrl(text)),
   ),
   argocdUrl: setting(
     "ARGOCD_URL",
     "",
-    "Where people reach ArgoCD: `https://argocd.example`. A link of reports and pages.",
+    "Address of ArgoCD, for links in reports and on the page: `https://argocd.example`.",
     (text) => (text === "" ? undefined : baseUrl("https://argocd.example", "ArgoCD's own sign-in")(text)),
   ),
   dir: setting(
     "WORKFLOWS_DIR",
     "",
-    "Folder of your own workflows: each `*.ts`, `*.mts` or `*.js` in it is one (docs/workflows.md). Empty: none.",
+    "Folder of your workflows. Each `*.ts`, `*.mts` or `*.js` file in it is a workflow (docs/workflows.md). Empty: none.",
     optional,
   ),
   strict: setting(
     "WORKFLOWS_STRICT",
     "true",
-    "`false`: the service also starts when a file of WORKFLOWS_DIR is broken. The log and the page name it with its " +
-      "problems, the other workflows run, and its runs wait until it is fixed. `true`: nothing starts until all files are right.",
+    "`true`: the service does not start if a file of WORKFLOWS_DIR is broken. `false`: it starts without that file. The log and the " +
+      "page show the file and its problems, the other workflows run, and its runs wait until you fix it.",
     (text) => oneOf(["true", "false"], "true or false")(text) === "true",
   ),
   reload: setting(
     "WORKFLOWS_RELOAD",
     "false",
-    "`true`: changes in WORKFLOWS_DIR are loaded within seconds, without a restart. A file that is broken does not replace its " +
-      "version that ran before, not even at a restart; log, page and metric report it. The service works with a copy of the folder " +
-      "in DATA_DIR, of up to 16 MiB. `false`: the files are read at the start.",
+    "`true`: load changes in WORKFLOWS_DIR within seconds, without a restart. If the new version of a file is broken, its previous " +
+      "version still runs, even after a restart. The log, the page and a metric report it. The service uses a copy of the folder in " +
+      "DATA_DIR, of up to 16 MiB. `false`: read the files only at the start.",
     (text) => oneOf(["true", "false"], "true or false")(text) === "true",
   ),
   retryHours: setting(
     "RETRY_HOURS",
     "24",
-    "For how long a run that fails for passing reasons is attempted again, in hours; then it is a failure.",
+    "How long to retry a run after temporary errors, in hours. After that the run is a failure.",
     numberFrom(0, 720),
   ),
 };
 
-/** What the built-in workflows do, where others are, and what they are given. */
+/** Settings of the built-in workflows, and of the folder of your workflows. */
 export type WorkflowsConfig = ReturnType<typeof workflowsConfig>;
 
 export function workflowsConfig({ values, isSet, variable }: Reader) {
   return {
     ...values(WORKFLOWS_SETTINGS),
-    /** Which of the two repositories are only the defaults. */
+    /** Whether each of the two repositories is only the default. */
     defaults: { targetRepo: !isSet("TARGET_REPO"), deploymentRepo: !isSet("DEPLOYMENT_REPO") },
     /**
-     * A variable that a workflow declares, or what the file holds that `{name}_FILE` names; undefined when it is not set.
+     * A variable that a workflow declares, or the content of the file that `{name}_FILE` names; undefined if not set.
      * @throws Error when the file cannot be read.
      */
     variable,
     /**
      * The GitHub App that a workflow names.
-     * @throws Error when one of its variables is not set, or cannot be used.
+     * @throws Error when one of its variables is not set or invalid.
      */
     app: (name: string) => appOfWorkflow(name, variable),
     /**
-     * The address of a webhook that a workflow names for its notices; undefined where none are sent.
-     * @throws Error when the variable is not set, or has no address.
+     * The webhook address that a workflow names for its notices; undefined if no notices are sent.
+     * @throws Error when the variable is not set, or is no address.
      */
     address: (name: string): string | undefined => addressIn(name, variable(name)),
   };
@@ -176,20 +170,20 @@ function pathTemplates(text: string): readonly string[] {
   for (const template of templates) {
     if (!template.includes("{application}")) throw new Error(`expected {application} in each path, got "${template}"`);
     if (template.split("/").some((segment) => ["", ".", ".."].includes(segment))) {
-      throw new Error(`expected paths from the repository's root without empty, . or .. segments, got "${template}"`);
+      throw new Error(`expected paths from the repository's root, without empty segments, . or .., got "${template}"`);
     }
   }
   return templates;
 }
 
 function keyPath(text: string): string {
-  if (text.split(".").includes("")) throw new Error(`expected names with dots in between, got "${text}"`);
+  if (text.split(".").includes("")) throw new Error(`expected names separated by dots, got "${text}"`);
   return text;
 }
 
-/** GitHub's own bound: https://docs.github.com/en/rest/repos/repos#create-a-repository-dispatch-event */
+/** GitHub's limit: https://docs.github.com/en/rest/repos/repos#create-a-repository-dispatch-event */
 function eventType(text: string): string {
-  if (text.length > 100) throw new Error(`expected at most 100 characters, got ${text.length}`);
+  if (text.length > 100) throw new Error(`expected up to 100 characters, got ${text.length}`);
   return text;
 }
 
@@ -206,7 +200,7 @@ function listOf<Word extends string>(words: readonly Word[], text: string): read
   const wrong = given.find((each) => !(words as readonly string[]).includes(each));
   if (wrong !== undefined) {
     const near = nearestName(wrong, words);
-    throw new Error(`expected a list of ${words.join(", ")}, got "${wrong}"${near ? `: is ${near} meant?` : ""}`);
+    throw new Error(`expected a list of ${words.join(", ")}, got "${wrong}"${near ? `. Did you mean ${near}?` : ""}`);
   }
   return words.filter((each) => given.includes(each));
 }
@@ -222,7 +216,7 @@ function lengthOfTime(text: string): Duration {
   return text as Duration;
 }
 
-/** GitHub itself takes some seconds. */
+/** GitHub takes some seconds to show a run. */
 const LEAST_MS = 10_000;
 
 function statusContext(text: string): string {
@@ -232,7 +226,7 @@ function statusContext(text: string): string {
   return text;
 }
 
-/** What a page shows in one line; GitHub's own bound is not documented. */
+/** What fits on one line of a page. GitHub does not document its limit. */
 const MAX_CONTEXT_CHARACTERS = 100;
 
 function environmentUrl(text: string): string {
