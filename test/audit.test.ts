@@ -73,7 +73,7 @@ describe("the audit log of a service", () => {
     const { headers } = await send(url, { method: "POST", path: "/sign-in", body, headers: form(body) });
     const cookie = `${headers["set-cookie"]}`.split(";")[0] ?? "";
     const page = await send(url, { path: "/audit?verify=yes", headers: { cookie } });
-    assert.match(page.text, /The chain is whole\./);
+    assert.match(page.text, /The chain is complete\./);
     assert.match(page.text, /token alice<\/bdi>: sign-in|token alice: sign-in/);
     await send(url, {
       method: "POST",

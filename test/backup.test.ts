@@ -257,7 +257,10 @@ describe("a backup of SQLite", () => {
     db.close();
     assert.match(await fails(["restore", file, "--replace"], place), /a newer gh-runner wrote it \(schema 999/);
     writeFileSync(`${file}-wal`, "pages");
-    assert.match(await fails(["restore", file, "--replace"], place), /It is no backup, but the database of a service/);
+    assert.match(
+      await fails(["restore", file, "--replace"], place),
+      /It is not a backup, but the database of a service/,
+    );
     assert.equal(await exported(place), before);
   });
 });

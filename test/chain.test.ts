@@ -242,13 +242,13 @@ describe("the list of previews", () => {
     const [failed, waits] = await reasons();
     assert.equal(waits, "It waits for its turn.");
     await store.pause("environment-ready", { actor: "token bob", at: NOW });
-    const its = "The workflow environment-ready is paused (token bob). It continues when that is resumed.";
+    const its = "The workflow environment-ready is paused (token bob). The preview continues after you resume it.";
     assert.deepEqual(await reasons(), [failed, its]);
     await store.resume("environment-ready", { actor: "token bob", at: NOW });
     await store.pause(ALL_WORKFLOWS, { actor: "token bob", at: NOW });
     assert.deepEqual(await reasons(), [
       failed,
-      "All workflows are paused (token bob). It continues when that is resumed.",
+      "All workflows are paused (token bob). The preview continues after you resume it.",
     ]);
   });
 
@@ -260,7 +260,7 @@ describe("the list of previews", () => {
       return [chain?.reason, chain?.tests?.workflow];
     };
     assert.deepEqual(await shown(), [
-      "The workflow preview-tests is paused (token bob). It continues when that is resumed.",
+      "The workflow preview-tests is paused (token bob). The preview continues after you resume it.",
       "preview-tests",
     ]);
     assert.deepEqual(await shown(["environment-ready"]), ["The Actions run is queued or running.", undefined]);

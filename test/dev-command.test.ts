@@ -83,7 +83,7 @@ describe("gh-runner dev", () => {
     const file = join(folder, "announce-preview.ts");
     const text = readFileSync(file, "utf8");
     save(folder, "announce-preview.ts", text.replace('"preview_ready"', '"saved_event"'));
-    await dev.says("Loaded again: announce-preview.ts");
+    await dev.says("Reloaded: announce-preview.ts");
     assert.equal((await dev.follow("announce-preview (announce-preview.ts)")).status, "success");
     await dev.says(/GitHub got .*"saved_event"/);
 
@@ -96,7 +96,7 @@ describe("gh-runner dev", () => {
     assert.equal((await dev.follow("other (other.ts)")).status, "success");
 
     writeFileSync(file, text);
-    await dev.says("No file is broken any more.");
+    await dev.says("All files are valid again.");
     assert.doesNotMatch(await dev.page(), /is broken/);
     assert.equal((await dev.follow("announce-preview (announce-preview.ts)")).status, "success");
 
@@ -208,11 +208,11 @@ export default defineWorkflow({ name: "${name}", on: ${trigger}, ${more}
     t.after(() => taken.close());
     const { port } = taken.address() as { port: number };
     const first = await startDev(t, folder, { PORT: String(port) });
-    assert.match(first.output(), new RegExp(`^Port ${port} is in use, so this is another one`));
+    assert.match(first.output(), new RegExp(`^Port ${port} is in use, so gh-runner uses another one`));
     assert.ok(Number(new URL(first.url).port) > port);
     await first.follow("other (other.ts)");
     const beside = await command(["dev", folder], { PORT: "0" });
-    const told = `gh-runner dev runs in ${folder} already: use that one, or stop it.\n`;
+    const told = `gh-runner dev already runs in ${folder}: use that one, or stop it.\n`;
     assert.deepEqual([beside.code, beside.stdout, beside.stderr], [1, "", told]);
     first.child.kill("SIGTERM");
     assert.equal(await first.ended, 0);
@@ -232,14 +232,14 @@ export default defineWorkflow({ name: "${name}", on: ${trigger}, ${more}
     });
     const dev = await startDev(t, folder);
     save(join(folder, "shared/deep"), "text.ts", 'export const text = "new";');
-    await dev.says("Loaded again: shared/deep/text.ts");
+    await dev.says("Reloaded: shared/deep/text.ts");
     assert.equal((await dev.follow("one (one.ts)")).text, "new");
 
     writeFileSync(join(folder, "one.test.ts"), "throw new Error('not loaded');");
     mkdirSync(join(folder, "node_modules"));
     writeFileSync(join(folder, "node_modules/x.js"), "");
     writeFileSync(join(folder, "two.ts"), httpWorkflow("two", "return {};"));
-    await dev.says("Loaded again: two.ts\n");
+    await dev.says("Reloaded: two.ts\n");
     assert.equal((await dev.follow("two (two.ts)")).status, "success");
     copyFileSync(join(folder, "two.ts"), join(folder, "dup.ts"));
     await dev.says(/dup\.ts.*the name two is taken by two\.ts: choose another/s);
@@ -285,6 +285,9 @@ export default defineWorkflow({ name: "${name}", on: ${trigger}, ${more}
   it("says what to do when there is no folder", async () => {
     const { code, stderr } = await command(["dev", "/nowhere"]);
     assert.equal(code, 1);
-    assert.equal(stderr, "There is no folder /nowhere: write a first workflow with gh-runner init, or name another.\n");
+    assert.equal(
+      stderr,
+      "There is no folder /nowhere: create a first workflow with gh-runner init, or name another folder.\n",
+    );
   });
 });

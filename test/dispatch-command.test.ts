@@ -77,8 +77,7 @@ describe("gh-runner dispatch", { concurrency: 2 }, () => {
     const before = Date.now();
     const text = await dispatch(["pr-1"]);
     assert.equal(text.code, 1);
-    const [, time = ""] =
-      /after (\S+Z)\. This command does not wait for it: run it again then\.\n$/.exec(text.stderr) ?? [];
+    const [, time = ""] = /after (\S+Z)\. This command does not wait: run it again then\.\n$/.exec(text.stderr) ?? [];
     const wait = Date.parse(time) - before;
     assert.ok(wait >= 599_000 && wait < 660_000, text.stderr);
     const { kind, notBefore } = JSON.parse((await dispatch(["pr-1", "--json"])).stdout);

@@ -240,7 +240,7 @@ describe("what the doctor finds of GITHUB_API_URL", () => {
       ["https://acme.ghe.com", "https://api.acme.ghe.com"],
     ] as const) {
       const checks = await checkSettings({ GITHUB_TOKEN: TOKEN, GITHUB_API_URL: given });
-      assertFound(checks, "settings", "problem", new RegExp(`expected ${meant}, `), /Correct GITHUB_API_URL/);
+      assertFound(checks, "settings", "problem", new RegExp(`expected ${meant}, `), /Fix GITHUB_API_URL/);
       assert.equal(checks.length, 1);
     }
   });

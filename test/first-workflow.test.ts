@@ -79,7 +79,7 @@ it("docs/first-workflow.md works block by block and shows what is printed", { ti
   await eventually("it has started", 60_000, () => development.output().includes("Ctrl-C ends it."));
   assert.ok(development.output().includes(offered.text.replace("9555", port)), development.output());
   replace(workflow);
-  await eventually("it is loaded again", 60_000, () => development.output().includes("Loaded again"));
+  await eventually("it is loaded again", 60_000, () => development.output().includes("Reloaded"));
   assert.equal(`${(await call()).output}\n`, answered.text);
   assert.ok(development.output().includes(received.text), development.output());
   development.child.kill("SIGINT");

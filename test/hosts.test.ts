@@ -72,9 +72,9 @@ describe("an address that begins with http", () => {
       OTEL_EXPORTER_OTLP_HEADERS: "x-key=secret-key-0123",
     });
     assert.deepEqual(said, [
-      "GITHUB_API_URL begins with http: and names another host: the GitHub token can be read on the way: use https",
-      "NOTIFY_URL begins with http: and names another host: the address, which is its password, and every notice can be read on the way: use https",
-      "OTEL_EXPORTER_OTLP_ENDPOINT begins with http: and names another host: OTEL_EXPORTER_OTLP_HEADERS can be read on the way: use https",
+      "GITHUB_API_URL uses http: to another host, so anyone on the network can read the GitHub token: use https",
+      "NOTIFY_URL uses http: to another host, so anyone on the network can read the address, which is its password, and every notice: use https",
+      "OTEL_EXPORTER_OTLP_ENDPOINT uses http: to another host, so anyone on the network can read OTEL_EXPORTER_OTLP_HEADERS: use https",
     ]);
     const checks = await checkSettings({ GITHUB_API_URL: "http://ghe.invalid/api/v3", DATA_DIR: temporaryFolder(t) });
     const [check] = checks.filter((each) => each.check === "encryption");
@@ -82,7 +82,8 @@ describe("an address that begins with http", () => {
   });
 
   it("of a collector is not used with a header that could never be sent", () => {
-    const problem = /OTEL_EXPORTER_OTLP_HEADERS: the value of x-key contains a character that is not allowed in a header/;
+    const problem =
+      /OTEL_EXPORTER_OTLP_HEADERS: the value of x-key contains a character that is not allowed in a header/;
     assert.throws(() => readConfig({ OTEL_EXPORTER_OTLP_HEADERS: "x-key=secret%0A0123" }), problem);
     assert.doesNotThrow(() => readConfig({ OTEL_EXPORTER_OTLP_HEADERS: "x-key=a%20b,other=%3D" }));
   });

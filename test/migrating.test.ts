@@ -483,7 +483,7 @@ describe("gh-runner migrate", () => {
     const first = await command(["migrate"], settings);
     assert.equal(first.code, 0, first.stderr);
     const count = MIGRATIONS.length === 1 ? "1 step" : `${MIGRATIONS.length} steps`;
-    assert.equal(first.stdout, `Brought the schema ${schema} from version 0 to ${MIGRATIONS.length}, in ${count}.\n`);
+    assert.equal(first.stdout, `Updated the schema ${schema} from version 0 to ${MIGRATIONS.length}, in ${count}.\n`);
     const second = await command(["migrate"], settings);
     assert.deepEqual([second.code, second.stderr], [0, ""]);
     assert.match(second.stdout, /^Nothing to do: the schema \S+ \(version \d+\) is up to date\.\n$/);

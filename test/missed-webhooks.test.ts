@@ -525,9 +525,7 @@ describe("a delivery that cannot be accepted", () => {
     pass(1000);
     hook.note("pull_request", payload(1));
     for (let round = 0; round < 3; round++) await nextRound();
-    const threw = service
-      .log()
-      .filter(({ msg }) => /workflows threw when they were asked about a missed/.test(String(msg)));
+    const threw = service.log().filter(({ msg }) => /workflows threw an error for a missed/.test(String(msg)));
     assert.deepEqual(
       threw.map((record) => record.threw),
       [["pulls (not today)"]],

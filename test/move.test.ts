@@ -407,7 +407,7 @@ describe("an export", () => {
       await fillWithAllKinds(store);
       const { code, stdout, stderr } = await command(["export"], place);
       assert.equal(code, 0, stderr);
-      assert.match(stderr, /A service uses this store and continues.*To move, stop it first\./);
+      assert.match(stderr, /A service is using this store: .*To move, stop the service first\./);
       assert.match(stdout, /"status":"running"/);
       await takeEverything(store);
     });
@@ -432,7 +432,7 @@ describe("an export", () => {
       toReader.child.kill("SIGINT");
       toReader.child.stdout.resume();
       const cutOff = await toReader.ended();
-      assert.match(cutOff.stderr, /^Cannot export: it was stopped by SIGINT\. What was written lacks its last line/);
+      assert.match(cutOff.stderr, /^Cannot export: it was stopped by SIGINT\. The output lacks its last line/);
 
       const unread = startCommand(t, ["export"], place);
       unread.child.stdout.destroy();

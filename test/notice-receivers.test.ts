@@ -332,7 +332,7 @@ describe("doctor", () => {
     const found = await checked(t, settings, true);
     assert.deepEqual(
       found.map(({ status, message }) => `${status}: ${message}`),
-      ["ok: NOTIFY_URL has taken a test notice (slack)", "ok: TEAMS_OPS has taken a test notice (teams)"],
+      ["ok: NOTIFY_URL accepted a test notice (slack)", "ok: TEAMS_OPS accepted a test notice (teams)"],
     );
     assert.deepEqual(receiver.received.map(({ path }) => path.split("/").at(-1)).sort(), ["teams", "usual"]);
     receiver.status = 404;
@@ -341,7 +341,7 @@ describe("doctor", () => {
       rejected.map(({ status }) => status),
       ["problem", "problem"],
     );
-    assert.match(rejected[1]?.message ?? "", /a test notice to TEAMS_OPS \(teams\) was not taken: answered 404/);
+    assert.match(rejected[1]?.message ?? "", /a test notice to TEAMS_OPS \(teams\) was not accepted: answered 404/);
     assert.ok(!JSON.stringify(rejected).includes(SECRET));
   });
 });

@@ -71,7 +71,7 @@ describe("callers with tokens of a real OIDC issuer", () => {
       "The OIDC token was rejected: its audience is https://other.acme.com, expected https://gh-runner.acme.com.",
     );
     const stranger = await dispatchWith(url, await issuer.token("stranger"));
-    assert.match(stranger.json.detail, /fits its claims: client_id is stranger\.$/);
+    assert.match(stranger.json.detail, /matches its claims: client_id is stranger\.$/);
     const ci = await issuer.token("ci");
     clock.move(3_600_000);
     const expired = await dispatchWith(url, ci);
@@ -97,7 +97,7 @@ describe("callers with tokens of a real OIDC issuer", () => {
     clock.move(10_000);
     const unknown = await dispatchWith(url, third);
     assert.deepEqual([unknown.status, unknown.headers["retry-after"]], [503, "10"]);
-    assert.match(unknown.json.detail, /^The keys of the OIDC token's issuer cannot be read at the moment/);
+    assert.match(unknown.json.detail, /^The service cannot read the keys of the OIDC token's issuer at the moment/);
     assert.equal((await dispatchWith(url, second)).status, 200);
     const record = service.log().find(({ msg }) => msg === "the keys of an OIDC issuer cannot be read");
     assert.equal(record?.address, issuer.url);

@@ -108,7 +108,7 @@ describe("an OIDC token", () => {
     });
     assert.equal(
       await rejected(await token({ repository: "acme-evil/shop", ref: "refs/heads/main" })),
-      "no entry of AUTH_OIDC for its issuer fits its claims: repository is acme-evil/shop",
+      "no entry of AUTH_OIDC for its issuer matches its claims: repository is acme-evil/shop",
     );
     const onlyOther = await token({ repository: "acme/shop", ref: "refs/heads/main", aud: "other" });
     assert.deepEqual((await verify(onlyOther)).grants, [{ role: "viewer" }]);
@@ -172,9 +172,9 @@ describe("an OIDC token", () => {
   it("is rejected if its issuer is not configured, without a request to that issuer", async (t) => {
     const { issuer, rejected, token } = await start(t);
     const other = await startIssuer(t);
-    assert.equal(await rejected(await other.token()), `its issuer ${other.url} is not among those of AUTH_OIDC`);
+    assert.equal(await rejected(await other.token()), `its issuer ${other.url} is not in AUTH_OIDC`);
     assert.match(await rejected(await other.token({ iss: issuer.url })), /^its signature is wrong|does not have$/);
-    assert.match(await rejected(await token({ iss: `${issuer.url}/` })), /is not among those/);
+    assert.match(await rejected(await token({ iss: `${issuer.url}/` })), /is not in AUTH_OIDC/);
     assert.equal(other.requests.length, 0);
   });
 
@@ -184,7 +184,7 @@ describe("an OIDC token", () => {
     for (const alg of ["none", "None", "NONE"]) {
       assert.match(
         await rejected(forged({ header: { alg }, payload }, () => "AAAA")),
-        /^its algorithm is none of RS256/,
+        /^its algorithm is not one of RS256/,
       );
       assert.equal(identified(forged({ header: { alg }, payload }, () => "")), undefined, "no way takes it");
     }
@@ -192,7 +192,7 @@ describe("an OIDC token", () => {
     const hmac = (signed: string) => createHmac("sha256", pem).update(signed).digest("base64url");
     assert.match(
       await rejected(forged({ header: { alg: "HS256", kid: issuer.kid() }, payload }, hmac)),
-      /^its algorithm is none of RS256/,
+      /^its algorithm is not one of RS256/,
     );
     const [header, , signature] = (await token()).split(".");
     const changed = Buffer.from(JSON.stringify({ ...payload, sub: "repo:acme/admin" })).toString("base64url");
@@ -327,8 +327,11 @@ describe("the keys of an issuer", () => {
       discovery: { issuer: "https://evil.example" },
       says: /its issuer is "https:\/\/evil.example"/,
     },
-    "keys over plain http": { discovery: { jwks_uri: "http://192.0.2.1/keys" }, says: /jwks_uri is no https address/ },
-    "keys at a file": { discovery: { jwks_uri: "file:///etc/passwd" }, says: /jwks_uri is no https address/ },
+    "keys over plain http": {
+      discovery: { jwks_uri: "http://192.0.2.1/keys" },
+      says: /jwks_uri is not an https address/,
+    },
+    "keys at a file": { discovery: { jwks_uri: "file:///etc/passwd" }, says: /jwks_uri is not an https address/ },
     "keys that are none": { jwks: { keys: "none" }, says: /malformed/ },
     "no JSON": { break: "<html>", says: /JSON/ },
     "an endless answer": { break: "x".repeat(600_000), says: /longer than 524288 bytes/ },

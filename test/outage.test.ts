@@ -74,7 +74,7 @@ for (const [name, replicas] of [
       }
       assert.deepEqual(
         logged().map(({ level, msg }) => `${level}: ${msg}`),
-        ["warn: GitHub fails most requests: runs wait, and are tried again"],
+        ["warn: GitHub fails most requests: runs wait, and gh-runner retries them"],
       );
 
       outage.remove();
@@ -95,7 +95,7 @@ for (const [name, replicas] of [
       const [, { text, ...over }] = notices();
       assert.match(
         text,
-        /^GitHub works again\. It failed most requests from 2026-11-24 12:00 to 12:0[67] UTC \(\d min\)\. 50 runs were late, by \d+ (?:s|min) at most\. 2 runs failed for good: \S+, \S+\. Re-run what is still needed, or send it again if it brought its token\. 150 runs were replaced by newer events or cancelled\. https:\/\/ci\.example\/\?status=failure$/,
+        /^GitHub works again\. It failed most requests from 2026-11-24 12:00 to 12:0[67] UTC \(\d min\)\. 50 runs were late, by up to \d+ (?:s|min)\. 2 runs failed permanently: \S+, \S+\. Re-run those that you still need\. If one came with a token, send its event again\. 150 runs were replaced by newer events or cancelled\. https:\/\/ci\.example\/\?status=failure$/,
       );
       assert.ok(Date.parse(over.until) - endedAt <= 75 * SECOND, over.until);
       assert.ok(over.failedRuns.includes(failed));
@@ -109,8 +109,8 @@ for (const [name, replicas] of [
           .toSorted(),
         [
           "info: GitHub works again: runs that waited continue, the newest of each group first",
-          "info: what was late because GitHub failed most requests",
-          "warn: GitHub fails most requests: runs wait, and are tried again",
+          "info: runs that were late because GitHub failed most requests",
+          "warn: GitHub fails most requests: runs wait, and gh-runner retries them",
         ],
       );
       for (const page of await pages()) assert.doesNotMatch(page, /GitHub (has failed|works again)/);

@@ -79,8 +79,8 @@ describe("A paused workflow", () => {
     await first.app.close();
     const second = await service(t, { DATA_DIR });
     assert.equal((await second.notify({ application: "pr-1" })).status, 202);
-    const [warning] = second.log().filter(({ msg }) => String(msg).includes("is paused since"));
-    assert.match(String(warning?.msg), /^environment-ready is paused since .* by token alice: /);
+    const [warning] = second.log().filter(({ msg }) => String(msg).includes("has been paused since"));
+    assert.match(String(warning?.msg), /^environment-ready has been paused since .* by token alice\. To resume: /);
   });
 
   it("shows in the metrics", async (t) => {
@@ -132,14 +132,14 @@ describe("gh-runner workflow", () => {
     await workflow("pause", "other");
     const all = await workflow("resume", "--all");
     assert.equal(all.stdout, "every workflow is resumed\n");
-    assert.equal(all.stderr, "These were paused by name and stay so: other\n");
+    assert.equal(all.stderr, "These workflows were paused by name and are still paused: other\n");
   });
 
   it("needs a name or --all, and a workflow that exists", async (t) => {
     const { workflow } = await service(t);
     for (const args of [["pause"], ["pause", "other", "--all"], ["resume"]]) {
       const { code, stderr } = await workflow(...args);
-      assert.deepEqual([code, stderr], [1, "Say which: either the name of a workflow, or --all.\n"]);
+      assert.deepEqual([code, stderr], [1, "Name a workflow, or use --all.\n"]);
     }
     const { code, stderr } = await workflow("pause", "othr");
     assert.equal(code, 1);

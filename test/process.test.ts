@@ -168,7 +168,7 @@ describe("the process", () => {
     assert.equal((await notify(url, { application: "main" })).status, 200);
     service.child.kill("SIGTERM");
     assert.equal(await service.ended, 0);
-    assert.match(service.output.stdout, /neither GITHUB_TOKEN nor GITHUB_APP_ID is set/);
+    assert.match(service.output.stdout, /GITHUB_TOKEN and GITHUB_APP_ID are not set/);
   });
 
   it("says what to do when settings cannot be used or the port is taken, and exits with 1", async (t) => {

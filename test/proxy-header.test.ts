@@ -67,7 +67,10 @@ describe("behind an authenticating proxy", () => {
     for (const headers of lines) {
       const { status, text } = await raw(url, "/api/runs", ...headers);
       assert.equal(status, 401, headers.join());
-      assert.match(text, /X-Forwarded-User was ignored: it counts once per request, and from TRUSTED_PROXIES alone\./);
+      assert.match(
+        text,
+        /X-Forwarded-User was ignored: a request may have it only once, and only from TRUSTED_PROXIES\./,
+      );
     }
     const failed = log().find(({ msg }) => msg === "a request without a valid credential was rejected");
     assert.equal(failed?.credential, "proxy_header");

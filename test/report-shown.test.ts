@@ -237,7 +237,7 @@ describe("what the doctor finds of reports", () => {
   it("that need an App, as the start warns", async (t) => {
     const { check } = await scene(t, 'report: "check"');
     const [found = ""] = await check({}, "reports");
-    assert.match(found, /^problem: GitHub takes checks from a GitHub App alone, .* with a token: lint$/);
+    assert.match(found, /^problem: GitHub accepts checks only from a GitHub App, .* with a token: lint$/);
     assert.match(
       (await check({ PUBLIC_URL: "" }, "reports")).join("\n"),
       /^warning: PUBLIC_URL is not set: the reports of lint/,

@@ -176,7 +176,10 @@ describe("the beginning of a run's id", () => {
     ]) {
       const { code, stdout, stderr } = await runs(url, args);
       assert.deepEqual([code, stdout], [1, ""]);
-      assert.match(stderr, new RegExp(`^${shared} begins the ids of several runs\\. Give more of it: [^\n]+\\.\n$`));
+      assert.match(
+        stderr,
+        new RegExp(`^Several runs have ids that begin with ${shared}\\. Give more characters: [^\n]+\\.\n$`),
+      );
       for (const id of meant.slice(0, 5)) assert.ok(stderr.includes(id) || meant.length > 5, stderr);
     }
     const unused = "0123456789abcdef".split("").find((digit) => !digits.includes(digit));
@@ -184,7 +187,7 @@ describe("the beginning of a run's id", () => {
     assert.match(
       (await runs(url, ["show", none])).stderr,
       new RegExp(
-        `^There is no run whose id begins with ${none}\\. gh-runner runs list shows them; .*RETAIN_DAYS\\.\n$`,
+        `^No run has an id that begins with ${none}\\. gh-runner runs list shows the runs\\. .*RETAIN_DAYS\\.\n$`,
       ),
     );
   });
@@ -319,7 +322,7 @@ describe("gh-runner runs rerun", () => {
     for (const args of [[], ["--failed"], ["--since", "2h"], ["some-id", "--failed", "--since", "2h"]]) {
       const { code, stderr } = await runs(url, ["rerun", ...args]);
       assert.equal(code, 1);
-      assert.match(stderr, /^Say which: .*--failed --since 2h\.\n$/);
+      assert.match(stderr, /^Name the runs: .*--failed --since 2h\.\n$/);
     }
     const { code, stderr } = await runs(url, ["rerun", "--failed", "--since", "yesterday"]);
     assert.equal(code, 1);
@@ -340,7 +343,7 @@ describe("the commands that talk to a service", () => {
     assert.match(without.stderr, /^gh-runner at http:\S+ asks for a token: set GH_RUNNER_TOKEN or .*_FILE .*\n$/);
     const wrong = await runs(url, ["list"], { GH_RUNNER_TOKEN: "another-token" });
     assert.equal(wrong.code, 1);
-    assert.match(wrong.stderr, /^gh-runner at http:\S+ does not take this token: .*\n$/);
+    assert.match(wrong.stderr, /^gh-runner at http:\S+ does not accept this token: .*\n$/);
     assert.ok(!wrong.stderr.includes("another-token"));
   });
 
@@ -352,7 +355,7 @@ describe("the commands that talk to a service", () => {
         "http://127.0.0.1:1",
         ["list"],
         {},
-        /^Cannot reach gh-runner at http:\/\/127\.0\.0\.1:1 \(\w.*\): is it running\?/,
+        /^Cannot reach gh-runner at http:\/\/127\.0\.0\.1:1 \(\w.*\)\. Check that it runs/,
       ],
       ["http://nowhere.invalid", ["show", "x"], {}, /^Cannot reach gh-runner at http:\/\/nowhere\.invalid \(E\w+\)/],
       [url, ["show", unknown], {}, new RegExp(`^There is no run ${unknown}\\.`)],
@@ -378,7 +381,7 @@ describe("the commands that talk to a service", () => {
     ]) {
       const { code, stderr } = await runs(other.url, ["list"], { GH_RUNNER_TOKEN: AUTH_TOKEN });
       assert.equal(code, 1);
-      assert.match(stderr, /^http:\S+ answered \d+, but not as gh-runner does: check GH_RUNNER_URL\.\n$/);
+      assert.match(stderr, /^http:\S+ answered \d+, but it is not gh-runner: check GH_RUNNER_URL\.\n$/);
       assert.equal(other.asked[0]?.authorization, `Bearer ${AUTH_TOKEN}`);
     }
     assert.deepEqual(elsewhere.asked, []);

@@ -86,7 +86,7 @@ describe("gh-runner runs list with filters", () => {
     t.after(() => service.close());
     const { port } = service.address() as AddressInfo;
     const { stderr, code } = await runs(["list", "lost packet"], { GH_RUNNER_URL: `http://127.0.0.1:${port}` });
-    assert.deepEqual([stderr, code], ["Not all runs have been looked through yet: --cursor 41\n", 0]);
+    assert.deepEqual([stderr, code], ["The search has not looked at all runs yet: --cursor 41\n", 0]);
   });
 
   it("reports invalid filters before it sends them, and that nothing matches", async (t) => {
@@ -101,9 +101,9 @@ describe("gh-runner runs list with filters", () => {
     );
     const none = await runs(["list", "no-such-thing"]);
     assert.deepEqual([none.code, linesOf(none.stdout)], [0, []]);
-    assert.equal(none.stderr, "No run matches. To ask why: gh-runner why no-such-thing\n");
+    assert.equal(none.stderr, "No run matches. To find out why: gh-runner why no-such-thing\n");
     const quoted = await runs(["list", "it's $(not) there"]);
-    assert.equal(quoted.stderr, "No run matches. To ask why: gh-runner why 'it'\\''s $(not) there'\n");
+    assert.equal(quoted.stderr, "No run matches. To find out why: gh-runner why 'it'\\''s $(not) there'\n");
     assert.equal((await runs(["list", "--group", "none"])).stderr, "No run matches.\n");
     assert.equal((await runs(["list", NASTY])).stderr, "No run matches.\n");
     const reversed = await runs(["list", "--since", "2h", "--until", "3h"], nowhere);
@@ -164,9 +164,9 @@ describe("gh-runner runs rerun and cancel with filters", () => {
       [one],
     );
     const empty = await runs(["rerun", "--failed", "--text", '""', "--yes"]);
-    assert.match(empty.stderr, /^Say which: /);
+    assert.match(empty.stderr, /^Name the runs: /);
     const status = await runs(["rerun", "--failed", "--text", "pr-1 status:cancelled"]);
-    assert.equal(status.stderr, "--text must not have a status: --failed says it.\n");
+    assert.equal(status.stderr, "--text must not contain a status: --failed already selects it.\n");
   });
 
   it("cancel exactly the open runs that are found", async (t) => {
@@ -190,7 +190,7 @@ describe("gh-runner runs rerun and cancel with filters", () => {
       const { code, stderr } = await runs(["cancel", ...args]);
       assert.deepEqual(
         [code, stderr],
-        [1, "Say which: either the id of a run, or --workflow, --group, --text or --since.\n"],
+        [1, "Name the runs: give the id of one run, or use --workflow, --group, --text or --since.\n"],
       );
     }
   });

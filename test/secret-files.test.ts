@@ -317,9 +317,9 @@ describe("a secret in a file", () => {
       (
         await checkSettings({ GITHUB_API_URL: "http://127.0.0.1:1", DATA_DIR: temporaryFolder(t), ...settings })
       ).flatMap(({ check, message }) => (["secrets", "settings"].includes(check) ? message : []));
-    assert.deepEqual(await of({}), ["all can be used"]);
-    const read = "read from files, again whenever these change: AUTH_TOKENS";
-    assert.deepEqual(await of({ AUTH_TOKENS_FILE: path }), ["all can be used", read]);
+    assert.deepEqual(await of({}), ["all are valid"]);
+    const read = "read from files, and read again when they change: AUTH_TOKENS";
+    assert.deepEqual(await of({ AUTH_TOKENS_FILE: path }), ["all are valid", read]);
     writeFileSync(path, "");
     const [wrong = "", same] = await of({ AUTH_TOKENS_FILE: path });
     assert.match(wrong, /^AUTH_TOKENS: the file named by AUTH_TOKENS_FILE is empty/);

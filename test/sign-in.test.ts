@@ -69,7 +69,7 @@ describe("a person who signs in by OpenID Connect", () => {
     const stranger = openClient();
     const { answer } = await stranger.walk(`${url}/sign-in/oidc`);
     assert.equal(answer.status, 403);
-    assert.match(answer.text, /knows you as alice@acme\.com, and no entry of SIGN_IN_ROLES is for you/);
+    assert.match(answer.text, /knows you as alice@acme\.com, but no entry of SIGN_IN_ROLES matches you/);
     assert.equal(stranger.secret(), undefined);
     const [failed] = log().filter(({ msg }) => msg === "a person was not signed in");
     assert.deepEqual([failed?.method, failed?.address], ["oidc", "127.0.0.1"]);
@@ -84,13 +84,13 @@ describe("a person who signs in by OpenID Connect", () => {
 
     const without = await openClient().ask(back);
     assert.equal(without.status, 400);
-    assert.match(without.text, /has begun no sign-in within the last ten minutes/);
+    assert.match(without.text, /started no sign-in in the last ten minutes/);
 
     const other = openClient();
     await other.ask(`${url}/sign-in/oidc`);
     const mixed = await other.ask(back);
     assert.equal(mixed.status, 400);
-    assert.match(mixed.text, /belongs to another sign-in/);
+    assert.match(mixed.text, /belongs to an older sign-in/);
     assert.equal(other.secret(), undefined);
 
     assert.equal((await browser.ask(back)).status, 200);

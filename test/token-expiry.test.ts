@@ -65,7 +65,7 @@ describe("a GitHub token that ends", () => {
         level,
         account,
         expires,
-        /ends in ([^:]+):/.exec(String(msg))?.[1],
+        /expires in ([^:]+):/.exec(String(msg))?.[1],
       ]),
       ["7 days", "6 days", "5 days", "4 days", "3 days", "2 days", "1 day"].map((left) => [
         "warn",
@@ -115,7 +115,7 @@ describe("a GitHub token that ends", () => {
     const warned = log().filter(({ msg }) => String(msg).startsWith("the token in"));
     assert.deepEqual(
       warned.map(({ msg, account }) => [msg, account]),
-      [["the token in READER_TOKEN ends in 3 days: make a new one, and replace it", "READER_TOKEN"]],
+      [["the token in READER_TOKEN expires in 3 days: create a new one and replace it", "READER_TOKEN"]],
     );
     assert.match((await send(url, { path: "/" })).text, /<strong>The token in READER_TOKEN ends\s/);
   });

@@ -183,7 +183,7 @@ describe("the watch of Actions runs", () => {
   });
 
   for (const [kind, failed, every, text] of [
-    ["permanent", (facts) => new PermanentFailure(facts), 5 * MINUTE, "runs that wait for them look by themselves"],
+    ["permanent", (facts) => new PermanentFailure(facts), 5 * MINUTE, "runs that wait for them check every 5 minutes"],
     ["transient", (facts) => new TransientFailure(facts), 15 * MINUTE, "woken later"],
     ["limit", (facts, until) => new LimitReached(facts, until), 15 * MINUTE, "because of a limit"],
   ] as readonly (readonly [string, (facts: FailureFacts, until: number) => Error, number, string])[]) {
@@ -216,7 +216,7 @@ describe("the watch of Actions runs", () => {
     fail(new TypeError("no function"));
     await pass(10 * MINUTE);
     assert.ok(requests.length <= 11, `${requests.length} requests`);
-    assert.match(records[0]!, /^error: the watch of Actions runs met an internal error/);
+    assert.match(records[0]!, /^error: internal error while watching Actions runs/);
     fail(undefined);
     run(7, { status: "completed" });
     await pass(2 * MINUTE);

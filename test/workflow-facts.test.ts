@@ -215,7 +215,7 @@ describe("gh-runner workflow list", () => {
     await first.app.close();
     const second = await service(t, { "bad.js": "export default 5;" }, now, { DATA_DIR });
     const later = await list(second.url);
-    assert.match(later.stdout, /^works +100% of 1 .* it is gone, its runs are kept$/m);
+    assert.match(later.stdout, /^works +100% of 1 .* removed, its runs are kept$/m);
     assert.match(later.stderr, /^bad\.js is broken: [^\n]+\n$/);
   });
 });

@@ -119,7 +119,7 @@ describe("POST /api/workflows/{name}/runs", () => {
       ["{", /^The body is not valid JSON/],
       [
         { inputs: { ref: TOKEN } },
-        /^ref contains a token, and gh-runner stores what starts a run: deploy gets its tokens/,
+        /^ref contains a token, and gh-runner stores what starts a run: pass tokens to deploy/,
       ],
     ] as const) {
       const wrong = await start("deploy", body);
@@ -145,12 +145,12 @@ describe("POST /api/workflows/{name}/runs", () => {
     for (const [name, detail] of [
       [
         "async",
-        /^inputs cannot be read by the workflow's schema, which throws \(.*Promise.*\): fix it in the workflow\.$/,
+        /^inputs cannot be read, because the workflow's schema threw an error \(.*Promise.*\): fix it in the workflow\.$/,
       ],
-      ["nothing", /^inputs are read by the workflow's schema as something that is not JSON: fix it in the workflow\.$/],
+      ["nothing", /^inputs become something that is not JSON in the workflow's schema: fix it in the workflow\.$/],
       [
         "large",
-        /^inputs cannot be read by the workflow's schema, which throws \(.*BigInt\): fix it in the workflow\.$/,
+        /^inputs cannot be read, because the workflow's schema threw an error \(.*BigInt\): fix it in the workflow\.$/,
       ],
     ] as const) {
       const answer = await start(name, {});
@@ -167,16 +167,16 @@ describe("POST /api/workflows/{name}/runs", () => {
     assert.equal(unknown.status, 404);
     assert.equal(
       unknown.json.detail,
-      'There is no workflow "deplyo" to start. Is deploy meant? These can be: button, deploy, opaque.',
+      'There is no workflow "deplyo" to start. Did you mean deploy? You can start: button, deploy, opaque.',
     );
     const other = await start("plain", {});
     assert.equal(other.status, 409);
     assert.equal(
       other.json.detail,
-      "plain cannot be started by hand: add `manual: true` to its `on`. These can be: button, deploy, opaque.",
+      "plain cannot be started by hand: add `manual: true` to its `on`. You can start: button, deploy, opaque.",
     );
     const alone = await service(t, {}, {});
-    assert.match((await alone.start("x", {})).json.detail, /None of this service can be started by hand\.$/);
+    assert.match((await alone.start("x", {})).json.detail, /No workflow of this service can be started by hand\.$/);
   });
 
   it("is for those who bring a token, and not for pages of other sites", async (t) => {
@@ -261,7 +261,7 @@ describe("gh-runner start", () => {
     );
     assert.match(
       (await start("nope")).stderr,
-      /^There is no workflow "nope" to start\. These can be: button, deploy, opaque\.\n$/,
+      /^There is no workflow "nope" to start\. You can start: button, deploy, opaque\.\n$/,
     );
   });
 });

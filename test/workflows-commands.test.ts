@@ -167,7 +167,7 @@ describe("gh-runner run", () => {
     assert.deepEqual(stdout.trim().split("\n"), [
       "step first: done",
       "sleep quiet period: under way",
-      "waiting (the service would continue when that is over): The run sleeps for 2h (quiet period).",
+      "waiting (the service would continue after the wait): The run sleeps for 2h (quiet period).",
     ]);
     assert.equal(code, 0);
   });
@@ -179,14 +179,14 @@ describe("gh-runner run", () => {
     for (const args of [[], ["--trigger", "flux"]]) {
       const { code, stderr } = await run(...args);
       assert.equal(code, 1);
-      assert.equal(stderr, "several is started by http, github, manual: name one of them with --trigger.\n");
+      assert.equal(stderr, "several has the triggers http, github, manual: name one of them with --trigger.\n");
     }
     const manual = await run("--trigger", "manual", "--input", '{"ref":"main"}');
     assert.match(manual.stdout, /success: \{"trigger":"manual","ref":"main","times":1\}/, manual.stderr);
     const http = await run("--trigger", "http", "--input", '{"n":1}');
     assert.match(http.stdout, /success: \{"trigger":"http"\}/);
     const wrong = await run("--trigger", "manual", "--input", '{"ref":1}');
-    assert.match(wrong.stderr, /^--input cannot be used: ref [^\n]*\n$/);
+    assert.match(wrong.stderr, /^--input is invalid: ref [^\n]*\n$/);
   });
 
   it("executes a workflow, with real reads and writes that are only printed in a dry run", async (t) => {
@@ -230,7 +230,7 @@ describe("gh-runner run", () => {
     assert.equal(code, 1, stderr);
     assert.match(
       stdout,
-      /^failure \(the service would attempt it again\): Waiting 1500ms for http:\/\/127\.0\.0\.1:\d+\/ failed: /m,
+      /^failure \(the service would retry it\): Waiting 1500ms for http:\/\/127\.0\.0\.1:\d+\/ failed: /m,
     );
   });
 
@@ -353,7 +353,7 @@ describe("gh-runner init", () => {
     writeFileSync(join(folder, "mine.ts"), "precious");
     const { code, stderr } = await command(["init", "mine"], { WORKFLOWS_DIR: folder });
     assert.equal(code, 1);
-    assert.match(stderr, /^Nothing was written: there is .*mine\.ts already\.$/m);
+    assert.match(stderr, /^Nothing was written: .*mine\.ts already exists\.$/m);
     assert.deepEqual(readdirSync(folder), ["mine.ts"]);
     assert.equal(readFileSync(join(folder, "mine.ts"), "utf8"), "precious");
   });

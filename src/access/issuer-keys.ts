@@ -120,7 +120,7 @@ async function discovered(issuer: string, reading: Reading, fetchJson: FetchJson
     throw new Error(`GET ${url}: its issuer is ${JSON.stringify(document?.issuer)}, expected "${issuer}"`);
   const { jwks_uri: address } = document;
   if (typeof address !== "string" || !isSafeToRead(address))
-    throw new Error(`GET ${url}: its jwks_uri is no https address: ${JSON.stringify(address)}`);
+    throw new Error(`GET ${url}: its jwks_uri is not an https address: ${JSON.stringify(address)}`);
   return address;
 }
 

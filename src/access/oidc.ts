@@ -75,7 +75,7 @@ type Parts = {
 const VIA = "oidc_token";
 
 const DOWN =
-  "The keys of the OIDC token's issuer cannot be read at the moment: send it again later. The service's log says why.";
+  "The service cannot read the keys of the OIDC token's issuer at the moment. Send the request again later. The service's log has the reason.";
 
 /** Whether a text may be a JSON Web Token with a signature. */
 function isJwt(text: string): boolean {
@@ -89,7 +89,7 @@ function verifier(trusts: readonly OidcTrust[], parts: Parts): (token: string) =
     const issuer = issuerIn(token);
     if (issuer === undefined) return { rejected: "it is no JSON Web Token with an issuer" };
     const keys = issuers.get(issuer);
-    if (keys === undefined) return { rejected: `its issuer ${shown(issuer)} is not among those of AUTH_OIDC` };
+    if (keys === undefined) return { rejected: `its issuer ${shown(issuer)} is not in AUTH_OIDC` };
     const candidates = trusts.filter((trust) => trust.issuer === issuer);
     const audience = [...new Set(candidates.flatMap((trust) => trust.audience))];
     const claims = await verified(token, keys, {
@@ -107,7 +107,7 @@ function verifier(trusts: readonly OidcTrust[], parts: Parts): (token: string) =
     if (first === undefined) {
       const wrong = [...new Set(candidates.flatMap((trust) => misfits(trust, claims)))];
       const named = wrong.map((name) => `${name} is ${shown(valuesOf(claims, name).join(", ") || "missing")}`);
-      return { rejected: `no entry of AUTH_OIDC for its issuer fits its claims: ${named.join("; ")}` };
+      return { rejected: `no entry of AUTH_OIDC for its issuer matches its claims: ${named.join("; ")}` };
     }
     const name = valuesOf(claims, first.name)[0] ?? claims.sub ?? "without a name";
     return { grants: matching.map(({ grant }) => grant), actor: `oidc ${shown(name)}` };
@@ -155,7 +155,7 @@ async function verified(token: string, keys: IssuerKeys, options: JWTVerifyOptio
 }
 
 const WHY_REJECTED: Readonly<Record<string, string>> = {
-  ERR_JOSE_ALG_NOT_ALLOWED: `its algorithm is none of ${ALGORITHMS.join(", ")}`,
+  ERR_JOSE_ALG_NOT_ALLOWED: `its algorithm is not one of ${ALGORITHMS.join(", ")}`,
   ERR_JWKS_NO_MATCHING_KEY: "it is signed with a key that its issuer does not have",
   ERR_JWS_SIGNATURE_VERIFICATION_FAILED: "its signature is wrong",
 };

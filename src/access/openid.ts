@@ -169,7 +169,7 @@ function failureOf(host: string, error: Error & { code?: string; error?: string;
     const isServer = (error.status ?? 0) >= 500;
     return new SignInFailed(isServer ? "unavailable" : "invalid", `${host} rejected the code: ${error.error}`, options);
   }
-  return new SignInFailed("invalid", `what ${host} sent does not hold: ${wholeMessage(error)}`, options);
+  return new SignInFailed("invalid", `the answer of ${host} is invalid: ${wholeMessage(error)}`, options);
 }
 
 /** The answer that does not conform is the cause: not always the platform's own `Response`. */

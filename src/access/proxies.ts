@@ -104,7 +104,7 @@ export function proxyHeader(
     const person = personFromProxy({ peer, rawHeaders }, headers, proxies);
     if (person === undefined) return undefined;
     if (person === "untrusted") {
-      const reason = `${headers.user} was ignored: it counts once per request, and from TRUSTED_PROXIES alone.`;
+      const reason = `${headers.user} was ignored: a request may have it only once, and only from TRUSTED_PROXIES.`;
       return { status: "unknown", credential: "proxy_header", reason };
     }
     const actor = `user ${visibleName(person.name)}`;

@@ -163,7 +163,7 @@ export function slowDown(clock: Clock, slowed: (what: Slowed) => void, stopping?
 }
 
 const TOO_MANY =
-  "Too many wrong credentials came from this address. Further ones are checked in turn, and too many wait: send it again later.";
+  "Too many wrong credentials came from this address, and too many requests wait to be checked. Send the request again later.";
 
 /**
  * What one client is taken for: an IPv4 address, and of IPv6 the network of 64 bits, since each client has one to choose

@@ -98,7 +98,7 @@ async function verifyChain(json: boolean): Promise<void> {
     ...(notSealed.count > 0
       ? [`${notSealed.count} records of earlier versions have no hash, and are not checked.`]
       : []),
-    ...(whole ? ["The chain is whole."] : problems.map((problem) => problem.text)),
+    ...(whole ? ["The chain is complete."] : problems.map((problem) => problem.text)),
   ];
   process.stdout.write(`${lines.join("\n")}\n`);
 }

@@ -36,7 +36,7 @@ export function backupCommands(program: Command): void {
 }
 
 function countFrom(text: string): number {
-  if (!/^[1-9]\d{0,4}$/.test(text)) throw new InvalidArgumentError("It must be a number from 1 to 99999.");
+  if (!/^[1-9]\d{0,4}$/.test(text)) throw new InvalidArgumentError("Give a number from 1 to 99999.");
   return Number(text);
 }
 
@@ -54,12 +54,12 @@ async function makeBackup(target: string | undefined, { keep }: { readonly keep?
   const { extension, make } = await backups();
   const isFolder = target !== undefined && (statSync(target, { throwIfNoEntry: false })?.isDirectory() ?? false);
   if (keep !== undefined && !isFolder)
-    throw new Error("Cannot back up: --keep is for a folder of backups. Name a folder that is there.");
+    throw new Error("Cannot back up: --keep is for a folder of backups. Name an existing folder.");
   if (target === undefined) return toStandardOutput(make);
   const file = isFolder ? join(target, `gh-runner-${timeInName()}.${extension}`) : target;
-  if (existsSync(file)) throw new Error(`Cannot back up to ${file}: it is there already. Name another file.`);
+  if (existsSync(file)) throw new Error(`Cannot back up to ${file}: it already exists. Name another file.`);
   if (isFolder) removeAbandoned(target);
-  const signal = stopSignal("back up", `There is no ${file}.`);
+  const signal = stopSignal("back up", `No ${file} was written.`);
   const unfinished = `${file}.${process.pid}${UNFINISHED}`;
   try {
     await make(unfinished, signal);
@@ -99,7 +99,7 @@ async function toStandardOutput(make: Backups["make"]): Promise<void> {
   if (process.stdout.isTTY)
     throw new Error("Cannot back up to a terminal: name a file, or send the standard output to one.");
   process.stdout.on("error", () => {});
-  await make(process.stdout, stopSignal("back up", "What was written is not whole."));
+  await make(process.stdout, stopSignal("back up", "The output is incomplete."));
 }
 
 async function restoreBackup(
@@ -111,7 +111,7 @@ async function restoreBackup(
   const log = file === undefined ? undefined : `${file}-wal`;
   if (log && (statSync(log, { throwIfNoEntry: false })?.size ?? 0) > 0) {
     throw new Error(
-      `Cannot restore ${file}: the newest runs are in ${basename(log)} beside it. It is no backup, but the database of a ` +
+      `Cannot restore ${file}: the newest runs are in ${basename(log)} beside it. It is not a backup, but the database of a ` +
         `service. Set DATA_DIR to ${dirname(log)} and make a backup of it first.`,
     );
   }

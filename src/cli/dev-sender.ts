@@ -59,7 +59,7 @@ async function answer(incoming: IncomingMessage, sending: Sending): Promise<Repl
     const text = fluxText(body);
     return post(`${url}${flux.path}`, text, key === undefined ? {} : { "x-signature": `sha256=${signed(text, key)}` });
   }
-  if (how !== "schedule" || !schedule) return { status: 404, text: `${name} has no such trigger: ${how}.` };
+  if (how !== "schedule" || !schedule) return { status: 404, text: `${name} has no trigger ${how}.` };
   const input = { scheduledAt: new Date().toISOString() };
   const { run } = await start({ workflow, trigger: "schedule", input, actor: "command line" }, 0);
   return { status: 202, text: JSON.stringify({ status: "queued", run: run.id }) };

@@ -37,18 +37,18 @@ export async function startDev(folder: string, wanted: number, closing: AsyncDis
   const started = Promise.withResolvers<void>();
   let reloading = started.promise;
   const stopWatching = watchFolder(resolve(folder), (files) => {
-    reloading = reloading.then(() => reload(files)).catch((error: Error) => say(`Not loaded again: ${error.message}`));
+    reloading = reloading.then(() => reload(files)).catch((error: Error) => say(`Reload failed: ${error.message}`));
   });
   closing.defer(stopWatching);
   async function reload(files: readonly string[]): Promise<void> {
     await app.reload();
-    say(`\nLoaded again: ${files.map(oneLine).join(", ")}`);
+    say(`\nReloaded: ${files.map(oneLine).join(", ")}`);
     told.workflows();
     told.problems();
   }
   const app = await startApp(config, { logTo: log, onlyLocal: true }).catch((cause: Error) => {
     if (!cause.message.includes("another process uses it")) throw cause;
-    throw new CommandError(`gh-runner dev runs in ${folder} already: use that one, or stop it.`, { cause });
+    throw new CommandError(`gh-runner dev already runs in ${folder}: use that one, or stop it.`, { cause });
   });
   closing.defer(app.close);
   const sender = await openSender(await freePort(port + 1), {
@@ -59,15 +59,16 @@ export async function startDev(folder: string, wanted: number, closing: AsyncDis
   });
   closing.defer(sender.close);
 
-  if (port !== wanted && wanted !== 0) say(`Port ${wanted} is in use, so this is another one. PORT sets it.\n`);
+  if (port !== wanted && wanted !== 0)
+    say(`Port ${wanted} is in use, so gh-runner uses another one. Set PORT to choose it.\n`);
   const told = teller(app, { url: app.url, senderUrl: sender.url, missing });
   say(`gh-runner dev: ${app.url}/\n`);
   told.workflows();
   told.problems();
   say(
-    `GitHub is a stand-in at ${github.url}: its repositories and pull requests are there when they are first asked for.`,
+    `GitHub is a stand-in at ${github.url}. It creates repositories and pull requests when a workflow first asks for them.`,
   );
-  say(`Runs are kept in ${dataDir}. Save a file, and it is loaded again. Ctrl-C ends it.\n`);
+  say(`Runs are stored in ${dataDir}. When you save a file, it is reloaded. Ctrl-C stops.\n`);
   log.speak();
 
   started.resolve();
@@ -103,7 +104,7 @@ function teller(app: RunningApp, addresses: DevAddresses) {
         for (const each of problems) say(`  ${oneLine(each)}`);
       }
       if (broken.length > 0) say("");
-      else if (wasBroken) say("No file is broken any more.\n");
+      else if (wasBroken) say("All files are valid again.\n");
       wasBroken = broken.length > 0;
       const notSet = [...addresses.missing].map((name) => `${name} is not set: workflows get a made-up value`);
       const now = new Set([...warnings, ...notSet]);
@@ -151,5 +152,5 @@ async function freePort(wanted: number): Promise<number> {
       server.close();
     }
   }
-  throw new CommandError(`The ports from ${wanted} to ${wanted + MOST_PORTS - 1} are in use: set PORT to a free one.`);
+  throw new CommandError(`All ports from ${wanted} to ${wanted + MOST_PORTS - 1} are in use: set PORT to a free one.`);
 }

@@ -28,7 +28,7 @@ async function dev(given: string | undefined, { open }: { readonly open: boolean
   const folder = given ?? defaults.folder;
   if (!existsSync(folder)) {
     throw new CommandError(
-      `There is no folder ${folder}: write a first workflow with gh-runner init, or name another.`,
+      `There is no folder ${folder}: create a first workflow with gh-runner init, or name another folder.`,
     );
   }
   const closing = new AsyncDisposableStack();

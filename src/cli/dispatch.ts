@@ -43,7 +43,7 @@ async function dispatch(application: string, { revision, dryRun, json }: Options
     return;
   }
   if (failed) {
-    const again = run.kind === "limit" ? " This command does not wait for it: run it again then." : "";
+    const again = run.kind === "limit" ? " This command does not wait: run it again then." : "";
     throw new CommandError(oneLine((run.reason ?? "") + again));
   }
   if (run.status === "skipped") {

@@ -26,7 +26,7 @@ export function initCommand(program: Command): void {
 async function init(name: string): Promise<void> {
   if (!/^[a-z0-9][a-z0-9-]*$/.test(name)) {
     throw new CommandError(
-      `${JSON.stringify(name)} is no name for a workflow: use lower-case letters, digits and dashes.`,
+      `${JSON.stringify(name)} is not a valid name for a workflow: use lower-case letters, digits and dashes.`,
     );
   }
   const { readConfig } = await import("../service/config/config.ts");
@@ -43,7 +43,10 @@ async function init(name: string): Promise<void> {
   };
   const paths = Object.entries(files).map(([file, text]) => ({ path: join(folder, file), text }));
   const taken = paths.filter(({ path }) => existsSync(path)).map(({ path }) => path);
-  if (taken.length > 0) throw new CommandError(`Nothing was written: there is ${taken.join(" and ")} already.`);
+  if (taken.length > 0)
+    throw new CommandError(
+      `Nothing was written: ${taken.join(" and ")} already ${taken.length === 1 ? "exists" : "exist"}.`,
+    );
   makeFolder(folder);
   for (const { path, text } of paths) {
     writeFileSync(path, text, { flag: "wx" });
@@ -59,7 +62,7 @@ async function init(name: string): Promise<void> {
     `  ${next.ghRunner} dev ${next.folder}`,
     `  ${settings} ${next.ghRunner} run ${name} --dry-run --input '${EXAMPLE}'`,
     `  ${settings}${!config.github.hasCredential ? " GITHUB_TOKEN=github_pat_yours" : ""} ${next.ghRunner} serve`,
-    "And while that runs, from another terminal:",
+    "While that runs, in another terminal:",
     `  curl -d '${EXAMPLE}'${caller} localhost:${config.http.port}/${name}`,
   ];
   process.stdout.write(`\n${lines.join("\n")}\n`);

@@ -31,7 +31,7 @@ export async function runHere(
     const workflow = app.loaded.workflows.find((each) => each.name === name);
     if (!workflow) {
       const names = app.loaded.workflows.map((each) => each.name).join(", ");
-      throw new CommandError(`There is no workflow ${name}. There are ${names}.`);
+      throw new CommandError(`There is no workflow ${name}. The workflows are: ${names}.`);
     }
     const started = { workflow, actor: "command line", ...startedBy(workflow) };
     return await app.start(started, WAIT_MS, waitForLimits ? undefined : first.promise);

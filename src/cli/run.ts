@@ -41,7 +41,7 @@ async function run(name: string, { input, trigger: wanted, dryRun }: Options): P
     if (trigger === "flux") return orSayWhy(() => fluxEvent(given)) as unknown as Json;
     if (trigger === "github") return webhook(given);
     const schema = schemaFor(on, trigger);
-    return schema ? bodyFor(schema, given, "--input cannot be used: ", GIVEN_AS[trigger]) : (given as Json);
+    return schema ? bodyFor(schema, given, "--input is invalid: ", GIVEN_AS[trigger]) : (given as Json);
   };
   const startedBy = ({ name, on }: Workflow) => {
     const trigger = oneOf(kindsOf(on), wanted, name);
@@ -68,8 +68,8 @@ async function run(name: string, { input, trigger: wanted, dryRun }: Options): P
 
 /** What the service would do with a run that has not ended; here it is over. */
 const AFTER: Partial<Record<RunStatus, string>> = {
-  queued: " (the service would attempt it again)",
-  waiting: " (the service would continue when that is over)",
+  queued: " (the service would retry it)",
+  waiting: " (the service would continue after the wait)",
 };
 
 /**
@@ -81,7 +81,7 @@ function oneOf(kinds: readonly TriggerKind[], wanted: string | undefined, name: 
   const meant = wanted ?? (isClock ? "manual" : undefined);
   const [first, ...others] = kinds.filter((kind) => meant === undefined || kind === meant);
   if (first !== undefined && others.length === 0) return first;
-  throw new CommandError(`${name} is started by ${kinds.join(", ")}: name one of them with --trigger.`);
+  throw new CommandError(`${name} has the triggers ${kinds.join(", ")}: name one of them with --trigger.`);
 }
 
 function write(line: string): void {

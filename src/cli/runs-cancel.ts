@@ -11,7 +11,8 @@ export type CancelOptions = FilterOptions & {
 /** Cancels one run, or all that the filters name and that have not ended. */
 export async function cancelRuns(id: string | undefined, options: CancelOptions): Promise<void> {
   const isMeant = id === undefined ? isNarrow(options) : !isFilter(options);
-  if (!isMeant) throw new CommandError("Say which: either the id of a run, or --workflow, --group, --text or --since.");
+  if (!isMeant)
+    throw new CommandError("Name the runs: give the id of one run, or use --workflow, --group, --text or --since.");
   return id === undefined ? cancelAll(options) : cancelOne(id, options);
 }
 
@@ -23,11 +24,11 @@ async function cancelOne(id: string, { json }: CancelOptions): Promise<void> {
   if (!isCancelled) process.exitCode = 1;
 }
 
-const CANCELLING = "to be cancelled, but its process has not confirmed that yet";
+const CANCELLING = "being cancelled, but its process has not confirmed that yet";
 
 /** Those that have not begun first: none of them begins when another one ends. */
 async function cancelAll({ yes, json, ...filter }: CancelOptions): Promise<void> {
-  const query = bulkQuery(filter, "all that have not ended are cancelled");
+  const query = bulkQuery(filter, "all unfinished runs that match are cancelled");
   const client = serviceClient();
   const runs = await foundRuns(client, ["queued", "waiting", "running"], query);
   if (runs.length > 0 && !yes) await confirm("Cancel", runs.length, "cancelled");

@@ -75,7 +75,7 @@ export function inUtc(text: string, now = Date.now()): string {
 export function bulkQuery(options: FilterOptions, how: string) {
   const { text } = options;
   if (text !== undefined && searched(text, Date.now()).status !== undefined)
-    throw new CommandError(`--text must not have a status: ${how}.`);
+    throw new CommandError(`--text must not contain a status: ${how}.`);
   return filterQuery(options);
 }
 

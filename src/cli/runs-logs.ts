@@ -40,13 +40,12 @@ function attemptIn(text: string): number {
 
 function noLines({ id, status, attemptCount }: RunShown, attempt?: number, level?: LogLevel): string {
   if (attempt !== undefined && attempt > attemptCount) {
-    const [attempts, are] = attemptCount === 1 ? ["attempt", "is"] : ["attempts", "are"];
-    return `There ${are} ${attemptCount} ${attempts} of run ${id}, which is ${status}.`;
+    return `Run ${id} has ${attemptCount} ${attemptCount === 1 ? "attempt" : "attempts"}, and is ${status}.`;
   }
   const what = attempt === undefined ? `Run ${id}` : `Attempt ${attempt} of run ${id}`;
   const which =
     level === undefined || level === "debug" ? "" : ` of level ${level}${level === "error" ? "" : " or above"}`;
-  return `${what} has written no lines${which}. The run is ${status}; gh-runner runs show ${id} says more.`;
+  return `${what} wrote no lines${which}. The run is ${status}. For more: gh-runner runs show ${id}`;
 }
 
 /** Prints the lines of a run that were not printed before. */

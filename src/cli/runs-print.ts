@@ -32,7 +32,7 @@ export async function listRuns(words: readonly string[], options: ListOptions): 
   process.stdout.write(runsTable(runs, Date.now(), process.stdout.columns));
   // A search ends before it has found enough when it takes long.
   const isCut = text !== undefined && runs.length < Number(limit ?? USUAL_LIMIT);
-  const more = isCut ? "Not all runs have been looked through yet" : "There are more";
+  const more = isCut ? "The search has not looked at all runs yet" : "There are more";
   if (next !== undefined) process.stderr.write(`${more}: --cursor ${next}\n`);
   else if (runs.length === 0 && Object.values(query).some((value) => value !== undefined))
     process.stderr.write(`No run matches.${hint(text)}\n`);
@@ -44,7 +44,7 @@ const USUAL_LIMIT = 20;
 /** Where to ask for the reason. What cannot be copied from a terminal as it is has no command. */
 function hint(text = ""): string {
   const canBeCopied = text !== "" && !text.startsWith("-") && text === oneLine(text);
-  return canBeCopied ? ` To ask why: gh-runner why ${shellWord(text)}` : "";
+  return canBeCopied ? ` To find out why: gh-runner why ${shellWord(text)}` : "";
 }
 
 /** On a narrower terminal the reason would have no room. */
@@ -129,7 +129,7 @@ function facts(run: RunDetailShown, { hasLog, turn }: { hasLog: boolean; turn: s
     [run.status === "waiting" ? "waits for" : "reason", run.status === "running" ? undefined : run.reason],
     ["superseded by", run.supersededBy],
     ["superseded", run.superseded.join(" ") || undefined],
-    ["own token", run.ownToken ? "yes: it is attempted once and cannot be re-run" : undefined],
+    ["token", run.ownToken ? "from the request: attempted once, cannot be re-run" : undefined],
     ["log", hasLog ? `gh-runner runs logs ${run.id.slice(0, 8)}` : undefined],
   ];
   return lines
@@ -175,7 +175,7 @@ function sent(run: RunDetailShown): string {
   if (rows.length === 0) return "";
   const more = run.attempts.reduce((sum, { sent: its }) => sum + (its ? its.count - its.requests.length : 0), 0);
   const heading = ["SENT", "ATTEMPT", "METHOD", "PATH", "STATUS", "AS", "BODY"];
-  return table(heading, rows, process.stdout.columns) + (more > 0 ? `And ${more} more, which are not kept.\n` : "");
+  return table(heading, rows, process.stdout.columns) + (more > 0 ? `And ${more} more, which were not stored.\n` : "");
 }
 
 /** A line of a stack; frames are indented. */

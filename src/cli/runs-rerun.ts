@@ -21,12 +21,14 @@ export async function rerunRuns(id: string | undefined, options: RerunOptions): 
   if (evenIfOlder) throw new CommandError("--even-if-older is for one run: give its id.");
   if (input !== undefined) throw new CommandError("--input is for one run: give its id.");
   if (id === undefined && failed && isNarrow(options)) return rerunFailed(options);
-  throw new CommandError("Say which: either the id of a run, or --failed with a filter, such as --failed --since 2h.");
+  throw new CommandError(
+    "Name the runs: give the id of one run, or use --failed with a filter, such as --failed --since 2h.",
+  );
 }
 
 async function rerunOne(id: string, { evenIfOlder, from, input, json }: RerunOptions): Promise<void> {
   if (input !== undefined && (evenIfOlder || from !== undefined)) {
-    throw new CommandError("With --input a new run is started, from its start: leave --from and --even-if-older out.");
+    throw new CommandError("--input starts a new run from its start: leave out --from and --even-if-older.");
   }
   const client = serviceClient();
   const query = { evenIfOlder, from, input: input === undefined ? undefined : inputIn(input) };
@@ -43,7 +45,7 @@ function inputIn(text: string): object {
 }
 
 async function rerunFailed({ from, json, yes, failed: _, ...filter }: RerunOptions): Promise<void> {
-  const query = bulkQuery(filter, "--failed says it");
+  const query = bulkQuery(filter, "--failed already selects it");
   const client = serviceClient();
   const runs = await foundRuns(client, ["failure"], query);
   // The history has the runs of a month.

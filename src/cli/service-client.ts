@@ -56,12 +56,12 @@ export function serviceClient() {
       .then(async (response) => ({ status: response.status, text: await response.text() }))
       .catch((cause) => {
         throw new CommandError(
-          `Cannot reach gh-runner at ${url} (${reasonOf(cause, answerMs)}): is it running? GH_RUNNER_URL says where.`,
+          `Cannot reach gh-runner at ${url} (${reasonOf(cause, answerMs)}). Check that it runs, and that GH_RUNNER_URL is its address.`,
           { cause },
         );
       });
     if (status === 401) {
-      const what = token === undefined ? "asks for a token" : "does not take this token";
+      const what = token === undefined ? "asks for a token" : "does not accept this token";
       throw new CommandError(
         `gh-runner at ${url} ${what}: set GH_RUNNER_TOKEN or GH_RUNNER_TOKEN_FILE to one of its AUTH_TOKENS.`,
         { status },
@@ -76,12 +76,14 @@ export function serviceClient() {
     if (status >= 400 && typeof detail === "string") {
       const reason = Array.isArray(problems) ? problems.join("\n") : detail;
       const message =
-        status === 403 ? `${reason} Set GH_RUNNER_TOKEN or GH_RUNNER_TOKEN_FILE to a token that may.` : reason;
+        status === 403
+          ? `${reason} Set GH_RUNNER_TOKEN or GH_RUNNER_TOKEN_FILE to a token with that permission.`
+          : reason;
       throw new CommandError(message, { status, notNeeded: notNeeded === true });
     }
     const read = schema.safeParse(answered);
     if (status >= 300 || !read.success) {
-      throw new CommandError(`${url} answered ${status}, but not as gh-runner does: check GH_RUNNER_URL.`, { status });
+      throw new CommandError(`${url} answered ${status}, but it is not gh-runner: check GH_RUNNER_URL.`, { status });
     }
     return { text, said: read.data };
   }
@@ -97,14 +99,14 @@ export function serviceClient() {
       const [run, ...others] = runs;
       if (run === undefined) {
         throw new CommandError(
-          `There is no run whose id begins with ${beginning}. gh-runner runs list shows them; ended runs are kept for RETAIN_DAYS.`,
+          `No run has an id that begins with ${beginning}. gh-runner runs list shows the runs. Ended runs are kept for RETAIN_DAYS.`,
         );
       }
       if (others.length === 0) return run.id;
       const meant = runs.map(({ id, group, status }) => `${id} (${oneLine(shortName(group ?? ""))} ${status})`);
       const more = next === undefined ? "" : ", and others";
       throw new CommandError(
-        `${beginning} begins the ids of several runs. Give more of it: ${meant.join(", ")}${more}.`,
+        `Several runs have ids that begin with ${beginning}. Give more characters: ${meant.join(", ")}${more}.`,
       );
     },
     show: async (id: string) => ask("GET", `/api/runs/${segment(id)}`, runDetailSchema()),

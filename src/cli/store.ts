@@ -71,7 +71,7 @@ async function exportRuns({ output }: { readonly output?: string }): Promise<voi
   process.stderr.write(`${records} records exported${output === undefined ? "" : ` to ${output}`}.\n`);
   if (running) {
     process.stderr.write(
-      "A service uses this store and continues: what it accepts from now on is not in the export. To move, stop it first.\n",
+      "A service is using this store: events that it accepts from now on are not in the export. To move, stop the service first.\n",
     );
   }
 }
@@ -79,20 +79,20 @@ async function exportRuns({ output }: { readonly output?: string }): Promise<voi
 type Write = (lines: AsyncIterable<string>) => Promise<void>;
 
 function toStandardOutput(): Write {
-  const signal = stopSignal("export", "What was written lacks its last line, and import refuses it.");
+  const signal = stopSignal("export", "The output lacks its last line, so import rejects it.");
   // The write that meets an error fails. No write is left to report one that comes after the last.
   process.stdout.on("error", () => {});
   return (lines) =>
     pipeline(lines, process.stdout, { signal, end: false }).catch((cause) => {
       signal.throwIfAborted();
-      throw cannotExport("the standard output", "See why its reader has ended.", cause);
+      throw cannotExport("the standard output", "Check why the program that reads it has ended.", cause);
     });
 }
 
 /** Under another name until it is whole, and for its owner's eyes alone. */
 function toFile(file: string): Write {
-  if (existsSync(file)) throw new Error(`Cannot export to ${file}: it is there already. Name another file.`);
-  const signal = stopSignal("export", `There is no ${file}.`);
+  if (existsSync(file)) throw new Error(`Cannot export to ${file}: it already exists. Name another file.`);
+  const signal = stopSignal("export", `No ${file} was written.`);
   const unfinished = `${file}.${process.pid}`;
   return async (lines) => {
     const stream = createWriteStream(unfinished, { mode: 0o600, flush: true });
@@ -102,7 +102,7 @@ function toFile(file: string): Write {
     } catch (cause) {
       rmSync(unfinished, { force: true });
       signal.throwIfAborted();
-      throw cannotExport(file, "Name a file in a folder that can be written.", cause);
+      throw cannotExport(file, "Name a file in a writable folder.", cause);
     }
   };
 }

@@ -77,7 +77,7 @@ async function list({ json }: Options): Promise<void> {
       schedule ? nextOf(schedule) : "",
       paused === undefined ? "" : since(paused),
     ]),
-    ...gone.map(({ name, stats }) => [name, ...figures(stats), "", "it is gone, its runs are kept"]),
+    ...gone.map(({ name, stats }) => [name, ...figures(stats), "", "removed, its runs are kept"]),
   ];
   const heading = ["WORKFLOW", "SUCCESS", "P50", "P95", "SUCCEEDED", "FAILED", "NEXT", "PAUSED"];
   process.stdout.write(table(heading, rows, process.stdout.columns));
@@ -114,7 +114,7 @@ function nextOf({ next, late }: NonNullable<Listed["schedule"]>): string {
 /** Pauses or resumes a workflow, and says how it is now. */
 async function turn(action: "pause" | "resume", name: string | undefined, { all, json }: Options): Promise<void> {
   if ((name === undefined) !== (all === true)) {
-    throw new CommandError("Say which: either the name of a workflow, or --all.");
+    throw new CommandError("Name a workflow, or use --all.");
   }
   const { serviceClient } = await import("./service-client.ts");
   const { text, said } = await serviceClient().turn(action, name);
@@ -128,10 +128,10 @@ async function turn(action: "pause" | "resume", name: string | undefined, { all,
   if (paused === undefined) process.stdout.write(`${what} is resumed${already}\n`);
   else process.stdout.write(`${what} is paused${action === "pause" ? already : ""} (${since(paused)})\n`);
   if (action === "resume" && paused?.all) {
-    process.stderr.write("All workflows are paused: gh-runner workflow resume --all ends that.\n");
+    process.stderr.write("All workflows are still paused. To resume them: gh-runner workflow resume --all\n");
   }
   if (action === "resume" && pausedByName.length > 0) {
-    process.stderr.write(`These were paused by name and stay so: ${pausedByName.join(", ")}\n`);
+    process.stderr.write(`These workflows were paused by name and are still paused: ${pausedByName.join(", ")}\n`);
   }
 }
 

@@ -98,7 +98,7 @@ function verification({ checked, anchor, head, problems, notSealed }: Verificati
       : ` ${counted(notSealed.count)} records of earlier versions have no hash and were not checked.`;
   const read = `${counted(checked)} records were checked, ${anchor.number + 1} to ${head.number}.${old}`;
   return problems.length === 0
-    ? html`<div class="banner" role="status"><p><strong>The chain is whole.</strong> ${read}</p></div>`
+    ? html`<div class="banner" role="status"><p><strong>The chain is complete.</strong> ${read}</p></div>`
     : html`<div class="problems" role="alert"><p><strong>The chain is broken.</strong> ${read}</p>${problems.map(
         (problem) => html`<p>${problemText(problem)}</p>`,
       )}</div>`;

@@ -62,7 +62,7 @@ export function noticeOf(event: NoticeKind, run: Run, { scrub, publicUrl, heldBa
   const title = run.title === undefined ? undefined : clean(run.title);
   const about = title === undefined ? (group === undefined ? "" : ` for ${group}`) : ` (${title})`;
   const subject = `${workflow}${about}`;
-  const why = event === "failure" ? (reason ?? "no reason is known.") : event === "waiting" ? reason : undefined;
+  const why = event === "failure" ? (reason ?? "the reason is unknown.") : event === "waiting" ? reason : undefined;
   const held = heldBack > 0 ? `${heldBack} more held back.` : undefined;
   const said = why === undefined ? `${subject} ${SAID[event]}.` : `${subject} ${SAID[event]}: ${why}`;
   const urlOf = (run: string) => (publicUrl === undefined ? undefined : `${publicUrl}/runs/${run}`);

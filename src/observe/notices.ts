@@ -110,7 +110,7 @@ export function openNotices({ targets, fetch, store, secrets, log, clock, notice
   const isOfOutage = async ({ kind, endedAt }: End) =>
     kind === "transient" && (await causeOf({ startedAt: endedAt, endedAt })) === "outage";
 
-  const report = (error: unknown) => log.error({ err: error }, "a notice met an internal error");
+  const report = (error: unknown) => log.error({ err: error }, "internal error while sending a notice");
 
   /** The store knows, whichever process the failure was settled by, and when. Nothing is remembered here. */
   async function isRecovery(run: Run): Promise<boolean> {

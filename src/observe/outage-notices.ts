@@ -13,11 +13,11 @@ export type OutageFacts = {
 /** What is posted when GitHub begins to fail most requests. */
 export function outageNotice({ since, fault }: Outage, { host, retryHours, publicUrl }: OutageFacts) {
   const status = statusPageOf(host);
-  const look = status === undefined ? `Look at ${host}, and at the network in between.` : `See ${status}.`;
+  const look = status === undefined ? `Check ${host}, and the network in between.` : `See ${status}.`;
   return {
     text:
-      `GitHub has failed most requests since ${minuteOf(since)} UTC (${fault}). Events are accepted, and their runs wait: ` +
-      `they are tried again for ${retryHours} h, and continue when GitHub works. You get no notice for each. ${look}`,
+      `GitHub has failed most requests since ${minuteOf(since)} UTC (${fault}). gh-runner still accepts events. Their runs wait: ` +
+      `it retries them for ${retryHours} h, and they continue when GitHub works. You get no notice per run. ${look}`,
     event: "outage",
     host,
     since: new Date(since).toISOString(),
@@ -37,11 +37,9 @@ export function outageOverNotice(
   const url = publicUrl === undefined ? undefined : `${publicUrl}/${failed > 0 ? "?status=failure" : ""}`;
   const said = [
     `GitHub works again. It failed most requests from ${minuteOf(since)} to ${minuteOf(until, since)} UTC (${lengthOf(until - since)}).`,
-    runs === 0
-      ? "No run was late."
-      : `${counted(runs, "run was", "runs were")} late, by ${lengthOf(atMostMs)} at most.`,
+    runs === 0 ? "No run was late." : `${counted(runs, "run was", "runs were")} late, by up to ${lengthOf(atMostMs)}.`,
     failed > 0
-      ? `${counted(failed, "run", "runs")} failed for good: ${named}${failed > failedRuns.length ? ", …" : ""}. Re-run what is still needed, or send it again if it brought its token.`
+      ? `${counted(failed, "run", "runs")} failed permanently: ${named}${failed > failedRuns.length ? ", …" : ""}. Re-run those that you still need. If one came with a token, send its event again.`
       : "",
     replaced > 0 ? `${counted(replaced, "run was", "runs were")} replaced by newer events or cancelled.` : "",
     open > 0 ? `${counted(open, "run still waits", "runs still wait")}.` : "",

@@ -48,7 +48,7 @@ export function openWebhook({ name, url }: Pick<NoticeTarget, "name" | "url">, {
       if (closing.signal.aborted) noticed("failed");
       else await deliver(JSON.stringify(await notice()));
     } catch (err) {
-      log.error({ err }, "a notice met an internal error");
+      log.error({ err }, "internal error while sending a notice");
     } finally {
       waiting--;
     }

@@ -58,8 +58,7 @@ export function bulkActions({ store, rerun, cancel }: Parts) {
       for (const run of runs) {
         const done = await rerun(run.id, { ...options, bulk });
         if (done.status === "queued") results.push({ run: done.run, result: "queued" });
-        else if (done.status === "unknown")
-          results.push({ run, result: "rejected", reason: "It is not there any more." });
+        else if (done.status === "unknown") results.push({ run, result: "rejected", reason: "It no longer exists." });
         else results.push({ run, result: done.status, reason: done.reason });
       }
       return { results, more };
@@ -81,7 +80,7 @@ export function bulkActions({ store, rerun, cancel }: Parts) {
   async function cancelled(run: ListedRun, who: Who): Promise<BulkResult> {
     const done = await cancel(run.id, who);
     if (done.status === "cancelled" || done.status === "cancelling") return { run: done.run, result: done.status };
-    const reason = done.status === "ended" ? `It had ended already: ${done.run.status}.` : "It is not there any more.";
+    const reason = done.status === "ended" ? `It had already ended: ${done.run.status}.` : "It no longer exists.";
     return { run: done.status === "ended" ? done.run : run, result: "notNeeded", reason };
   }
 }

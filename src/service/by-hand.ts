@@ -26,7 +26,7 @@ export function startingByHand({ workflows, accept, store, secrets, log }: Parts
     if (!workflow?.on.manual) return cannotBeStarted(name, workflow !== undefined, workflows());
     const read = readWith(inputsSchemaOf(workflow.on), inputs);
     if ("problems" in read) return { status: "rejected", ...read };
-    const its = `${name} gets its tokens as variables of the service (its \`env\`, \`githubToken\` and \`githubApp\`)`;
+    const its = `pass tokens to ${name} as variables of the service (\`env\`, \`githubToken\` or \`githubApp\`)`;
     const problem = tokenProblem(read.input, secrets, its);
     if (problem) return { status: "rejected", problems: [problem] };
     const { run } = await accept({ workflow, trigger: "manual", actor, by: who, input: read.input }, { wait: false });
@@ -39,14 +39,14 @@ export function startingByHand({ workflows, accept, store, secrets, log }: Parts
 
 function cannotBeStarted(name: string, isKnown: boolean, workflows: readonly Workflow[]): Start {
   const names = workflows.flatMap(({ name, on }) => (on.manual ? name : []));
-  const others = names.length > 0 ? ` These can be: ${names.join(", ")}.` : "";
+  const others = names.length > 0 ? ` You can start: ${names.join(", ")}.` : "";
   if (isKnown) {
     const reason = `${name} cannot be started by hand: add \`manual: true\` to its \`on\`.${others}`;
     return { status: "notManual", reason };
   }
   const near = nearestName(name, names);
-  const meant = near === undefined ? "" : ` Is ${near} meant?`;
-  const none = names.length === 0 ? " None of this service can be started by hand." : "";
+  const meant = near === undefined ? "" : ` Did you mean ${near}?`;
+  const none = names.length === 0 ? " No workflow of this service can be started by hand." : "";
   return {
     status: "unknown",
     reason: `There is no workflow ${JSON.stringify(name)} to start.${meant}${others}${none}`,

@@ -40,9 +40,7 @@ export function callbacksOf({ store, clock, secrets, due, log }: Parts) {
     if (!read.success) return firstOfEach(read.error.issues);
     const place = secrets.tokenIn(body);
     if (place === undefined) return [];
-    return [
-      { path: place.split(".").filter(Boolean), message: "holds a token, and what answers a run is written down" },
-    ];
+    return [{ path: place.split(".").filter(Boolean), message: "contains a token, but answers are stored" }];
   }
 
   return { find: store.callback, answer };

@@ -26,14 +26,14 @@ export async function sendTestNotices(
 ): Promise<readonly Check[]> {
   const { all } = noticeTargets(observe, loaded);
   if (all.length === 0)
-    return [warning("notices", "there is no receiver of notices", "Set NOTIFY_URL, or `notify` in a workflow.")];
+    return [warning("notices", "no receiver of notices is set", "Set NOTIFY_URL, or `notify` in a workflow.")];
   const { fetch, close } = openFetch(unchanging(github));
   const sent = async ({ name, url, format }: NoticeTarget): Promise<Check> => {
     const body = JSON.stringify(posted(testNotice(http.publicUrl), format, secrets.brief));
     const found = await postNotice(url, body, { fetch, closing: AbortSignal.timeout(ANSWER_MS) });
-    if (!found) return ok("notices", `${name} has taken a test notice (${format})`);
-    const remedy = `Correct ${name}: it must hold the address of a webhook that takes ${format}. Another form: NOTIFY_FORMAT, or \`as\` in the workflow's \`notify\`.`;
-    return problem("notices", `a test notice to ${name} (${format}) was not taken: ${found.what}`, remedy);
+    if (!found) return ok("notices", `${name} accepted a test notice (${format})`);
+    const remedy = `Fix ${name}: it must contain the address of a webhook that accepts ${format}. To send another format, set NOTIFY_FORMAT, or \`as\` in the workflow's \`notify\`.`;
+    return problem("notices", `a test notice to ${name} (${format}) was not accepted: ${found.what}`, remedy);
   };
   return Promise.all(all.map(sent)).finally(close);
 }
@@ -42,7 +42,7 @@ export async function sendTestNotices(
 const ANSWER_MS = 12_000;
 
 function testNotice(publicUrl: string | undefined): Message {
-  const text = "This is a test of notices. `gh-runner doctor --notify` has sent it. Nothing has failed.";
+  const text = "This is a test notice from `gh-runner doctor --notify`. Nothing failed.";
   const links = publicUrl === undefined ? [] : [{ title: "Open the runs", url: publicUrl }];
   return {
     json: { text, event: "test", ...(publicUrl !== undefined && { url: publicUrl }) },

@@ -22,7 +22,7 @@ export async function checkSignIn(config: Config): Promise<readonly Check[]> {
       return (
         asked?.then(
           () => ok(what, `the issuer ${title} answers; ${register}`),
-          (error: Error) => problem(what, error.message, "Check OIDC_ISSUER, and that the service reaches it."),
+          (error: Error) => problem(what, error.message, "Check OIDC_ISSUER, and that the service can reach it."),
         ) ?? ok(what, `people sign in with ${title}; ${register}`)
       );
     });
@@ -35,7 +35,7 @@ export async function checkSignIn(config: Config): Promise<readonly Check[]> {
         ? [
             warning(
               "sign-in",
-              "PUBLIC_URL begins with http: anyone on the way can read the cookies of sessions",
+              "PUBLIC_URL begins with http:, so anyone on the network can read session cookies",
               "Use https.",
             ),
           ]

@@ -33,7 +33,7 @@ export async function workflowsForChecks(config: Config, secrets: Secrets): Prom
     const { workflows } = isWhole ? loaded : (await openWorkflows(config.workflows, lenient)).current;
     return { workflows, loaded, checks: config.workflows.dir === undefined ? [] : checksOf(loaded) };
   } catch (error) {
-    const remedy = "Correct WORKFLOWS_DIR, or start this where the service runs, with its settings.";
+    const remedy = "Fix WORKFLOWS_DIR, or run this command where the service runs, with its settings.";
     return { workflows: [], loaded: undefined, checks: [problem("workflows", (error as Error).message, remedy)] };
   }
 }
@@ -42,7 +42,7 @@ const noAddress = () => undefined;
 const noKey = (name: string) => ({ name, id: "", privateKey: "" });
 
 function checksOf({ broken, fileOf }: CheckedWorkflows): readonly Check[] {
-  const remedy = "Correct the file, or set what it names: docs/workflows.md.";
+  const remedy = "Fix the file, or set the variables that it names: docs/workflows.md.";
   const problems = broken.flatMap(({ file, problems }) => problems.map((each) => `${file}: ${each}`));
   // Also where the built-in ones come from.
   const count = new Set(fileOf.values()).size - 1;

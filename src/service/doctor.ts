@@ -48,10 +48,10 @@ export async function checkSettings(
   const { config, problems } = inspectConfig(environment);
   const wrong = new Set(problems.map(nameIn));
   const settings = [
-    ...problems.map((text) => problem("settings", text, `Correct ${nameIn(text)}: docs/configuration.md.`)),
-    ...(problems.length === 0 ? [ok("settings", "all can be used")] : []),
+    ...problems.map((text) => problem("settings", text, `Fix ${nameIn(text)}: docs/configuration.md.`)),
+    ...(problems.length === 0 ? [ok("settings", "all are valid")] : []),
     ...config.nearSettings.map((near) =>
-      warning("settings", near.warning, "Rename it, or leave it as it is if a workflow reads it."),
+      warning("settings", near.warning, "Rename it. If a workflow reads it, keep it."),
     ),
   ];
   if (NEEDED_TO_ASK.some((name) => wrong.has(name))) return settings;
@@ -98,7 +98,7 @@ export async function checkSettings(
       ...(isSure ? [repositoryCheck(config)] : []),
       ...plain,
       ...secretsInFiles(config),
-      ok("proxy", proxy ?? "none: GitHub is asked directly"),
+      ok("proxy", proxy ?? "none: requests to GitHub go directly"),
       ...found,
       ...files,
       ...reports,
@@ -144,7 +144,7 @@ function repositoryCheck(config: Config): Check {
   return warning(
     "repositories",
     message,
-    `${remedies.join("; ")}. Set ${remedies.length > 1 ? "both, even to these values" : "it, even to this value"}.`,
+    `${remedies.join("; ")}. Set ${remedies.length > 1 ? "both, even if you keep these values" : "it, even if you keep this value"}.`,
   );
 }
 
@@ -179,8 +179,8 @@ async function checkStore(config: Config): Promise<Check[]> {
     return [
       warning(
         "store",
-        `whether GitHub has asked the service for silence cannot be read: ${(error as Error).message}`,
-        "Start this where the service runs, as its user and with its settings.",
+        `cannot read whether GitHub has asked the service to pause: ${(error as Error).message}`,
+        "Run this command where the service runs, as its user and with its settings.",
       ),
     ];
   }
@@ -189,7 +189,9 @@ async function checkStore(config: Config): Promise<Check[]> {
 /** What is wrong with a file is wrong with its setting, and named there. */
 function secretsInFiles({ source }: Config): readonly Check[] {
   const names = [...source.reader.files.keys()];
-  return names.length === 0 ? [] : [ok("secrets", `read from files, again whenever these change: ${names.join(", ")}`)];
+  return names.length === 0
+    ? []
+    : [ok("secrets", `read from files, and read again when they change: ${names.join(", ")}`)];
 }
 
 /** GitHub as the service reaches it, without the service and its store. */

@@ -210,16 +210,20 @@ function newsOfGitHub({ log, clock }: Pick<Ground, "log" | "clock">, metrics: Me
   return {
     onPause({ until, ...pause }: { account: string; until: number; status: number; message: string }) {
       metrics.paused(pause.account, until);
-      log.warn({ ...pause, until: new Date(until).toISOString() }, "GitHub asks for silence because of a limit");
+      log.warn({ ...pause, until: new Date(until).toISOString() }, "GitHub asked for a pause because of a limit");
     },
     onExpiry: (account: string, expiresAt: number) =>
       log.warn(
         { account, expires: new Date(expiresAt).toISOString() },
-        `the token in ${account} ends in ${daysLeft(expiresAt - clock.now())}: make a new one, and replace it`,
+        `the token in ${account} expires in ${daysLeft(expiresAt - clock.now())}: create a new one and replace it`,
       ),
     onTrouble(account: string, trouble: unknown) {
-      if (trouble === undefined) log.info({ account }, "the limits that the replicas share can be asked again");
-      else log.error({ account, err: trouble }, "the limits that the replicas share cannot be asked: nothing is sent");
+      if (trouble === undefined) log.info({ account }, "the shared limits of the replicas can be read again");
+      else
+        log.error(
+          { account, err: trouble },
+          "the shared limits of the replicas cannot be read: the service sends nothing",
+        );
     },
   };
 }

@@ -147,8 +147,8 @@ export function limitsOf({ serverLimits }: AppOptions): ServerLimits {
 const CLOSED = {
   pipelining: "a client sent requests without waiting for answers, and its connection was closed",
   unread: "a client did not read its answer, and its connection was closed",
-  bodies: "more bodies were on their way than are read in turns, and a connection was closed",
-  full: "more connections were open than the heap has room for, and a client got 503 or nothing: it has to send its request again",
+  bodies: "more request bodies arrived at once than the service can read, and a connection was closed",
+  full: "more connections were open than the memory allows, and a client got 503 or no answer: it must send its request again",
 } as const;
 
 /** What stays when the routes are made again. */

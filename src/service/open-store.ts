@@ -95,15 +95,13 @@ export async function storedMark({ database, dataDir }: StoreConfig, name: strin
  */
 export async function migrateStore({ database }: StoreConfig): Promise<string> {
   if (!database) {
-    throw new Error(
-      "Cannot migrate: DATABASE_URL is not set. SQLite in DATA_DIR is brought up to date by the start of the service.",
-    );
+    throw new Error("Cannot migrate: DATABASE_URL is not set. The service updates SQLite in DATA_DIR when it starts.");
   }
   const { migratePostgres } = await import("../store/postgres/store.ts");
   const { from, to } = await migratePostgres({ ...database, onError: () => {} });
   const steps = to - from === 1 ? "1 step" : `${to - from} steps`;
   return to > from
-    ? `Brought the schema ${database.schema} from version ${from} to ${to}, in ${steps}.`
+    ? `Updated the schema ${database.schema} from version ${from} to ${to}, in ${steps}.`
     : `Nothing to do: the schema ${database.schema} (version ${to}) is up to date.`;
 }
 

@@ -109,7 +109,7 @@ export function openOutages({ host, store, clock, log }: Parts) {
     await store.setMark(name, outage);
     log.warn(
       { host, since: new Date(outage.since).toISOString(), fault: outage.fault },
-      "GitHub fails most requests: runs wait, and are tried again",
+      "GitHub fails most requests: runs wait, and gh-runner retries them",
     );
     if (!isSame) report?.begun(outage);
   }
@@ -153,7 +153,7 @@ export function openOutages({ host, store, clock, log }: Parts) {
         ...{ ...counts, at_most_seconds: Math.round(atMostMs / 1000) },
         ...(failedRuns.length > 0 && { failed_runs: failedRuns }),
       },
-      "what was late because GitHub failed most requests",
+      "runs that were late because GitHub failed most requests",
     );
     report?.over(outage, late);
   }
@@ -195,7 +195,7 @@ export function openOutages({ host, store, clock, log }: Parts) {
         },
         (error) => {
           const isOwn = rounds !== undefined && !(error instanceof StoreUnavailable);
-          if (isOwn) log.error({ err: error }, "looking for outages of GitHub met an internal error");
+          if (isOwn) log.error({ err: error }, "internal error while looking for outages of GitHub");
           return clock.now() + LOOK_MS;
         },
       );

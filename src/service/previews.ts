@@ -117,7 +117,7 @@ function withPause(chain: Chain, paused: readonly Paused[]): Chain {
   const found = paused.find(({ workflow }) => workflow === run.workflow || workflow === ALL_WORKFLOWS);
   if (found === undefined) return chain;
   const what = found.workflow === ALL_WORKFLOWS ? "All workflows are" : `The workflow ${found.workflow} is`;
-  return { ...chain, reason: `${what} paused (${found.actor}). It continues when that is resumed.` };
+  return { ...chain, reason: `${what} paused (${found.actor}). The preview continues after you resume it.` };
 }
 
 const reasonOfSkip = ({ status, reason }: Run) => (status === "skipped" ? reason : undefined);

@@ -25,11 +25,11 @@ export function readWith(
     return kept === undefined ? wrong(NOT_JSON) : { input: JSON.parse(kept) as Json, data: parsed.data };
   } catch (error) {
     const { message } = error as Error;
-    return wrong(`cannot be read by the workflow's schema, which throws (${message}): fix it in the workflow`);
+    return wrong(`cannot be read, because the workflow's schema threw an error (${message}): fix it in the workflow`);
   }
 }
 
-const NOT_JSON = "are read by the workflow's schema as something that is not JSON: fix it in the workflow";
+const NOT_JSON = "become something that is not JSON in the workflow's schema: fix it in the workflow";
 
 /** What is wrong with all of an input. */
 export function wrong(message: string): { readonly problems: Problems } {

@@ -49,11 +49,11 @@ export function rerunningWith({ workflows, accept, store, secrets, hasServiceTok
 
 /** Why a run cannot be re-run with any input; undefined when it can. */
 function whyNot(run: Run, workflow: Workflow | undefined): string | undefined {
-  if (run.ownToken) return "The run brought its token, which is not stored: send it again.";
-  if (!workflow) return `Its workflow, ${run.workflow}, is not there any more.`;
+  if (run.ownToken) return "The run brought its token, which is not stored: send the event again.";
+  if (!workflow) return `Its workflow, ${run.workflow}, no longer exists.`;
   const trigger = triggerOf(workflow, run);
   if (kindsOf(workflow.on).includes(trigger)) return undefined;
-  return `Its workflow, ${run.workflow}, has the trigger ${trigger} no more.`;
+  return `Its workflow, ${run.workflow}, no longer has the trigger ${trigger}.`;
 }
 
 /** What a workflow would be given, or everything that is wrong with it. */
@@ -83,9 +83,7 @@ function checkedInput(
     if (trigger === "flux") {
       const event = fluxEvent(given);
       const isWanted = workflow.on.flux?.filter?.(event) ?? true;
-      return isWanted
-        ? { input: event as unknown as Json }
-        : wrong("is an event that the workflow's filter does not want");
+      return isWanted ? { input: event as unknown as Json } : wrong("is an event that the workflow's filter rejects");
     }
     if (trigger === "github") return checkedEvent(workflow, given);
   } catch (error) {
@@ -105,5 +103,5 @@ function checkedEvent(workflow: Workflow, event: { readonly [key: string]: Json 
   }
   const given = { name, delivery, payload } as unknown as WebhookEvent;
   if (gitHubEntries(workflow.on).some((entry) => isFor(entry, given))) return { input: given as unknown as Json };
-  return wrong(`is an event that ${workflow.name} is not for`);
+  return wrong(`is an event that ${workflow.name} does not handle`);
 }

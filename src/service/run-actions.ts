@@ -50,7 +50,7 @@ export function runActions(
 export function pausedSince(paused: readonly Paused[]): readonly string[] {
   return paused.map(({ workflow, at, actor }) => {
     const [what, argument] = workflow === ALL_WORKFLOWS ? ["every workflow", "--all"] : [workflow, workflow];
-    return `${what} is paused since ${new Date(at).toISOString()} by ${actor}: gh-runner workflow resume ${argument} ends that`;
+    return `${what} has been paused since ${new Date(at).toISOString()} by ${actor}. To resume: gh-runner workflow resume ${argument}`;
   });
 }
 

@@ -35,7 +35,7 @@ export function openSignIn({ config, store, fetch, clock, log }: Parts) {
 
   function wayNamed(name: string): Way {
     const way = ways.find(({ method }) => method.name === name);
-    if (!way) throw new SignInFailed("invalid", `no sign-in is called ${name}`);
+    if (!way) throw new SignInFailed("invalid", `there is no sign-in method ${name}`);
     return way;
   }
 
@@ -43,9 +43,9 @@ export function openSignIn({ config, store, fetch, clock, log }: Parts) {
     const { method, redirectUri, sealed } = way;
     const carried = text === undefined ? undefined : sealed.open(text, clock.now());
     if (carried === undefined)
-      throw new SignInFailed("invalid", "this browser has begun no sign-in within the last ten minutes");
+      throw new SignInFailed("invalid", "this browser started no sign-in in the last ten minutes");
     if (answer.get("state") !== carried.state)
-      throw new SignInFailed("invalid", "this belongs to another sign-in than the last one that was begun");
+      throw new SignInFailed("invalid", "this answer belongs to an older sign-in than the last one that you started");
     const { person, doubts } = await method.finish(answer, { ...carried, redirectUri });
     for (const doubt of doubts) log.warn({ method: method.name, person: person.name }, doubt);
     // A code is used once by the word of the one who made it; a state is, on all replicas, by ours.
@@ -55,7 +55,7 @@ export function openSignIn({ config, store, fetch, clock, log }: Parts) {
     if (!opened)
       throw new SignInFailed(
         "denied",
-        `${method.title} knows you as ${person.name}, and no entry of SIGN_IN_ROLES is for you`,
+        `${method.title} knows you as ${person.name}, but no entry of SIGN_IN_ROLES matches you`,
       );
     return { ...opened, next: carried.next };
   }

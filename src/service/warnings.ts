@@ -39,7 +39,7 @@ export function plainHttp(
   ];
   return sent.flatMap(({ name, url, what }) =>
     url !== undefined && isPlainToOthers(new URL(url))
-      ? `${name} begins with http: and names another host: ${what} can be read on the way`
+      ? `${name} uses http: to another host, so anyone on the network can read ${what}`
       : [],
   );
 }
@@ -78,7 +78,7 @@ export function startWarnings(
   return [
     ...nearSettings.flatMap(({ name, warning }) => (names.has(name.replace(/_FILE$/, "")) ? [] : warning)),
     ...defaultRepositories(workflows),
-    ...(isOpen ? ["AUTH_TOKENS is not set: everybody who can reach this service can start runs"] : []),
+    ...(isOpen ? ["AUTH_TOKENS is not set: anyone who can reach this service can start runs"] : []),
     ...shortSecrets(secrets),
     ...limitsToNothing(
       auth.tokens,
@@ -86,7 +86,7 @@ export function startWarnings(
     ),
     ...plainHttp(config, addresses).map((text) => `${text}: use https`),
     ...(!github.hasCredential
-      ? ["neither GITHUB_TOKEN nor GITHUB_APP_ID is set: only requests that bring their own github_token will work"]
+      ? ["GITHUB_TOKEN and GITHUB_APP_ID are not set: only requests that bring a github_token will work"]
       : []),
     ...[followWarnings(config), checksWithoutApp(config, loaded), reportsWithoutLink(config, loaded)]
       .flat()
@@ -111,7 +111,7 @@ export function followWarnings({
     ...(hasNoLink
       ? [
           {
-            text: "FOLLOW is set and PUBLIC_URL is not: reports have no link to the run that follows the tests",
+            text: "FOLLOW is set, but PUBLIC_URL is not: reports have no link to the run that follows the tests",
             remedy: "Set PUBLIC_URL to where people reach the service.",
           },
         ]
@@ -119,7 +119,7 @@ export function followWarnings({
     ...(staysActive
       ? [
           {
-            text: "FOLLOW has deployment and GITHUB_WEBHOOK_SECRET is not set: deployments stay active when their pull request is closed",
+            text: "FOLLOW has deployment, but GITHUB_WEBHOOK_SECRET is not set: deployments stay active when their pull request is closed",
             remedy: "Set up GitHub's webhook: docs/following.md#with-githubs-webhook.",
           },
         ]
@@ -141,7 +141,7 @@ export function checksWithoutApp(
     const isApp = githubApp !== undefined || (githubToken === undefined && github.app !== undefined);
     return reportOf(workflow)?.as === "check" && !isApp;
   });
-  const text = `GitHub takes checks from a GitHub App alone, and these report as checks with a token: ${namesOf(its)}`;
+  const text = `GitHub accepts checks only from a GitHub App, but these workflows report checks with a token: ${namesOf(its)}`;
   const remedy = 'Set GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY, name an App in githubApp, or write report: "status".';
   return its.length > 0 ? [{ text, remedy }] : [];
 }
@@ -166,7 +166,7 @@ function limitsToNothing(tokens: readonly CallerToken[], names: readonly string[
   return limits.flatMap(({ actor, workflow }) => {
     if (names.includes(workflow)) return [];
     const near = nearestName(workflow, names);
-    const meant = near === undefined ? `There is: ${names.join(", ")}` : `Is ${near} meant?`;
+    const meant = near === undefined ? `Its workflows are: ${names.join(", ")}` : `Did you mean ${near}?`;
     return `AUTH_TOKENS: ${actor} is limited to ${workflow}, which is no workflow of this service. ${meant}`;
   });
 }
@@ -176,7 +176,7 @@ function shortSecrets(secrets: Readonly<Record<string, readonly string[]>>): rea
   return Object.entries(secrets)
     .filter(([, values]) => values.some(({ length }) => length < MIN_SECRET_CHARACTERS))
     .map(([name, { length }]) => {
-      const what = length > 1 ? "holds one of" : "has";
-      return `${name} ${what} fewer than ${MIN_SECRET_CHARACTERS} characters, which can be guessed: make another with openssl rand -hex 32`;
+      const what = length > 1 ? "contains one of" : "has";
+      return `${name} ${what} fewer than ${MIN_SECRET_CHARACTERS} characters, which can be guessed: create a longer one with openssl rand -hex 32`;
     });
 }

@@ -40,7 +40,7 @@ export function startWatch({ store, lists = WITHOUT_CREDENTIALS, wake, clock, lo
   const rounds = pump(clock, round, (error) => {
     // The store's trouble is logged where it is noticed.
     if (!stopped && !(error instanceof StoreUnavailable))
-      log.error({ err: error }, "the watch of Actions runs met an internal error");
+      log.error({ err: error }, "internal error while watching Actions runs");
     return clock.now() + LOOK_EVERY_MS;
   });
   rounds.wake();
@@ -116,15 +116,14 @@ export function startWatch({ store, lists = WITHOUT_CREDENTIALS, wake, clock, lo
 const rejected = async (repository: string) => {
   throw new PermanentFailure({
     tried: `listing the Actions runs of ${repository}`,
-    happened: "the service has no token, and those of runs are for their attempts alone",
+    happened: "the service has no token, and only the attempts of a run may use its token",
     remedy: "Set GITHUB_TOKEN or a GitHub App, or send the workflow_run events of the repository to the webhook.",
   });
 };
 const WITHOUT_CREDENTIALS: ActionsRunLists = { listNewest: rejected, listCompleted: rejected };
 
 const TROUBLE: Readonly<Record<Failure["kind"], string>> = {
-  permanent:
-    "the Actions runs of a repository cannot be listed: runs that wait for them look by themselves, every 5 minutes",
+  permanent: "the Actions runs of a repository cannot be listed: runs that wait for them check every 5 minutes",
   transient: "the Actions runs of a repository cannot be listed at the moment: runs that wait for them are woken later",
   limit: "the Actions runs of a repository are not listed because of a limit: runs that wait for them are woken later",
 };

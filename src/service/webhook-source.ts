@@ -87,7 +87,7 @@ export function openSource(
       metrics.inbound.missedWebhook("left_out");
       ignored({
         ...{ source: "github", event: action === undefined ? name : `${name}.${action}`, delivery: guid, woken: 0 },
-        ...{ answer: `It was missed, and is left out: ${read.lacking}`, reasons: [] },
+        ...{ answer: `This delivery was missed, and is left out: ${read.lacking}`, reasons: [] },
       });
       log.warn({ delivery: guid, event: name, reason: read.lacking }, "a missed webhook delivery is left out");
       return false;
@@ -100,10 +100,7 @@ export function openSource(
     const { runs, isNew, threw } = await takeIn(event, ACTOR, { workflows, accept, wake, isOutdated, ignored });
     if (threw.length > 0) {
       const facts = { delivery: guid, event: name, threw };
-      log.error(
-        facts,
-        "workflows threw when they were asked about a missed webhook delivery: fix them, then redeliver it",
-      );
+      log.error(facts, "workflows threw an error for a missed webhook delivery: fix them, then redeliver it");
     }
     if (isNew) metrics.inbound.missedWebhook("taken_in");
     else if (runs.length === 0) metrics.inbound.missedWebhook(threw.length > 0 ? "left_out" : "not_wanted");

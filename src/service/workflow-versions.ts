@@ -177,7 +177,7 @@ function contentOf(dir: string): Content {
     for (const path of filesBelow(folder, countsAsWorkflows)) {
       const content = readFileSync(join(folder, path));
       bytes += content.length;
-      if (bytes > MAX_BYTES) throw new Error(`more than ${MAX_BYTES / 1024 / 1024} MiB are in it`);
+      if (bytes > MAX_BYTES) throw new Error(`it contains more than ${MAX_BYTES / 1024 / 1024} MiB`);
       whole.update(`${path}\0${content.length}\0`).update(content);
       files.set(path, content);
     }

@@ -145,7 +145,7 @@ function keptValues(sources: ValueSources) {
       try {
         const value = read(name);
         if (value !== undefined || known === undefined) return value;
-        throw new Error("is not set any more");
+        throw new Error("is no longer set");
       } catch (error) {
         if (known === undefined) throw error;
         wrong.set(nameOf(name), (error as Error).message);
