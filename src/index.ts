@@ -1,3 +1,7 @@
+/**
+ * The public API, for your workflows: `import { defineWorkflow } from "gh-runner"`. docs/workflows.md explains it. The ready-made
+ * workflows are in `gh-runner/workflows`, and `testRun` for tests is in `gh-runner/testing`.
+ */
 export { hasPassed } from "./model/actions-runs.ts";
 export type { ArtifactFiles } from "./model/artifact.ts";
 export type { OpenedPull, PullToOpen, WriteFileOptions, WrittenFile } from "./model/changes.ts";

@@ -4,7 +4,9 @@ import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { compileScript } from "./compile-script.ts";
 
-/** `main.ts` of the release, `dist/gh-runner.js`: runs the command line of `dist/service.js` with its code cache. */
+/**
+ * The `main.ts` of the release, `dist/gh-runner.js`. Runs the command line in `dist/service.js` with its code cache.
+ */
 const file = fileURLToPath(new URL("./service.js", import.meta.url));
 compileScript(file, { cached: true }).runInThisContext()(
   createRequire(import.meta.url),

@@ -122,7 +122,7 @@ describe("the audit log of a service", () => {
     const listed = await command(["audit-log", "--action", "paused"], environment);
     assert.match(listed.stdout, /token alice\s+operator\s+127\.0\.0\.1\s+paused\s+done\s+\*/, listed.stderr);
     const verified = await command(["audit-log", "--verify"], environment);
-    assert.match(verified.stdout, /1 records? (was|were) checked.*\nThe chain is whole\.\n/s, verified.stderr);
+    assert.match(verified.stdout, /1 records? (was|were) checked.*\nThe chain is complete\.\n/s, verified.stderr);
     assert.equal(verified.code, 0);
   });
 });

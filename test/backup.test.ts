@@ -324,7 +324,7 @@ for (const kind of ["SQLite", "PostgreSQL"] as const) {
       assert.deepEqual([kept, other, more], [old[2], "notes.txt", []]);
       assert.match(made, new RegExp(`^gh-runner-\\d{8}T\\d{6}Z\\.${extension.replace(".", "\\.")}$`));
       assert.match(said, new RegExp(`${made}: \\d+\\.\\d MB\\. Deleted: `));
-      assert.match(await fails(["backup", join(folder, made)], place), /it is there already/);
+      assert.match(await fails(["backup", join(folder, made)], place), /it already exists/);
       assert.match(await fails(["backup", join(folder, "new"), "--keep", "2"], place), /--keep is for a folder/);
     });
 

@@ -398,7 +398,7 @@ describe("an export", () => {
     assert.equal(first.code, 0, first.stderr);
     assert.equal(readFileSync(file, "utf8"), await exported(place));
     const second = await command(["export", "--output", file], place);
-    assert.deepEqual([second.code, /it is there already/.test(second.stderr)], [1, true]);
+    assert.deepEqual([second.code, /it already exists/.test(second.stderr)], [1, true]);
   });
 
   it("works while a service runs, and says what that means", async (t) => {

@@ -218,11 +218,11 @@ describe("gh-runner runs rerun", () => {
 
     const { code, stdout, stderr } = await runs(url, ["rerun", "--failed", "--since", "2h"]);
     assert.equal(code, 1, stdout);
-    assert.match(stderr, /^1 run was refused, and is not re-run unless you act: REASON says how\.$/m);
+    assert.match(stderr, /^1 run was rejected and needs your action before a re-run: see REASON of each\.$/m);
     assert.match(stdout, new RegExp(`^${recent} +queued +environment-ready +pr-1$`, "m"));
     assert.match(stdout, new RegExp(`^${another} +queued +environment-ready +pr-3$`, "m"));
-    assert.match(stdout, new RegExp(`^${ownToken} +refused +environment-ready +pr-2 +The run brought its token`, "m"));
-    assert.match(stdout, /^2 re-run, 0 not needed, 1 refused, 0 failed$/m);
+    assert.match(stdout, new RegExp(`^${ownToken} +rejected +environment-ready +pr-2 +The run brought its token`, "m"));
+    assert.match(stdout, /^2 re-run, 0 not needed, 1 rejected, 0 failed$/m);
     assert.ok(!stdout.includes(old));
     await until("both are dispatched", () => github.dispatches.length === 2);
 
@@ -251,7 +251,7 @@ describe("gh-runner runs rerun", () => {
       stdout,
       new RegExp(`^${older} +not needed +environment-ready +pr-1 +Another run of the same group`, "m"),
     );
-    assert.match(stdout, /^1 re-run, 1 not needed, 0 refused, 0 failed$/m);
+    assert.match(stdout, /^1 re-run, 1 not needed, 0 rejected, 0 failed$/m);
     const json = await runs(url, ["rerun", "--failed", "--since", "2h", "--json"]);
     assert.equal(json.code, 0);
     const told = JSON.parse(json.stdout);
@@ -274,7 +274,7 @@ describe("gh-runner runs rerun", () => {
       stdout,
       new RegExp(`^${older} +not needed +environment-ready +pr-1 +Its group has a newer run: ${newer}`, "m"),
     );
-    assert.match(stdout, /^0 re-run, 1 not needed, 0 refused, 0 failed$/m);
+    assert.match(stdout, /^0 re-run, 1 not needed, 0 rejected, 0 failed$/m);
     assert.equal(github.dispatches.length, 1);
   });
 
@@ -303,13 +303,13 @@ describe("gh-runner runs rerun", () => {
     assert.equal((await runs(url, ["rerun", older, "--even-if-older"])).code, 0);
     const { code, stdout } = await runs(url, ["rerun", "--failed", "--since", "2h"]);
     assert.equal(code, 1);
-    assert.match(stdout, new RegExp(`^${newer} +refused +environment-ready +pr-1 +Another run .*: ${older}`, "m"));
+    assert.match(stdout, new RegExp(`^${newer} +rejected +environment-ready +pr-1 +Another run .*: ${older}`, "m"));
   });
 
   it("--failed --since handles all pages, and succeeds when nothing failed", async (t) => {
     const { url } = await startService(t);
     const none = await runs(url, ["rerun", "--failed", "--since", "1d"]);
-    assert.deepEqual(none, { code: 0, stdout: "0 re-run, 0 not needed, 0 refused, 0 failed\n", stderr: "" });
+    assert.deepEqual(none, { code: 0, stdout: "0 re-run, 0 not needed, 0 rejected, 0 failed\n", stderr: "" });
     const applications = Array.from({ length: 130 }, (_, at) => `pr-${at}`);
     await Promise.all(applications.map((application) => notify(url, { application })));
     const all = await runs(url, ["rerun", "--failed", "--since", "1d", "--json"]);

@@ -3,25 +3,25 @@ import { get as getHttp } from "node:http";
 import type { Agent } from "node:https";
 import { isPlainToOthers } from "../model/network.ts";
 
-/** How the documents of an issuer are read. */
+/** How to read the documents of an issuer. */
 export type Reading = {
-  /** PEM file with the only certificate authorities that count; undefined: those of the system. */
+  /** PEM file with the only certificate authorities to trust; undefined: those of the system. */
   readonly caFile?: string | undefined;
-  /** File with the bearer token that is sent along; read each time, since Kubernetes replaces it. */
+  /** File with the bearer token to send. Read each time, because Kubernetes replaces it. */
   readonly tokenFile?: string | undefined;
 };
 
 export type FetchJson = (url: string, reading: Reading) => Promise<unknown>;
 
-/** An issuer that takes longer is as good as down: a caller waits for it. */
+/** A caller waits for the answer. An issuer that takes longer counts as down. */
 const TIMEOUT_MS = 5000;
 
-/** Documents with keys have a few kB. */
+/** A document with keys has a few kB. */
 const MAX_BYTES = 512 * 1024;
 
 /**
  * Reads a JSON document over https, or over plain http from this machine. Follows no redirect.
- * @param proxyFor the proxy by which an https address is reached, with credentials.
+ * @param proxyFor the proxy for an https address, with credentials.
  * @throws Error that names the address and what happened, within 5 s.
  */
 export function fetchJsonBy(proxyFor: (url: string) => string | undefined): FetchJson {
@@ -30,7 +30,7 @@ export function fetchJsonBy(proxyFor: (url: string) => string | undefined): Fetc
     const token = tokenFile === undefined ? undefined : (await promises.readFile(tokenFile, "utf8")).trim();
     const { Agent, get } = await import("node:https");
     const proxy = proxyFor(url);
-    // From Node 24.5 on; without it the issuer is asked directly.
+    // Node 24.5 and newer use the proxy. Older ones connect directly.
     const agent = new Agent({ ...(ca !== undefined && { ca }), ...(proxy && { proxyEnv: { HTTPS_PROXY: proxy } }) });
     try {
       const text = await textAt(new URL(url), { agent, get, token });
@@ -73,7 +73,7 @@ function textAt(
   return promise;
 }
 
-/** Whether keys may be read from an address: none can be exchanged on the way. */
+/** Whether keys can be read from this address without a chance that someone on the way replaces them. */
 export function isSafeToRead(address: string): boolean {
   const url = URL.parse(address);
   if (url === null || url.username || url.password) return false;

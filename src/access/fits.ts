@@ -1,4 +1,6 @@
-/** Whether a text is like a pattern, in which `*` stands for any characters. Takes time in the length of both, at most. */
+/**
+ * Whether a text matches a pattern, in which `*` stands for any characters. Takes time linear in the length of both.
+ */
 export function fits(pattern: string, text: string): boolean {
   const [first = "", ...rest] = pattern.split("*");
   const last = rest.pop();

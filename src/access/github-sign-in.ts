@@ -5,22 +5,24 @@ import { SignInFailed } from "../model/sign-in.ts";
 import { credentialOf, type SignInMethod } from "./sign-in-method.ts";
 
 export type GitHubSignInSettings = {
-  /** Of GitHub's pages: `https://github.com`. */
+  /** Address of GitHub's pages: `https://github.com`. */
   readonly webUrl: string;
-  /** Of its API: `https://api.github.com`. */
+  /** Address of its API: `https://api.github.com`. */
   readonly apiUrl: string;
   readonly clientId: string;
   readonly clientSecret: string;
-  /** The organisations and teams that settings name, `acme`, `acme/platform`: nothing else is asked about a person. */
+  /**
+   * The organisations and teams in the settings, such as `acme` and `acme/platform`. gh-runner asks about no others.
+   */
   readonly memberships: readonly string[];
 };
 
-/** A person waits. */
+/** A person waits for the page. */
 const TIMEOUT_MS = 10_000;
 
 /**
- * Signs in with GitHub: an OAuth app's or a GitHub App's web flow, with PKCE. The token of the person is used to ask who they
- * are and whether they belong to what the settings name; then it is forgotten.
+ * Signs in with GitHub: the web flow of an OAuth app or a GitHub App, with PKCE. The person's token is used only to ask
+ * for their name and their membership in the organisations and teams of the settings. Then it is forgotten.
  * @see https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps
  */
 export function gitHubSignIn(
@@ -50,7 +52,8 @@ export function gitHubSignIn(
     const { status, json } = await ask(`${webUrl}/login/oauth/access_token`, { method: "POST", body });
     if (typeof json.access_token === "string") return json.access_token;
     if (status >= 500) throw unavailable(status);
-    // Answered 200: https://docs.github.com/en/apps/oauth-apps/maintaining-oauth-apps/troubleshooting-oauth-app-access-token-request-errors
+    // GitHub answers 200 here:
+    // https://docs.github.com/en/apps/oauth-apps/maintaining-oauth-apps/troubleshooting-oauth-app-access-token-request-errors
     throw new SignInFailed("invalid", `GitHub rejected the code: ${json.error ?? status}`);
   }
 
@@ -63,7 +66,7 @@ export function gitHubSignIn(
       const url = new URL(`${webUrl}/login/oauth/authorize`);
       url.search = new URLSearchParams({
         ...{ client_id: clientId, redirect_uri: redirectUri, state },
-        // A GitHub App ignores scopes: it has permissions.
+        // A GitHub App ignores scopes, because it has permissions.
         ...(memberships.length > 0 ? { scope: "read:org" } : {}),
         code_challenge: createHash("sha256").update(verifier).digest("base64url"),
         code_challenge_method: "S256",
@@ -97,14 +100,14 @@ export function gitHubSignIn(
   };
 }
 
-/** What comes by the address of the callback is a code, or nothing that is repeated. */
+/** Anyone can call the callback address, so only a text that looks like an error code is repeated. */
 function errorCode(text: string): string {
   return /^[\w.-]{1,60}$/.test(text) ? text : "an error";
 }
 
 type Answer = { readonly status: number; readonly json: Readonly<Record<string, Json>> };
 
-/** Members of a child team are also members of its parent. An invitation that was not accepted does not count. */
+/** Members of a child team are also members of its parent. A pending invitation does not count. */
 async function membership(
   get: (path: string) => Promise<Answer>,
   name: string,
@@ -119,9 +122,9 @@ async function membership(
   if (status === 204) return { isMember: true };
   if (status === 200) return { isMember: json.state === "active" };
   if (status >= 500 || status === 429) throw unavailable(status);
-  // 302: who asks is no member of the organisation, and so sees only those who show it to everyone.
+  // 302: the person is no member of the organisation. GitHub shows them only its public members.
   if (status === 404 || status === 302) return { isMember: false };
-  // The organisation has not approved the app, or asks for single sign-on first: GitHub says which.
+  // The organisation has not approved the app, or requires single sign-on first. GitHub's message says which.
   const why = typeof json.message === "string" ? `: ${json.message}` : "";
   return { isMember: false, doubt: `GitHub answered ${status} for the membership in ${name}${why}` };
 }

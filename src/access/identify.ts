@@ -10,13 +10,13 @@ import {
 import type { Credential } from "../model/credential.ts";
 
 /**
- * A way to be known. Undefined: the request brings nothing for it. What is `unknown` to one way may be known to the next.
+ * A way to identify a caller. Undefined: the request has no credential of this kind. Another way may know a credential
+ * that is `unknown` to this one.
  */
 export type Way = (presented: Presented) => Identified | undefined | Promise<Identified | undefined>;
 
 /**
- * Who sends a request, by AUTH_TOKENS and then by these further ways, in their order. Without any, everyone may do
- * everything.
+ * Identifies callers by AUTH_TOKENS, then by the other ways, in order. Without any of them, everyone may do everything.
  */
 export function openAccess(tokens: readonly CallerToken[], further: readonly Way[] = []): Access {
   const isOpen = tokens.length === 0 && further.length === 0;
@@ -60,14 +60,17 @@ async function later(
 
 const NOTHING: Identified = { status: "unknown", credential: "none" };
 
-/** Of two ways that failed, the one that says more: to come later, then a reason, then the first. */
+/** Chooses the more helpful of two failures: first "try later", then one with a reason, then the first one. */
 function telling(first: Identified | undefined, second: Identified | undefined): Identified | undefined {
   if (!first || !second) return first ?? second;
   const weight = (each: Identified) => (each.status === "later" ? 2 : each.status === "unknown" && each.reason ? 1 : 0);
   return weight(second) > weight(first) ? second : first;
 }
 
-/** Known by a token, as `Authorization: Bearer TOKEN` or as the password of basic authentication; ArgoCD can send either. */
+/**
+ * Identifies a caller by a token: `Authorization: Bearer TOKEN`, or the password of basic authentication. ArgoCD can
+ * send both.
+ */
 function byToken(tokens: readonly CallerToken[]): Way {
   const tokenOf = tokenCheck(tokens);
   return ({ authorization, address }) => {
@@ -79,7 +82,7 @@ function byToken(tokens: readonly CallerToken[]): Way {
   };
 }
 
-/** Finds the token that equals a text. Takes the same time for a wrong one as for a right one. */
+/** Finds the token that equals a text. Takes the same time for a wrong text as for a right one. */
 export function tokenCheck(tokens: readonly CallerToken[]): (text: string) => CallerToken | undefined {
   const known = tokens.map((token) => ({ digest: digest(token.text), token }));
   return (text) => {
@@ -101,7 +104,7 @@ export function credentialIn(header: string): Credential {
   return /^bearer\b/i.test(header) ? "bearer" : /^basic\b/i.test(header) ? "basic" : "other";
 }
 
-/** The token in an `Authorization` header; empty where it has none. */
+/** The token in an `Authorization` header; empty if there is none. */
 export function presentedToken(header: string): string {
   const [, scheme = "", value = ""] = /^(bearer|basic)\s+(\S+)\s*$/i.exec(header) ?? [];
   if (scheme.toLowerCase() === "bearer") return value;
@@ -109,7 +112,7 @@ export function presentedToken(header: string): string {
   return userAndPassword.slice(userAndPassword.indexOf(":") + 1);
 }
 
-/** Why a header holds no token at all, where ArgoCD has put none into it. */
+/** The reason if ArgoCD sent a header without a resolved token. */
 function unresolved(header: string): string | undefined {
   const value = /^basic\b/i.test(header) ? presentedToken(header) : header.replace(/^\S+\s+/, "");
   if (value.startsWith("$")) {

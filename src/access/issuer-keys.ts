@@ -2,46 +2,46 @@ import type { LocalJWKSet } from "jose";
 import type { Clock } from "../model/clock.ts";
 import { type FetchJson, isSafeToRead, type Reading } from "./fetch-json.ts";
 
-/** Where the keys of an issuer are, and how they are read. */
+/** An issuer, and where its keys are. */
 export type Issuer = Reading & {
-  /** As its tokens name it, byte for byte. */
+  /** Exactly as its tokens name it. */
   readonly issuer: string;
-  /** Where its keys are; undefined: where its discovery document says. */
+  /** Address of its keys; undefined: the address in its discovery document. */
   readonly jwks?: string | undefined;
 };
 
 export type IssuerKeys = {
   /**
-   * The keys that are known, looked for when they are old.
-   * @throws IssuerDown when none are known.
+   * The known keys. Reads them again if they are old.
+   * @throws IssuerDown when no keys are known.
    */
   current(): Promise<LocalJWKSet>;
   /**
-   * The keys after a token came with one that is not known; undefined when they were read just before.
-   * @throws IssuerDown, since it may have a new key.
+   * The keys after a token with an unknown key; undefined if they were read just before.
+   * @throws IssuerDown, because the issuer may have a new key.
    */
   afterUnknown(): Promise<LocalJWKSet | undefined>;
 };
 
-/** The issuer could not be reached, and what it says of its keys is not known. */
+/** The issuer cannot be reached, and its keys are not known. */
 export class IssuerDown extends Error {
   override readonly name = "IssuerDown";
   readonly retryAfterSeconds = COOLDOWN_MS / 1000;
 }
 
-/** For this time keys are used without a look at the issuer. A withdrawn key works for as long. */
+/** Keys are used this long without asking the issuer. A withdrawn key works this long, too. */
 const FRESH_MS = 10 * 60_000;
 
-/** For this time known keys are used while the issuer cannot be reached. */
+/** Known keys are used this long while the issuer cannot be reached. */
 const USABLE_MS = 24 * 3_600_000;
 
-/** Between two reads of the keys, so that many tokens with unknown keys, or an outage, do not flood the issuer. */
+/** Time between two reads, so that tokens with unknown keys, or an outage, do not flood the issuer. */
 const COOLDOWN_MS = 10_000;
 
 /**
- * The keys of an issuer, remembered. Jose's remote key set decides by the process's clock, and forgets its keys when they are
- * old and the issuer is down; here they count for a day.
- * @param failed is called for each look that failed.
+ * The cached keys of an issuer. Jose's remote key set is not used: it depends on the process's clock, and drops old
+ * keys while the issuer is down. Here they are valid for a day.
+ * @param failed called for each read that failed.
  */
 export function issuerKeys(
   issuer: Issuer,
@@ -63,7 +63,7 @@ export function issuerKeys(
   const ageOf = (at: number) => clock.monotonic() - at;
   const usable = () => (known !== undefined && ageOf(known.readAt) < USABLE_MS ? known.keys : undefined);
 
-  /** Never rejects. Those who come meanwhile share it. */
+  /** Never rejects. Concurrent callers share one read. */
   function look(): Promise<void> {
     if (looking === undefined && ageOf(lookedAt) < COOLDOWN_MS) return Promise.resolve();
     looking ??= readKeys(issuer, fetchJson)
@@ -107,7 +107,7 @@ export function issuerKeys(
 async function readKeys({ issuer, jwks, ...reading }: Issuer, fetchJson: FetchJson): Promise<LocalJWKSet> {
   const address = jwks ?? (await discovered(issuer, reading, fetchJson));
   const { createLocalJWKSet } = await import("jose");
-  // The token goes to no other host, unless that proves itself to the authority that the settings name.
+  // Send the token to no other host, unless that host has a certificate of the authority in the settings.
   const isKnownHost = jwks !== undefined || reading.caFile !== undefined || isSameOrigin(address, issuer);
   const document = await fetchJson(address, isKnownHost ? reading : { caFile: reading.caFile });
   return createLocalJWKSet(document as Parameters<typeof createLocalJWKSet>[0]);

@@ -7,24 +7,24 @@ import { fits } from "./fits.ts";
 import { presentedToken, type Way } from "./identify.ts";
 import { type Issuer, IssuerDown, type IssuerKeys, issuerKeys } from "./issuer-keys.ts";
 
-/** One entry of AUTH_OIDC: whose tokens let in, and what they may do. */
+/** One entry of AUTH_OIDC: the tokens to accept, and their role. */
 export type OidcTrust = Issuer & {
-  /** Any of these must be among the token's. */
+  /** The token must have one of these. */
   readonly audience: readonly string[];
   /**
-   * What claims must be: one of these texts, in which `*` stands for any characters. A name that begins with a slash is a path
-   * to a claim within another: `/kubernetes.io/namespace`.
+   * The claims that a token must have: one of these texts each, in which `*` stands for any characters. A name that
+   * begins with a slash is a path to a nested claim: `/kubernetes.io/namespace`.
    */
   readonly claims: Readonly<Record<string, readonly string[]>>;
   readonly grant: Grant;
-  /** The claim by which the history names the caller. */
+  /** The claim with the caller's name for the history. */
   readonly name: string;
 };
 
-/** Who brought a token, or why it does not let in: `its audience is …`. */
+/** The caller, or the reason for the rejection: `its audience is …`. */
 type Verdict = { readonly grants: readonly Grant[]; readonly actor: string } | { readonly rejected: string };
 
-/** Only what a public key verifies. With HS256 the public key itself would be the secret. */
+/** Only algorithms with a public key. With HS256, the public key would be the secret. */
 const ALGORITHMS = [
   "RS256",
   "RS384",
@@ -39,13 +39,13 @@ const ALGORITHMS = [
   "Ed25519",
 ];
 
-/** The issuer's clock and this one may differ by this much. */
+/** The most by which the issuer's clock and this one may differ. */
 const CLOCK_SKEW_SECONDS = 60;
 
-/** Longer names of callers say nothing more. */
+/** Longer names are cut. */
 const MAX_NAME_CHARACTERS = 200;
 
-/** Known by a token of one of the issuers, which comes as any other token does. */
+/** Identifies a caller by a token of one of the issuers. It comes in the same header as any other token. */
 export function oidcTokens(trusts: readonly OidcTrust[], parts: Parts): Way {
   const verify = verifier(trusts, parts);
   return ({ authorization = "", address }) => {
@@ -68,7 +68,7 @@ export function oidcTokens(trusts: readonly OidcTrust[], parts: Parts): Way {
 type Parts = {
   readonly clock: Pick<Clock, "now" | "monotonic">;
   readonly fetchJson: FetchJson;
-  /** Is told of each look for keys that failed. */
+  /** Called for each read of the keys that failed. */
   readonly failed: (issuer: string, error: Error) => void;
 };
 
@@ -77,7 +77,7 @@ const VIA = "oidc_token";
 const DOWN =
   "The service cannot read the keys of the OIDC token's issuer at the moment. Send the request again later. The service's log has the reason.";
 
-/** Whether a text may be a JSON Web Token with a signature. */
+/** Whether a text looks like a signed JSON Web Token. */
 function isJwt(text: string): boolean {
   return /^ey[\w-]{8,}\.[\w-]+\.[\w-]+$/.test(text);
 }
@@ -115,14 +115,15 @@ function verifier(trusts: readonly OidcTrust[], parts: Parts): (token: string) =
 }
 
 /**
- * Loads the library that checks tokens. Where tokens are expected the start does it: of an incomplete release the first
- * caller would find out, whose event nobody has, and the files of a release may be replaced while it runs.
+ * Loads the library that checks tokens. If the settings name issuers, the service loads it at its start: if the library
+ * is missing, the first caller must not be the one to find out, and an upgrade may replace the files while the service
+ * runs.
  */
 export async function loadOidc(): Promise<void> {
   await import("jose");
 }
 
-/** Before anything is verified: it only chooses the keys. */
+/** Not verified yet. It is only used to choose the keys. */
 function issuerIn(token: string): string | undefined {
   try {
     const [, payload = ""] = token.split(".");
@@ -133,7 +134,7 @@ function issuerIn(token: string): string | undefined {
   }
 }
 
-/** The claims of a token, or why it is rejected. */
+/** The claims of a token, or the reason for the rejection. */
 async function verified(token: string, keys: IssuerKeys, options: JWTVerifyOptions): Promise<JWTPayload | string> {
   const { errors } = await import("jose");
   try {
@@ -175,7 +176,7 @@ async function claimsOf(token: string, keys: LocalJWKSet, options: JWTVerifyOpti
     return (await jwtVerify(token, keys, options)).payload;
   } catch (error) {
     if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
-    // A token need not name its key.
+    // A token does not have to name its key.
     for await (const key of error) {
       try {
         return (await jwtVerify(token, key, options)).payload;
@@ -187,7 +188,7 @@ async function claimsOf(token: string, keys: LocalJWKSet, options: JWTVerifyOpti
   }
 }
 
-/** The claims of a token that an entry does not take; `aud` where it is for another entry. */
+/** The claims that do not match an entry; `aud` if the token is for another audience. */
 function misfits({ audience, claims }: OidcTrust, payload: JWTPayload): readonly string[] {
   const wrong = Object.entries(claims)
     .filter(([name, patterns]) => !valuesOf(payload, name).some((value) => patterns.some((each) => fits(each, value))))
@@ -195,9 +196,9 @@ function misfits({ audience, claims }: OidcTrust, payload: JWTPayload): readonly
   return valuesOf(payload, "aud").some((each) => audience.includes(each)) ? wrong : [...wrong, "aud"];
 }
 
-/** The values of a claim as texts: those of a list, one of anything else that is no object. */
+/** The values of a claim as texts: each item of a list, or the single value. */
 function valuesOf(payload: JWTPayload, name: string): readonly string[] {
-  // As RFC 6901 writes a path.
+  // Decodes a path as in RFC 6901.
   const path = name.startsWith("/")
     ? name
         .slice(1)
@@ -219,7 +220,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 const timeOf = (seconds: number | undefined) => new Date((seconds ?? 0) * 1000).toISOString();
 
-/** What a token says, as the log and an answer may have it. */
+/** A value of a token, safe for the log and for answers. */
 function shown(text: string): string {
   const visible = visibleName(text);
   return visible.length <= MAX_NAME_CHARACTERS ? visible : `${visible.slice(0, MAX_NAME_CHARACTERS)}…`;

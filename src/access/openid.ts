@@ -17,18 +17,21 @@ export type OpenIdSettings = {
 
 type Client = typeof import("openid-client");
 
-/** How long what an issuer says about itself is used, ms. Its keys are read at each sign-in: one may have been rotated. */
+/**
+ * How long the metadata of an issuer is used, ms. Its keys are read at each sign-in, because they may have been
+ * rotated.
+ */
 const METADATA_MS = 5 * 60_000;
 
-/** A person waits. */
+/** A person waits for the page. */
 const TIMEOUT_SECONDS = 10;
 
-/** How far the issuer's clock may differ, seconds. */
+/** The most by which the issuer's clock may differ, seconds. */
 const CLOCK_SKEW_SECONDS = 60;
 
 /**
- * Signs in by OpenID Connect: code flow with PKCE, state and nonce, and the ID token's signature is checked. The library is
- * loaded when the first person signs in.
+ * Signs in with OpenID Connect: code flow with PKCE, state and nonce. Checks the signature of the ID token. Loads its
+ * library for the first sign-in.
  */
 export function openIdSignIn(
   settings: OpenIdSettings,
@@ -56,7 +59,7 @@ export function openIdSignIn(
         known = undefined;
       });
     }
-    // The library keeps keys by the object of the metadata: another object, and they are read again.
+    // The library caches keys per metadata object, so a new object makes it read them again.
     const metadata = { ...(await known.metadata) };
     const config = new client.Configuration(
       metadata,
@@ -100,14 +103,14 @@ export function openIdSignIn(
         if (!claims) throw new SignInFailed("invalid", `${host} sent no ID token`);
         const isWhole = claims[groupsClaim] !== undefined && claims.email !== undefined;
         const asks = !isWhole && config.serverMetadata().userinfo_endpoint !== undefined;
-        // An issuer may leave out of the token what its scopes are for. The signed token wins.
+        // An issuer may leave claims out of the token. On a conflict, the signed token takes precedence.
         const more = asks ? await client.fetchUserInfo(config, tokens.access_token, claims.sub) : {};
         return { person: personOf({ ...more, ...claims }, groupsClaim), doubts: [] };
       }),
   };
 }
 
-/** As the issuer takes it; Basic where it does not say. */
+/** The method that the issuer supports; Basic if it names none. */
 function authentication(client: Client, metadata: ServerMetadata, secret: string) {
   const methods = metadata.token_endpoint_auth_methods_supported ?? ["client_secret_basic"];
   return methods.includes("client_secret_basic") ? client.ClientSecretBasic(secret) : client.ClientSecretPost(secret);
@@ -115,7 +118,7 @@ function authentication(client: Client, metadata: ServerMetadata, secret: string
 
 const MAX_NAME_CHARACTERS = 200;
 
-/** An address that is not verified can be anyone's. */
+/** Ignores an unverified email address, because it may belong to someone else. */
 function personOf(claims: Readonly<Record<string, unknown>> & { readonly sub: string }, groupsClaim: string): Person {
   const text = (value: unknown) => (typeof value === "string" && value !== "" ? value : undefined);
   const isVerified = claims.email_verified === true || claims.email_verified === "true";
@@ -131,7 +134,7 @@ function personOf(claims: Readonly<Record<string, unknown>> & { readonly sub: st
   };
 }
 
-/** A claim by its name, or inside of others by a path: `realm_access.roles`. */
+/** A claim by its name, or a nested one by its path: `realm_access.roles`. */
 function claimAt(claims: Readonly<Record<string, unknown>>, name: string): unknown {
   if (Object.hasOwn(claims, name)) return claims[name];
   return name
@@ -142,9 +145,9 @@ function claimAt(claims: Readonly<Record<string, unknown>>, name: string): unkno
     );
 }
 
-/** Says in words why it failed. What the issuer says stands in the message; its tokens never do. */
+/** Turns errors into `SignInFailed`. The message contains the issuer's error, but never its tokens. */
 async function failing<T>(host: string, work: (client: Client) => Promise<T>): Promise<T> {
-  // That it is missing is no fault of the issuer.
+  // Outside of `try`: if the library is missing, the issuer is not at fault.
   const client = await import("openid-client");
   try {
     return await work(client);
@@ -172,13 +175,13 @@ function failureOf(host: string, error: Error & { code?: string; error?: string;
   return new SignInFailed("invalid", `the answer of ${host} is invalid: ${wholeMessage(error)}`, options);
 }
 
-/** The answer that does not conform is the cause: not always the platform's own `Response`. */
+/** The status of the invalid answer, which is the cause. It is not always the platform's `Response`. */
 function statusOf({ cause }: Error): number {
   const { status } = (cause ?? {}) as { readonly status?: unknown };
   return typeof status === "number" ? status : 0;
 }
 
-/** The libraries say the fact in the cause: "unexpected JWT claim value encountered". */
+/** The libraries put the fact into the cause: "unexpected JWT claim value encountered". */
 function wholeMessage(error: Error): string {
   const { message, cause } = error;
   return cause instanceof Error && cause.message !== message ? `${message} (${cause.message})` : message;

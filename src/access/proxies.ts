@@ -5,13 +5,13 @@ import type { Person } from "../model/person.ts";
 import { visibleName } from "../model/visible.ts";
 import type { Way } from "./identify.ts";
 
-/** Addresses and ranges whose headers count. */
+/** Addresses and ranges of proxies whose headers are trusted. */
 export type TrustedProxies = {
   has(address: string): boolean;
   readonly isEmpty: boolean;
 };
 
-/** What of a request says from where it comes. Node joins headers that came several times with commas. */
+/** The parts of a request that name its client. Node joins repeated headers with commas. */
 export type Received = {
   /** The address of the connection. */
   readonly peer: string;
@@ -19,8 +19,8 @@ export type Received = {
 };
 
 /**
- * `10.0.0.0/8, 192.168.1.5, fd00::/8`.
- * @throws Error that names the entry that is neither an address nor a range.
+ * Parses `10.0.0.0/8, 192.168.1.5, fd00::/8`.
+ * @throws Error that names an entry that is not an address or a range.
  */
 export function trustedProxies(text: string): TrustedProxies {
   const list = new BlockList();
@@ -32,7 +32,7 @@ export function trustedProxies(text: string): TrustedProxies {
     const length = bits === undefined ? longest : Number(bits);
     if (version === 0 || more.length > 0 || (bits !== undefined && !/^\d{1,3}$/.test(bits)) || length > longest)
       throw new Error(`expected addresses and ranges such as 10.0.0.0/8, got "${entry}"`);
-    // In a range of all, every client says by itself who it is.
+    // With a range of all addresses, every client could claim to be anyone.
     if (length === 0) throw new Error(`expected the addresses of proxies, got "${entry}", which is every address`);
     list.addSubnet(address, length, version === 4 ? "ipv4" : "ipv6");
   }
@@ -46,11 +46,11 @@ export function trustedProxies(text: string): TrustedProxies {
 }
 
 /**
- * From where a request comes, as far as trusted proxies report it: the last address in X-Forwarded-For, or Forwarded, that
- * no trusted proxy has. What stands before it, anyone can have written.
+ * The client's address, as far as trusted proxies report it: the last address in X-Forwarded-For, or Forwarded, that is
+ * not a trusted proxy. Anyone can have written the addresses before it.
  *
- * Proxies write one of the two headers and pass the other on as it came. So where both are there and do not agree, neither
- * counts, and the address is the proxy's.
+ * A proxy writes one of the two headers, and may pass the other one on unchanged. If the two disagree, both are
+ * ignored, and the client is the proxy.
  * @see https://www.rfc-editor.org/rfc/rfc7239
  */
 export function clientAddress({ peer, header }: Received, proxies: TrustedProxies): string {
@@ -73,12 +73,14 @@ function lastUntrusted(nearest: string, forwarded: readonly string[], proxies: T
   return client;
 }
 
-/** The addresses in `Forwarded: for=192.0.2.1;proto=https, for="[2001:db8::1]:4711"`. Quoted commas do not occur in them. */
+/** The addresses in `Forwarded: for=192.0.2.1;proto=https, for="[2001:db8::1]:4711"`. They contain no quoted commas. */
 function forwardedFor(header: string | undefined): readonly string[] | undefined {
   return header?.split(",").map((element) => /(?:^|;)\s*for=("?)([^";]*)\1\s*(?:;|$)/i.exec(element)?.[2] ?? "");
 }
 
-/** An address without port and brackets, IPv4 as such; undefined for any other text, such as `unknown`. */
+/**
+ * An address without port and brackets; IPv4 without its IPv6 prefix. Undefined for any other text, such as `unknown`.
+ */
 function plainAddress(text: string): string | undefined {
   const [, bracketed] = /^\[([^\]]+)\](?::\d+)?$/.exec(text) ?? [];
   const [, withPort] = /^([\d.]+):\d+$/.exec(text) ?? [];
@@ -87,14 +89,14 @@ function plainAddress(text: string): string | undefined {
   return isIP(mapped) === 0 ? undefined : mapped.toLowerCase();
 }
 
-/** The headers in which a proxy passes on who has signed in there. */
+/** The headers in which a proxy passes the signed-in user. */
 export type PersonHeaders = {
   readonly user: string;
-  /** Undefined: groups are not passed on. */
+  /** Undefined: the proxy passes no groups. */
   readonly groups?: string | undefined;
 };
 
-/** Known by what a trusted proxy passes on. */
+/** Identifies a caller by the headers of a trusted proxy. */
 export function proxyHeader(
   headers: PersonHeaders,
   proxies: TrustedProxies,
@@ -112,14 +114,14 @@ export function proxyHeader(
   };
 }
 
-/** Longer names are no names. */
+/** Longer names are rejected. */
 const MAX_NAME_CHARACTERS = 200;
 const MAX_GROUPS = 1000;
 
 /**
- * Who has signed in at a trusted proxy. A header that comes twice, also in another spelling that some servers take for the
- * same, was not only written by the proxy: `untrusted`, as from any other address.
- * @param rawHeaders names and values in turn, as Node keeps them.
+ * The user whom a trusted proxy names. `untrusted` for other addresses, and for a repeated header, because the proxy
+ * cannot have written both. A spelling that some servers treat as the same header counts as a repeat.
+ * @param rawHeaders names and values alternate, as in Node.
  */
 function personFromProxy(
   { peer, rawHeaders }: { readonly peer: string; readonly rawHeaders: readonly string[] },
@@ -131,7 +133,7 @@ function personFromProxy(
   if (names.length === 0 && memberships.length === 0) return undefined;
   if (!proxies.has(peer) || !isOnce(names) || !isOnce(memberships)) return "untrusted";
   const name = names[0]?.text ?? "";
-  // Proxies send an empty header for requests that they let pass without a sign-in.
+  // Proxies send an empty header for requests that they pass without a sign-in.
   if (name === "") return undefined;
   if (name.length > MAX_NAME_CHARACTERS) return "untrusted";
   return {
@@ -142,7 +144,7 @@ function personFromProxy(
   };
 }
 
-/** Separated by commas, and by authentik with vertical bars (https://docs.goauthentik.io/docs/providers/proxy). */
+/** Comma-separated. authentik uses vertical bars (https://docs.goauthentik.io/docs/providers/proxy). */
 function groupsIn(text: string, header: string): readonly string[] {
   const separator = /^x-authentik-/i.test(header) ? "|" : ",";
   const groups = text.split(separator).map((each) => each.trim());
@@ -152,7 +154,8 @@ function groupsIn(text: string, header: string): readonly string[] {
 type HeaderValue = { readonly text: string; readonly isExact: boolean };
 
 /**
- * The values of a header, not joined, and of those that some servers take for the same: with underscores instead of dashes.
+ * The values of a header, not joined. Includes the spelling with underscores, which some servers treat as the same
+ * header.
  * @see https://github.com/oauth2-proxy/oauth2-proxy/security/advisories/GHSA-vjrc-mh2v-45x6
  */
 function valuesOf(rawHeaders: readonly string[], name: string): readonly HeaderValue[] {

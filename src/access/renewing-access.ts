@@ -2,9 +2,9 @@ import type { Access, Identified, Identify } from "../model/access.ts";
 import { madeOf } from "../model/renewable.ts";
 
 /**
- * Who sends a request, by what counts now. One who brings what is not known is looked at again, once it was looked whether the
- * secrets have changed: a caller may have its new token before the service has.
- * @param find what counts now; the same as long as it is the same.
+ * Identifies callers with the current secrets. For an unknown credential it checks whether the secret files changed,
+ * and tries again: a caller may have a new token before the service has it.
+ * @param find returns the current access, and the same object while nothing changes.
  */
 export function renewingAccess(find: () => Access, refresh: () => Promise<void>): Access {
   const renewing =

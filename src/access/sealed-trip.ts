@@ -1,20 +1,20 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
 import type { Trip } from "./sign-in-method.ts";
 
-/** Time enough to type a password and to find a second factor, ms. */
+/** Long enough to type a password and find a second factor, ms. */
 export const TRIP_MS = 10 * 60_000;
 
-/** What a browser carries with it to another service and back. */
+/** The state that a browser carries to the other service and back. */
 export type Carried = Omit<Trip, "redirectUri"> & {
-  /** The page that follows. */
+  /** The page to open afterwards. */
   readonly next: string;
   /** Epoch milliseconds. */
   readonly endsAt: number;
 };
 
 /**
- * What a browser carries is in its cookie, sealed, so that any replica can read it and none keeps anything. The key is made
- * from the secret of the client, which all replicas share. What is sealed for one method opens for no other.
+ * Seals this state in a cookie, so that any replica can read it and none stores it. The key comes from the client
+ * secret, which all replicas share. What is sealed for one method cannot be opened for another.
  */
 export function sealing(clientSecret: string, method: string) {
   const key = Buffer.from(hkdfSync("sha256", clientSecret, "", `gh-runner sign-in ${method}`, 32));
@@ -25,7 +25,7 @@ export function sealing(clientSecret: string, method: string) {
       const sealed = Buffer.concat([cipher.update(JSON.stringify(carried)), cipher.final()]);
       return Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString("base64url");
     },
-    /** Undefined for anything else than what was sealed here, and for what is too old. */
+    /** Undefined if the text was not sealed here, or is too old. */
     open(text: string, now: number): Carried | undefined {
       const bytes = Buffer.from(text, "base64url");
       if (bytes.length < NONCE_BYTES + TAG_BYTES) return undefined;

@@ -8,23 +8,26 @@ import { tokenCheck, type Way } from "./identify.ts";
 import type { SignInMethod } from "./sign-in-method.ts";
 import { grantsOfPerson, type SignInRole } from "./sign-in-roles.ts";
 
-/** What decides whether a session holds, and what it may do: asked each time, so that a change counts at once. */
+/**
+ * The rules that decide whether a session is valid and what it may do. Read each time, so that a change applies at
+ * once.
+ */
 export type SessionRules = {
   readonly tokens: readonly CallerToken[];
   readonly methods: readonly Pick<SignInMethod, "via" | "credential">[];
   readonly roles: readonly SignInRole[];
 };
 
-/** How long sessions of tokens hold; people's have a setting. */
+/** Length of sessions that began with a token. For people there is a setting. */
 export const TOKEN_HOURS = 7 * 24;
 
 const SECRET_BYTES = 32;
 const SECRET = /^[\w-]{43}$/;
 
 /**
- * Sessions of people who have shown a token, or whom another service knows. The browser has a secret, the store its hash. A
- * session of a token ends when that token is withdrawn, a person's when what they signed in with is not set up any more or no
- * entry of SIGN_IN_ROLES is for them.
+ * Sessions of people who signed in with a token or through another service. The browser has the secret, and the store
+ * has its hash. A token's session ends when the token is withdrawn. A person's session ends when their sign-in method
+ * is no longer set up, or when no entry of SIGN_IN_ROLES matches them.
  */
 export function openSessions(
   store: Sessions,
@@ -50,7 +53,7 @@ export function openSessions(
   }
 
   return {
-    /** Undefined for a text that is none of the tokens. */
+    /** Undefined if the text is not one of the tokens. */
     async withToken(text: string): Promise<OpenedSession | undefined> {
       const token = tokenCheck(rules().tokens)(text);
       if (token === undefined) return undefined;
@@ -59,7 +62,7 @@ export function openSessions(
       const session = { actor: token.actor, via: "sign_in_form", credential, person: undefined } as const;
       return start(session, { grants: token.grants, secret, hours: TOKEN_HOURS });
     },
-    /** Undefined for a person who has no role. */
+    /** Undefined if the person has no role. */
     async forPerson({ via, credential }: SessionRules["methods"][number], person: Person) {
       const grants = grantsOfPerson(rules().roles, person);
       if (grants.length === 0) return undefined;
@@ -68,7 +71,7 @@ export function openSessions(
     },
     end: async (secret: string) => void (await store.end(hashOf(secret))),
     endAll: (actor: string) => store.endAll(actor),
-    /** Known by the secret of a session. */
+    /** Identifies a caller by the secret of a session. */
     way: (({ session: secret, address }) => {
       if (secret === undefined) return undefined;
       if (!SECRET.test(secret)) return { status: "unknown", credential: "cookie" };
@@ -95,8 +98,8 @@ const newSecret = () => randomBytes(SECRET_BYTES).toString("base64url");
 const hashOf = (secret: string) => createHash("sha256").update(secret).digest("base64url");
 
 /**
- * What tells whether a token is the one that opened a session. Nobody who has the database alone can try tokens on it: the
- * secret of the session is not there.
+ * Binds a session to its token. The database alone is not enough to guess tokens, because the session's secret is not
+ * in it.
  */
 const boundTo = (token: string, secret: string) => createHmac("sha256", token).update(secret).digest("base64url");
 

@@ -2,18 +2,18 @@ import { type Grant, grantOf } from "../model/access.ts";
 import type { Person } from "../model/person.ts";
 import { fits } from "./fits.ts";
 
-/** One entry of SIGN_IN_ROLES: whom it is for, and what they may do. */
+/** One entry of SIGN_IN_ROLES: the people, and their role. */
 export type SignInRole = { readonly for: Rule; readonly grant: Grant };
 
 type Rule =
   | { readonly kind: "everyone" }
   | { readonly kind: "user" | "email" | "group"; readonly pattern: string }
-  /** An organisation, `acme`, a team, `acme/platform`, or a person, `@octocat`, in lower case. */
+  /** In lower case: an organisation, `acme`, a team, `acme/platform`, or a person, `@octocat`. */
   | { readonly kind: "github"; readonly name: string };
 
 /**
- * What a person may do: all entries that match count together; none when no entry does.
- * Everyone can have an account at github.com, under any name that is free. So people of GitHub are matched by `github:` alone.
+ * The roles of a person: of all entries that match, or none. Anyone can create an account at github.com with any free
+ * name. So only `github:` entries match people from GitHub.
  */
 export function grantsOfPerson(roles: readonly SignInRole[], person: Person): readonly Grant[] {
   return roles.filter((role) => matches(role.for, person)).map(({ grant }) => grant);
@@ -38,16 +38,16 @@ function matches(rule: Rule, person: Person): boolean {
   }
 }
 
-/** The organisations and teams of GitHub that entries name: nothing else is asked about a person. */
+/** The GitHub organisations and teams in the entries. gh-runner asks about no others. */
 export function gitHubNamesIn(roles: readonly SignInRole[]): readonly string[] {
   const names = roles.flatMap((role) => (role.for.kind === "github" ? [role.for.name] : []));
   return [...new Set(names)].filter((name) => !name.startsWith("@"));
 }
 
 /**
- * SIGN_IN_ROLES: `group:platform=operator,email:*@acme.com=viewer,github:acme/platform=operator,*=viewer`. With a line break in
- * it, each line is an entry, so that a name may have commas.
- * @throws Error that says what was expected of which entry.
+ * Parses SIGN_IN_ROLES: `group:platform=operator,email:*@acme.com=viewer,github:acme/platform=operator,*=viewer`. If it
+ * has a line break, each line is an entry, so that names may have commas.
+ * @throws Error that names the entry and says what was expected.
  */
 export function signInRoles(text: string): readonly SignInRole[] {
   const entries = text.split(text.includes("\n") ? "\n" : ",").map((each) => each.trim());

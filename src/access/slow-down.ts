@@ -3,37 +3,40 @@ import { isIPv6 } from "node:net";
 import type { TryLater } from "../model/access.ts";
 import { type Clock, pause } from "../model/clock.ts";
 
-/** After so many wrong credentials of an address in this time, its credentials are checked in turn. */
+/** After this many wrong credentials from an address within this time, it gets one check per turn. */
 const FREE_FAILURES = 10;
 const FAILURES_MS = 60_000;
 
 /** One turn per address in this time. */
 const TURN_MS = 500;
 
-/** So many wait for a turn at one address, and at all of them; they hold connections meanwhile. */
+/** The most that may wait per address, and in total. Each of them holds a connection. */
 const MAX_WAITING = 20;
 const MAX_WAITING_ALL = 200;
 
-/** Addresses that failed, and credentials that were right: the longest unused are forgotten. */
+/**
+ * Failing addresses and right credentials to remember. The ones that were not used for the longest time are forgotten.
+ */
 const MAX_REMEMBERED = 10_000;
 
 /**
- * A credential of so many characters cannot be guessed, however often one tries: `openssl rand -hex 32` makes 64, and the
- * token of an issuer has hundreds. So it is checked at once, and others at its address cannot hold up a caller.
+ * A credential of this length cannot be guessed: `openssl rand -hex 32` makes 64 characters, and an issuer's token has
+ * hundreds. It is checked at once, so that other clients at the same address cannot delay a caller.
  */
 const UNGUESSABLE_CHARACTERS = 32;
 
-/** `waited`: checked or answered in turn. `rejected`: not, because too many waited. */
+/** `waited`: checked or answered in its turn. `rejected`: too many waited. */
 export type Slowed = "waited" | "rejected";
 
 export type SlowDown = {
   /**
-   * Checks a credential, and slows down addresses at which many were wrong. What was right before at the same address, and
-   * what cannot be guessed, is checked at once. As synchronous as the check, unless it waits.
+   * Checks a credential, and slows down addresses with many wrong ones. A credential that was right before at this
+   * address, or that cannot be guessed, is checked at once. Synchronous if the check is and nothing waits.
    * @param address of the client.
-   * @param resultOf what was found; `unchecked` counts as neither right nor wrong. `beside`: wrong, of a sender who is known by
-   * something else. Each counts once, since a browser may bring the password of a proxy with every request.
-   * @returns when too many wait for their turn, that it is to be sent again later.
+   * @param resultOf rates the result. `unchecked` counts as none of these. `beside` is a wrong credential of a
+   *   caller who is identified by something else; it counts once, because a browser may send a proxy's password with
+   *   every request.
+   * @returns a request to try later, if too many wait.
    */
   checked<T>(
     address: string,
@@ -48,23 +51,26 @@ type Result = "right" | "wrong" | "beside" | "unchecked";
 type Maybe<T> = T | Promise<T>;
 
 type Address = {
-  /** Wrong credentials since then, by the monotonic clock. */
+  /** Wrong credentials since `since`, by the monotonic clock. */
   failures: number;
   since: number;
-  /** What is being checked: each may be wrong, and many can be sent before the first is known to be. */
+  /**
+   * Credentials that are being checked. Each counts as wrong until it is known, because many can arrive before the
+   * first result.
+   */
   readonly checking: Set<string>;
-  /** Until when turns are given away. */
+  /** The next free turn. */
   busyUntil: number;
   waiting: number;
 };
 
 /**
- * @param slowed is called for each credential that was slowed down.
+ * @param slowed called for each credential that was slowed down.
  * @param stopping ends all waiting.
  */
 export function slowDown(clock: Clock, slowed: (what: Slowed) => void, stopping?: AbortSignal): SlowDown {
   const failing = remembered<Address>();
-  /** What passes at once: it was right, or was counted as wrong beside something right. */
+  /** Credentials that pass at once: they were right, or were counted once as `beside`. */
   const passing = remembered<true>();
   let waitingAll = 0;
 
@@ -82,18 +88,18 @@ export function slowDown(clock: Clock, slowed: (what: Slowed) => void, stopping?
       known.since = now;
     }
     known.failures++;
-    // From then on, a minute without a wrong one has to pass.
+    // From here the address stays slow until a minute passes without a wrong credential.
     if (known.failures >= FREE_FAILURES) known.since = now;
     failing.set(network, known);
   }
 
-  /** Waits where the network is slowed down; undefined where it is not. */
+  /** Waits for a turn if the network is slowed down; undefined if it is not. */
   function turnOf(network: string): Promise<TryLater | undefined> | undefined {
     const known = failing.get(network);
     return known !== undefined && isSlow(known) ? turn(known) : undefined;
   }
 
-  /** The same credential counts once, however many bring it. */
+  /** The same credential counts once, even if many requests bring it. */
   async function counted<T>(network: string, key: string, found: Promise<T>): Promise<T> {
     const address = addressOf(network);
     if (address.checking.has(key)) return found;
@@ -129,7 +135,9 @@ export function slowDown(clock: Clock, slowed: (what: Slowed) => void, stopping?
 
   return {
     checked<T>(client: string, credential: string, check: () => Maybe<T>, resultOf: (found: T) => Result) {
-      /** Of what cannot be guessed, a wrong one is answered in turn, so that it is of no use to try many at once. */
+      /**
+       * A wrong credential that cannot be guessed waits for its turn, so that many parallel attempts gain nothing.
+       */
       function unguessable(found: T): Maybe<T | TryLater> {
         if (resultOf(found) !== "wrong") return found;
         const network = networkOf(client);
@@ -166,12 +174,12 @@ const TOO_MANY =
   "Too many wrong credentials came from this address, and too many requests wait to be checked. Send the request again later.";
 
 /**
- * What one client is taken for: an IPv4 address, and of IPv6 the network of 64 bits, since each client has one to choose
- * addresses from.
+ * The unit that is slowed down: an IPv4 address, or the 64-bit network of an IPv6 address, because a client can choose
+ * any address in its network.
  * @see https://www.rfc-editor.org/rfc/rfc6177
  */
 export function networkOf(address: string): string {
-  // A server on IPv6 sees IPv4 addresses so.
+  // An IPv6 server sees IPv4 addresses in this form.
   const [, mapped] = /^::ffff:([\d.]+)$/i.exec(address) ?? [];
   if (mapped !== undefined || !isIPv6(address)) return mapped ?? address;
   const [head = "", tail] = address.split("%", 1)[0]?.split("::") ?? [];
@@ -184,7 +192,7 @@ export function networkOf(address: string): string {
     .join(":")}::/64`;
 }
 
-/** A map that forgets what was not used for the longest time. */
+/** A map that forgets the entry that was not used for the longest time. */
 function remembered<T>() {
   const entries = new Map<string, T>();
   return {

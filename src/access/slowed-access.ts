@@ -4,8 +4,8 @@ import { credentialIn, presentedToken } from "./identify.ts";
 import type { SlowDown } from "./slow-down.ts";
 
 /**
- * The same access, in which wrong credentials in `Authorization` slow down their address. Sessions cannot be guessed, and end
- * by themselves.
+ * Slows down an address after wrong credentials in `Authorization`. Sessions are exempt, because they cannot be
+ * guessed.
  */
 export function slowedAccess(access: Access, slow: SlowDown): Access {
   return {
@@ -28,11 +28,11 @@ function inTurn(identify: Identify, slow: SlowDown): Identify {
   };
 }
 
-/** One who has a session, or whom a proxy names, may bring something wrong in `Authorization` as well. */
+/** A caller with a session, or one that a proxy names, may also send a wrong `Authorization` header. */
 function resultOf(found: Identified) {
   if (found.status !== "known") return found.status === "unknown" ? "wrong" : "unchecked";
   return BY_AUTHORIZATION.includes(found.principal.via) ? "right" : "beside";
 }
 
-/** With `none`, everyone may do everything, and nothing is looked at. */
+/** With `none`, everyone may do everything, and no credential is checked. */
 const BY_AUTHORIZATION: readonly Credential[] = ["bearer", "basic", "oidc_token", "none"];

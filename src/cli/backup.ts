@@ -46,7 +46,7 @@ async function backups() {
   return openBackups(readStoreConfig());
 }
 
-/** Until a backup is whole its file has another name. */
+/** Suffix of a backup's file until it is complete. */
 const UNFINISHED = ".unfinished";
 const MADE = /^gh-runner-\d{8}T\d{6}Z\.(sqlite|jsonl\.gz)$/;
 
@@ -73,10 +73,10 @@ async function makeBackup(target: string | undefined, { keep }: { readonly keep?
   process.stdout.write(`${file}: ${megabytes} MB.${deleted.length ? ` Deleted: ${deleted.join(", ")}.` : ""}\n`);
 }
 
-/** Such as 20261129T110243Z: names in the order of time. */
+/** Such as 20261129T110243Z. The names sort by time. */
 const timeInName = () => new Date().toISOString().replace(/[-:]|\.\d+/g, "");
 
-/** What a backup that was killed has left. */
+/** Files of this age were left by a killed backup. */
 const ABANDONED_MS = 24 * 3_600_000;
 
 function removeAbandoned(folder: string): void {

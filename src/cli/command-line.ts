@@ -41,7 +41,7 @@ const COMMANDS = [
 /** The command `gh-runner` with all its subcommands. */
 export function commandLine(): Command {
   const program = new Command("gh-runner")
-    .description("Run small GitHub workflows as TypeScript functions on your own servers")
+    .description("Run small GitHub workflows as TypeScript functions on your servers")
     .version(VERSION, "-v, --version", "Print the version")
     .helpOption("-h, --help", "Show this help")
     .helpCommand("help [command]", "Show the help of a command")

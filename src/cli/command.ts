@@ -1,7 +1,7 @@
 /** An error for the user: the command prints its message without a stack, and exits with code 1. */
 export class CommandError extends Error {
   override readonly name = "CommandError";
-  /** The service's HTTP status; undefined when it did not answer. */
+  /** The service's HTTP status; undefined if it did not answer. */
   readonly status: number | undefined;
   /** A re-run isn't needed: the run is active, or its group has a newer run. */
   readonly notNeeded: boolean;

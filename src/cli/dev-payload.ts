@@ -2,7 +2,9 @@ import { choosing, type FilterPatterns, isNegative } from "../model/filter-patte
 import type { GitHubTrigger } from "../model/github-trigger.ts";
 import type { Json } from "../model/run.ts";
 
-/** A payload that an entry wants, as far as its filters are data: the part of it that most workflows read. */
+/**
+ * An example payload for a `github` entry, as far as its filters are data. It has the fields that most workflows read.
+ */
 export function examplePayload(event: string, entry: GitHubTrigger): Json {
   const { actions = [], branches, branchesIgnore, tags, tagsIgnore, paths, pathsIgnore } = entry;
   const [action] = actions as readonly string[];
@@ -36,7 +38,7 @@ export function examplePayload(event: string, entry: GitHubTrigger): Json {
   };
 }
 
-/** A name that patterns choose, if one is easily found. */
+/** A name that matches the patterns, if one is easy to find. */
 function exampleOf(
   only: FilterPatterns | undefined,
   ignored: FilterPatterns | undefined,

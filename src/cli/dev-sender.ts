@@ -8,13 +8,13 @@ type Sending = {
   readonly app: () => Pick<RunningApp, "url" | "start">;
   readonly workflowNamed: (name: string) => Workflow | undefined;
   readonly webhookSecret: string;
-  /** The value of a variable that a workflow names. */
+  /** The value of a variable that a workflow declares. */
   readonly variable: (name: string) => string | undefined;
 };
 
 /**
- * Sends what curl cannot: `POST /{workflow}/github/{event}` becomes a signed webhook of GitHub with the body as its payload,
- * `/{workflow}/flux` an event of Flux, and `/{workflow}/schedule` a tick. Answers as the service does.
+ * Sends requests that curl cannot: `POST /{workflow}/github/{event}` becomes a signed GitHub webhook with the body as
+ * payload, `/{workflow}/flux` an event of Flux, and `/{workflow}/schedule` a tick. The answer is the service's.
  */
 export async function openSender(
   port: number,
@@ -46,7 +46,7 @@ function write(outgoing: ServerResponse, { status, text }: Reply): void {
 async function answer(incoming: IncomingMessage, sending: Sending): Promise<Reply> {
   const [, name = "", how, event = ""] = new URL(incoming.url ?? "/", "http://127.0.0.1").pathname.split("/");
   const workflow = sending.workflowNamed(name);
-  // A page in a browser cannot send this without saying where it is from.
+  // Rejects pages in a browser: those always send an Origin header.
   if (incoming.method !== "POST" || incoming.headers.origin !== undefined || !workflow) {
     return { status: 404, text: `There is no workflow "${name}": send POST /{workflow}/{trigger}.` };
   }
@@ -75,7 +75,7 @@ function deliveryHeaders(event: string, body: string, { webhookSecret }: Sending
 
 const signed = (body: string, key: string): string => createHmac("sha256", key).update(body).digest("hex");
 
-/** An event of its kind that was not there before: Flux's own carry no id, and a repeated one starts nothing. */
+/** A new event of this kind. Flux's events have no id, so an exact repeat would start nothing. */
 function fluxText(body: string): string {
   const event = JSON.parse(body) as { involvedObject?: object };
   const involvedObject = { uid: randomUUID(), ...event.involvedObject };

@@ -16,9 +16,9 @@ import { type DevAddresses, startsOf } from "./dev-starts.ts";
 const say = (text: string) => void process.stdout.write(`${text}\n`);
 
 /**
- * Starts the service in front of a stand-in GitHub, says how to start each workflow, and loads the folder again whenever a
- * file in it is saved.
- * @param wanted the port, or the first of those that are tried; 0: any.
+ * Starts the service with a stand-in GitHub, prints how to start each workflow, and reloads the folder when a file is
+ * saved.
+ * @param wanted the first port to try; 0: any.
  * @returns the address of the page.
  */
 export async function startDev(folder: string, wanted: number, closing: AsyncDisposableStack): Promise<string> {
@@ -33,7 +33,7 @@ export async function startDev(folder: string, wanted: number, closing: AsyncDis
 
   const port = await freePort(wanted);
   const { config, missing } = readDevConfig({ apiUrl: github.url, token, webhookSecret, port, folder, dataDir });
-  // From before they are loaded: nothing that is saved meanwhile is missed.
+  // Begins before the files are loaded, so that it misses no change.
   const started = Promise.withResolvers<void>();
   let reloading = started.promise;
   const stopWatching = watchFolder(resolve(folder), (files) => {
@@ -68,7 +68,7 @@ export async function startDev(folder: string, wanted: number, closing: AsyncDis
   say(
     `GitHub is a stand-in at ${github.url}. It creates repositories and pull requests when a workflow first asks for them.`,
   );
-  say(`Runs are stored in ${dataDir}. When you save a file, it is reloaded. Ctrl-C stops.\n`);
+  say(`Runs are stored in ${dataDir}. When you save a file, it is reloaded. Ctrl-C ends it.\n`);
   log.speak();
 
   started.resolve();
@@ -79,7 +79,7 @@ export async function startDev(folder: string, wanted: number, closing: AsyncDis
   return `${app.url}/`;
 }
 
-/** Says what there is, and of what was said before only what differs. */
+/** Prints the workflows and problems, and later only what changed. */
 function teller(app: RunningApp, addresses: DevAddresses) {
   let known = new Map<string, string>();
   let wasBroken = false;
@@ -114,7 +114,7 @@ function teller(app: RunningApp, addresses: DevAddresses) {
   };
 }
 
-/** The records of the start repeat what is said in other words. */
+/** Hides the log records of the start, because they repeat what is printed anyway. */
 async function quietAtFirst(): Promise<{ write(line: string): void; speak(): void }> {
   const destination = process.stdout.isTTY ? await terminalDestination() : process.stdout;
   let speaks = false;
@@ -138,7 +138,7 @@ async function openStandIn() {
 /** How many ports are tried. */
 const MOST_PORTS = 20;
 
-/** The wanted port of 127.0.0.1, or the next one that is free. 0: any. */
+/** The wanted port of 127.0.0.1, or the next free one. 0: any. */
 async function freePort(wanted: number): Promise<number> {
   for (let port = wanted; port < wanted + MOST_PORTS; port++) {
     const server = createServer();

@@ -6,20 +6,20 @@ import { madeUp } from "../service/config/dev.ts";
 import { examplePayload } from "./dev-payload.ts";
 import { triggersIn } from "./workflows.ts";
 
-/** Where `gh-runner dev` answers. */
+/** The addresses of `gh-runner dev`. */
 export type DevAddresses = {
-  /** The service. */
+  /** Of the service. */
   readonly url: string;
   /** Of `openSender`. */
   readonly senderUrl: string;
-  /** Variables that are not set, and have made-up values. */
+  /** Variables that are not set and have made-up values. */
   readonly missing: ReadonlySet<string>;
 };
 
-/** How to start a workflow: for each of its triggers what it is, and a command. */
+/** How to start a workflow: each trigger with a command. */
 export function startsOf({ name, on }: Workflow, { url, senderUrl, missing }: DevAddresses): readonly string[] {
   const send = (how: string, body: Json) => curl(body, `${senderUrl}/${name}/${how}`);
-  // In the order of `triggersIn`.
+  // In the same order as `triggersIn`.
   const commands = [
     ...(on.http ? [callOf(on.http, url, missing)] : []),
     ...(on.flux ? [send("flux", FLUX_EVENT)] : []),
@@ -37,7 +37,7 @@ export function startsOf({ name, on }: Workflow, { url, senderUrl, missing }: De
 }
 
 function callOf({ path, body, token }: HttpTrigger<unknown>, url: string, missing: ReadonlySet<string>): string {
-  // What the environment holds is a secret: the shell fills it in.
+  // A value from the environment is a secret, so the shell inserts it.
   const value = token !== undefined && missing.has(token) ? madeUp(token) : `$${token}`;
   const header = token === undefined ? "" : ` -H "Authorization: Bearer ${value}"`;
   return curl(exampleOf(body), `${url}${path}`, header);
@@ -48,19 +48,19 @@ function curl(body: Json, url: string, header = ""): string {
   return `curl -d '${quoted}'${header} ${url}`;
 }
 
-/** As little as a body needs to have. */
+/** The least that the body needs. */
 const FLUX_EVENT: Json = {
   involvedObject: { kind: "Kustomization", namespace: "flux-system", name: "apps" },
   reason: "ReconciliationSucceeded",
   metadata: { revision: `main@sha1:${"5b7c9e1f".repeat(5)}`, repository: "acme/shop" },
 };
 
-/** A body that a schema of zod probably takes; of another library's nothing is known. */
+/** A body that a zod schema probably accepts. Schemas of other libraries cannot be read. */
 function exampleOf(schema: Schema<unknown>): Json {
   return example((jsonSchemaOf(schema) ?? { type: "object" }) as Described);
 }
 
-/** The part of JSON Schema that examples are made of. */
+/** The part of JSON Schema that examples use. */
 type Described = {
   readonly type?: string;
   readonly format?: string;
@@ -109,7 +109,7 @@ const FORMATS: Readonly<Record<string, string>> = {
   email: "octocat@example.com",
 };
 
-/** What names usually stand for here. */
+/** Usual values by the field's name. */
 const NAMES: Readonly<Record<string, string>> = {
   application: "pr-1234",
   repository: "acme/shop",

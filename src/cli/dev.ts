@@ -19,7 +19,7 @@ export function devCommand(program: Command): void {
     .action(dev);
 }
 
-/** Until a signal. Exit code 1 when it cannot start; a broken file is no reason. */
+/** Runs until a signal. Exit code 1 if it cannot start. A broken file does not stop it. */
 async function dev(given: string | undefined, { open }: { readonly open: boolean }): Promise<void> {
   const { devDefaults } = await import("../service/config/dev.ts");
   const { isRunByNpm } = await import("../service/config/config.ts");
@@ -53,7 +53,7 @@ const OPENERS: Readonly<Record<string, readonly [string, ...string[]]>> = {
   win32: ["cmd", "/c", "start", ""],
 };
 
-/** With the platform's own command; where there is none, the address has been printed. */
+/** Uses the platform's command. If there is none, the user has the printed address. */
 async function openPage(url: string): Promise<void> {
   const { spawn } = await import("node:child_process");
   const [program, ...args] = OPENERS[process.platform] ?? ["xdg-open"];

@@ -26,7 +26,7 @@ export function dispatchCommand(program: Command): void {
 
 type Options = { readonly revision?: string; readonly dryRun?: true; readonly json?: true };
 
-/** Does the job for one application, and prints what became of it. Exit code 1 when it failed. */
+/** Sends one application's event and prints the result. Exit code 1 on failure. */
 async function dispatch(application: string, { revision, dryRun, json }: Options): Promise<void> {
   const { asMessage } = await import("./run-here.ts");
   const config = await settings();
@@ -60,7 +60,7 @@ async function dispatch(application: string, { revision, dryRun, json }: Options
   }
 }
 
-/** What would keep the tests from being followed. */
+/** Problems that would prevent following the tests. */
 async function aboutTests(config: Config): Promise<readonly Check[]> {
   const { checkTests } = await import("../service/doctor.ts");
   return checkTests(config);
@@ -68,7 +68,7 @@ async function aboutTests(config: Config): Promise<readonly Check[]> {
 
 type Ended = Pick<Run, "status" | "outputs" | "reason" | "kind" | "dueAt">;
 
-/** Of the settings, what is about the built-in workflow. */
+/** The settings, reduced to those of the built-in workflow. */
 async function settings(): Promise<Config> {
   const { readConfig } = await import("../service/config/config.ts");
   const config = readConfig();

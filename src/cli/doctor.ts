@@ -20,7 +20,7 @@ export function doctorCommand(program: Command): void {
     .action(doctor);
 }
 
-/** Checks the settings and prints what it found. Exit code 1 when there is a problem. */
+/** Checks the settings and prints the results. Exit code 1 if there is a problem. */
 async function doctor({ json, notify = false }: { readonly json?: true; readonly notify?: boolean }): Promise<void> {
   const { checkSettings } = await import("../service/doctor.ts");
   const checks = await checkSettings(undefined, { notify });
@@ -37,7 +37,7 @@ function report(checks: readonly Check[]): string {
   return `${[...lines, "", summary(checks)].join("\n")}\n`;
 }
 
-/** Only on a terminal: `styleText` looks at standard output. */
+/** Colours appear only on a terminal: `styleText` checks standard output. */
 const COLOURS = { ok: "green", warning: "yellow", problem: "red" } as const;
 
 const STATUS_WIDTH = "problem".length;

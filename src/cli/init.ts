@@ -33,7 +33,7 @@ async function init(name: string): Promise<void> {
   const config = readConfig();
   await requireUsable(name, config);
   const folder = config.workflows.dir ?? "workflows";
-  // Where a package.json says that its files are CommonJS, Node alone would take the test for that.
+  // If package.json says that its files are CommonJS, Node would also treat the test as CommonJS.
   const isCommonJs = nearestPackage(resolve(folder))?.manifest.type === "commonjs";
   const ending = isCommonJs ? "mts" : "ts";
   const files = {
@@ -68,7 +68,10 @@ async function init(name: string): Promise<void> {
   process.stdout.write(`\n${lines.join("\n")}\n`);
 }
 
-/** Some names are taken, and some are paths of the service: with a workflow of that name it would not start. */
+/**
+ * Rejects names that are taken or that collide with a path of the service, because the service would not start with
+ * them.
+ */
 async function requireUsable(name: string, config: Config): Promise<void> {
   const body = { safeParse: () => ({ success: true as const, data: undefined }) };
   const workflow: Workflow = { name, on: { http: { path: `/${name}`, body } }, run: async () => {} };
@@ -119,7 +122,7 @@ it("announces nothing else", async () => {
 });
 `;
 
-/** Each file has its field manager: the server takes away what one applied before and no longer applies. */
+/** Each file has a different field manager: the server removes keys that a manager applied before and no longer applies. */
 const argocdText = (
   name: string,
 ) => `# Adds three keys to a ConfigMap of ArgoCD. Change the address if the service is not in the namespace gh-runner. Apply it with

@@ -6,10 +6,10 @@ import { CommandError } from "./command.ts";
 import { shellWord } from "./terminal.ts";
 
 /**
- * How to go on with a folder of workflows: true with and without a package.json, in a checkout and outside of one.
+ * The next commands for a folder of workflows, with or without a package.json, inside or outside of a checkout.
  * @param program the file that this process runs.
- * @returns what the folder lacks to import `gh-runner` outside of the service, how `gh-runner` is called where these
- *   commands have run, and the folder as it is named there.
+ * @returns the commands that make `gh-runner` importable in the folder, how to call `gh-runner` after them, and the
+ *   folder's name at that point.
  */
 export function nextCommands(
   written: string,
@@ -22,13 +22,13 @@ export function nextCommands(
   const folder = shellWord(relative(base, target) || ".");
   const found = testingOf(target);
   if (found === undefined) {
-    // The package.json that npm then makes says nothing of modules, of which Node would warn with each file.
+    // The package.json that npm creates does not set "type", so Node would warn about each file.
     const modules = nearestPackage(target) === undefined ? ["npm pkg set type=module"] : [];
     return { install: [...go, ...installOf(program), ...modules], ghRunner: "npx gh-runner", folder };
   }
   const isInstalled = found.includes("/node_modules/");
-  const own = `node ${shellWord(relative(base, realpathSync(program)))}`;
-  return { install: go, ghRunner: isInstalled ? "npx gh-runner" : own, folder };
+  const local = `node ${shellWord(relative(base, realpathSync(program)))}`;
+  return { install: go, ghRunner: isInstalled ? "npx gh-runner" : local, folder };
 }
 
 /** Where the folder's tests find `gh-runner/testing`. */
@@ -40,7 +40,7 @@ function testingOf(folder: string): string | undefined {
   }
 }
 
-/** From a checkout the package is made, into the folder that depends on it; else it is where this one came from. */
+/** In a checkout, builds the package and installs it. Otherwise installs the published version. */
 function installOf(program: string): readonly string[] {
   const home = nearestPackage(dirname(realpathSync(program)));
   if (home?.manifest.name !== "gh-runner" || home.manifest.private !== true) {
@@ -54,7 +54,7 @@ function installOf(program: string): readonly string[] {
 
 type Manifest = { readonly name?: unknown; readonly private?: unknown; readonly type?: unknown };
 
-/** What Node takes a file in this folder to belong to. */
+/** The nearest package.json, which decides how Node treats a file in this folder. */
 export function nearestPackage(folder: string): { folder: string; manifest: Manifest } | undefined {
   const file = join(folder, "package.json");
   if (existsSync(file)) return { folder, manifest: manifestIn(file) };

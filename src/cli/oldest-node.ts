@@ -1,4 +1,4 @@
-/** Imported before all else by `main.ts`: what follows needs parts of Node that older ones do not have. */
+/** `main.ts` imports this first, because the other files need features that older versions of Node lack. */
 const OLDEST_NODE = 24;
 
 if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE) {

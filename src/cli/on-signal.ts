@@ -1,12 +1,12 @@
 import { inspect } from "node:util";
 import { withoutShapes } from "../observe/secrets.ts";
 
-/** How soon the end of the parent is noticed, ms. */
+/** How soon this process notices that its parent has ended, ms. */
 const LOOK_EVERY_MS = 500;
 
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
-/** Closes once, at the first SIGTERM or SIGINT, and exits: with 0, or with 1 when closing failed. */
+/** Closes once, at the first SIGTERM or SIGINT. Exits with 0, or with 1 if closing failed. */
 export function onSignal(close: () => Promise<void>): { forget(): void; alsoWithoutParent(): void } {
   const forget = () => {
     for (const signal of SIGNALS) process.removeListener(signal, stop);
@@ -26,7 +26,7 @@ export function onSignal(close: () => Promise<void>): { forget(): void; alsoWith
   for (const signal of SIGNALS) process.on(signal, stop);
   return {
     forget,
-    // `npx` runs a program in a shell, and hands a signal to the shell alone, which ends without it.
+    // `npx` runs a program in a shell and sends signals only to the shell, which ends without passing them on.
     alsoWithoutParent() {
       const parent = process.ppid;
       const looking = setInterval(() => {
@@ -34,15 +34,15 @@ export function onSignal(close: () => Promise<void>): { forget(): void; alsoWith
         clearInterval(looking);
         void stop();
       }, LOOK_EVERY_MS);
-      // Only what waits for something keeps the process up.
+      // This timer must not keep the process running.
       looking.unref();
     },
   };
 }
 
 /**
- * Aborts at the first SIGINT or SIGTERM, with an error that names the signal and what it means; a second one ends the process at
- * once.
+ * Aborts at the first SIGINT or SIGTERM, with an error that names the signal and the outcome. A second signal ends the
+ * process at once.
  */
 export function stopSignal(what: string, outcome: string): AbortSignal {
   const controller = new AbortController();

@@ -47,7 +47,7 @@ async function listPreviews(application: string | undefined, { json, ...query }:
   if (said.next !== undefined) process.stderr.write(`There are more: --cursor ${said.next}\n`);
 }
 
-/** A hash as people write it; a tag as it is. */
+/** A hash in its short form; a tag unchanged. */
 function commitOf({ commit }: PreviewPageShown["previews"][number]): string {
   return commit === undefined ? "" : commit.name === commit.sha ? commit.name.slice(0, 7) : commit.name;
 }

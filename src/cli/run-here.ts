@@ -9,14 +9,14 @@ import type { Config } from "../service/config/config.ts";
 import type { AppOptions } from "../service/ground.ts";
 import { CommandError } from "./command.ts";
 
-/** Longer than any run should take that somebody waits for at a terminal. */
+/** Longer than any run for which a person waits at a terminal. */
 const WAIT_MS = 24 * 3_600_000;
 
 /**
- * Executes a workflow once in this process, as the service would. Its history is gone with the process.
- * @param startedBy the trigger, and what would have been stored, had the event come in by it.
- * @param options.waitForLimits whether a limit of GitHub is waited for, and the workflow attempted again.
- * @throws CommandError when there is no such workflow, and what `startedBy` throws.
+ * Runs a workflow once in this process, as the service would. Its history is lost when the process ends.
+ * @param startedBy returns the trigger and the input that the service would have stored.
+ * @param options.waitForLimits waits for a limit of GitHub, then retries the workflow.
+ * @throws CommandError when there is no such workflow, and the errors of `startedBy`.
  */
 export async function runHere(
   config: Config,
@@ -42,7 +42,7 @@ export async function runHere(
 
 export type DryWrite = Parameters<NonNullable<AppOptions["dryRun"]>>[0];
 
-/** What a dry run would have sent, in the form of HTTP, with the whole URL in the first line. */
+/** The request that a dry run did not send, in HTTP form, with the whole URL in the first line. */
 export function asMessage({ method, url, headers, body, identity }: DryWrite): string {
   const by = (name: string) => (identity !== undefined && name === "authorization" ? ` (as ${identity})` : "");
   const lines = Object.entries(headers).map(([name, value]) => oneLine(`${name}: ${value}${by(name)}`));
@@ -50,8 +50,8 @@ export function asMessage({ method, url, headers, body, identity }: DryWrite): s
 }
 
 /**
- * The body, or the inputs, that a workflow is given.
- * @throws CommandError that begins with `lead` and says what its schema does not like.
+ * Checks the body or the inputs of a workflow.
+ * @throws CommandError that begins with `lead` and names the problems.
  */
 export function bodyFor(schema: Schema<unknown>, given: unknown, lead = "", whole = "body"): Json {
   const read = schema.safeParse(given);

@@ -30,7 +30,7 @@ export function runCommand(program: Command): void {
 
 type Options = { readonly input?: string; readonly trigger?: string; readonly dryRun?: true };
 
-/** Executes one attempt of a workflow here, with the settings of the environment. Exit code 1 when it has not ended well. */
+/** Runs one attempt of a workflow on this machine, with the settings of the environment. Exit code 1 if it fails. */
 async function run(name: string, { input, trigger: wanted, dryRun }: Options): Promise<void> {
   const { readConfig } = await import("../service/config/config.ts");
   const { fluxEvent } = await import("../http/triggers/flux.ts");
@@ -66,15 +66,15 @@ async function run(name: string, { input, trigger: wanted, dryRun }: Options): P
   if (!["success", "skipped", "waiting"].includes(run.status)) process.exitCode = 1;
 }
 
-/** What the service would do with a run that has not ended; here it is over. */
+/** What the service would do next with an unfinished run. */
 const AFTER: Partial<Record<RunStatus, string>> = {
   queued: " (the service would retry it)",
   waiting: " (the service would continue after the wait)",
 };
 
 /**
- * What runs by the clock and can be started by hand is started by hand.
- * @throws CommandError when it is not clear which trigger is meant.
+ * Chooses the trigger. A workflow with a schedule and a manual trigger is started by hand.
+ * @throws CommandError when the trigger is ambiguous.
  */
 function oneOf(kinds: readonly TriggerKind[], wanted: string | undefined, name: string): TriggerKind {
   const isClock = kinds.length === 2 && kinds.includes("schedule") && kinds.includes("manual");
@@ -88,7 +88,7 @@ function write(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** What the service would answer with 400 is one line here. */
+/** Prints one line where the service would answer 400. */
 function orSayWhy<T>(read: () => T): T {
   try {
     return read();

@@ -5,11 +5,11 @@ import type { filterQuery } from "./runs-filter.ts";
 import type { ServiceClient } from "./service-client.ts";
 import { progress, shortName, shortText, table } from "./terminal.ts";
 
-/** What is done with many runs, one after the other, and what is said of it. */
+/** Actions on many runs, one after the other, and their results. */
 
 /**
- * The runs in these statuses, newest first of each. All of them are found before anything is done with any, since each is
- * in another status afterwards.
+ * The runs with these statuses, newest first per status. Finds all of them before any action, because an action changes
+ * the status.
  */
 export async function foundRuns(
   client: ServiceClient,
@@ -29,7 +29,7 @@ export async function foundRuns(
 }
 
 /**
- * Asks before several runs are changed.
+ * Asks for confirmation before several runs change.
  * @param verb `Cancel`.
  * @throws CommandError without a yes.
  */
@@ -43,16 +43,16 @@ export async function confirm(verb: string, count: number, done: string): Promis
 }
 
 export type Done = {
-  /** As it is now, or was before when nothing was done. */
+  /** The run after the action, or before it if nothing was done. */
   readonly run: RunShown;
-  readonly result: "done" | "not needed" | "refused" | "failed";
+  readonly result: "done" | "not needed" | "rejected" | "failed";
   readonly reason: string;
 };
 
 /**
- * Does something with each run; when the service cannot be reached any more, no more is tried.
+ * Does something with each run. Stops when the service can no longer be reached.
  * @param doing `re-running`.
- * @param isNotNeeded whether an answer says that nothing is to be done.
+ * @param isNotNeeded whether an answer means that there is nothing to do.
  */
 export async function carriedOut(
   runs: readonly RunShown[],
@@ -71,7 +71,7 @@ export async function carriedOut(
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       if (error.status === undefined) unreachable = error;
-      const result = isNotNeeded(error) ? "not needed" : error.status === 409 ? "refused" : "failed";
+      const result = isNotNeeded(error) ? "not needed" : error.status === 409 ? "rejected" : "failed";
       all.push({ run, result, reason: error.message });
     }
   }
@@ -79,7 +79,7 @@ export async function carriedOut(
   return all;
 }
 
-/** Prints a line for each run: its id, the result, and why. */
+/** Prints a line per run: its id, the result, and the reason. */
 export function printResults(all: readonly Done[], heading: string, wordOf: (done: Done) => string): void {
   if (all.length === 0) return;
   const rows = all.map((each) => {
@@ -89,7 +89,6 @@ export function printResults(all: readonly Done[], heading: string, wordOf: (don
   process.stdout.write(table(["RUN", heading, "WORKFLOW", "GROUP", "REASON"], rows, process.stdout.columns));
 }
 
-/** Those with this result. */
 export function withResult(all: readonly Done[], result: Done["result"]): readonly Done[] {
   return all.filter((each) => each.result === result);
 }

@@ -8,7 +8,7 @@ export type CancelOptions = FilterOptions & {
   readonly json?: true;
 };
 
-/** Cancels one run, or all that the filters name and that have not ended. */
+/** Cancels one run, or all unfinished runs that match the filters. */
 export async function cancelRuns(id: string | undefined, options: CancelOptions): Promise<void> {
   const isMeant = id === undefined ? isNarrow(options) : !isFilter(options);
   if (!isMeant)
@@ -26,7 +26,7 @@ async function cancelOne(id: string, { json }: CancelOptions): Promise<void> {
 
 const CANCELLING = "being cancelled, but its process has not confirmed that yet";
 
-/** Those that have not begun first: none of them begins when another one ends. */
+/** Runs that have not started come first, so that none of them starts when another one ends. */
 async function cancelAll({ yes, json, ...filter }: CancelOptions): Promise<void> {
   const query = bulkQuery(filter, "all unfinished runs that match are cancelled");
   const client = serviceClient();

@@ -4,7 +4,7 @@ import { parseSearch, QUALIFIERS, searchText } from "../model/search.ts";
 import { pastTime, type Side } from "../model/search-time.ts";
 import { CommandError } from "./command.ts";
 
-/** What says which runs are meant, the same for every command. */
+/** The options that select runs, the same for every command. */
 export type FilterOptions = { readonly [Name in (typeof NAMES)[number]]?: string | undefined };
 
 const NAMES = ["workflow", "group", "text", "since", "until"] as const;
@@ -22,33 +22,33 @@ export function addFilterOptions(command: Command, lead: string): Command {
     .option("--until <time>", `${lead} that came before: ${TIME_EXAMPLES}`);
 }
 
-/** How to search, for the end of a help. */
+/** How to search, for the end of a command's help. */
 export function searchHelp(): string {
   const width = Math.max(...QUALIFIERS.map(({ example }) => example.length));
   const lines = QUALIFIERS.map(({ example, meaning }) => `  ${example.padEnd(width)}  only runs ${meaning}`);
   return ["", 'A search consists of words, "two words" in quotes, and qualifiers:', ...lines].join("\n");
 }
 
-/** Whether any of them is given. */
+/** Whether any of the options is given. */
 export function isFilter(options: FilterOptions): boolean {
   return NAMES.some((name) => options[name] !== undefined);
 }
 
-/** Whether they say which runs are meant: a search without words does not, nor does the time before which all of them came. */
+/** Whether the options select particular runs. An empty search does not, and neither does `--until` alone. */
 export function isNarrow({ text = "", ...options }: FilterOptions): boolean {
   const { until: _, status, ...found } = searched(text, Date.now());
   return isFilter({ ...options, until: undefined }) || Object.keys(found).length > 0;
 }
 
-/** Whether they leave out what is old. */
+/** Whether the options exclude old runs. */
 export function isRecent({ since, text = "" }: FilterOptions): boolean {
   return since !== undefined || searched(text, Date.now()).since !== undefined;
 }
 
 /**
- * The query that asks the service for them. Times are meant as the clock of this machine shows them, and given in UTC.
+ * The query for the service. Times in the options are local; the query has UTC.
  * @param now epoch milliseconds.
- * @throws CommandError that says what cannot be meant.
+ * @throws CommandError that says what is wrong.
  */
 export function filterQuery({ workflow, group, text, since, until }: FilterOptions, now = Date.now()) {
   const bounds = {
@@ -60,17 +60,17 @@ export function filterQuery({ workflow, group, text, since, until }: FilterOptio
   return { workflow, group, text: text === undefined ? undefined : searchText(searched(text, now)), ...bounds };
 }
 
-/** A search whose times are meant as the clock of this machine shows them, for the service, which takes them in UTC. */
+/** Converts the local times of a search to UTC, for the service. */
 export function inUtc(text: string, now = Date.now()): string {
   const { filter, problems } = parseSearch(text, now, zone());
   const hasTime = filter.since !== undefined || filter.until !== undefined;
-  // What cannot be meant, the service says.
+  // The service reports the problems of an invalid search.
   return hasTime && problems.length === 0 ? searchText(filter) : text;
 }
 
 /**
- * The same for many runs at once, whose status is said otherwise.
- * @param how says it.
+ * The query for an action on many runs, whose status comes from the command.
+ * @param how says which statuses the command uses.
  */
 export function bulkQuery(options: FilterOptions, how: string) {
   const { text } = options;
@@ -91,5 +91,5 @@ function timeIn(side: Side, text: string, now: number): string {
   throw new CommandError(`--${side} takes ${TIME}, got ${JSON.stringify(text)}.`);
 }
 
-/** Of this machine, or of the variable TZ. */
+/** Time zone of this machine, or of the variable TZ. */
 const zone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;

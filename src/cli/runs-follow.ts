@@ -7,7 +7,7 @@ import { type Progress, progress, shortName, shortText } from "./terminal.ts";
 
 type Query = Readonly<Record<string, string | undefined>>;
 
-/** Prints a line for every change of a run, oldest first, until Ctrl-C. With `json` a line is the run as JSON. */
+/** Prints a line per change of a run, oldest first, until Ctrl-C. With `json`, a line is the run as JSON. */
 export async function followRuns({ limit = "20", ...query }: Query, json: true | undefined): Promise<void> {
   const client = serviceClient();
   const known = new Map<string, RunShown>();
@@ -29,12 +29,12 @@ export async function followRuns({ limit = "20", ...query }: Query, json: true |
   );
 }
 
-/** How many pages of new runs are read at once; of more than that at a time the oldest are not shown. */
+/** Pages of new runs to read at once. If there are more, the oldest runs are not shown. */
 const MAX_PAGES = 10;
-/** How many ended runs are remembered, so that a list which begins with them is known. */
+/** Ended runs to remember, so that a list that begins with them is recognised. */
 const MAX_KNOWN = 1000;
 
-/** Runs that are new since the last look, and those that had not ended then; newest first. */
+/** The runs that are new since the last look, and the changes of unfinished runs; newest first. */
 async function changesOf(
   client: ServiceClient,
   query: Query,
@@ -62,8 +62,8 @@ function forgetEnded(known: Map<string, RunShown>): void {
 }
 
 /**
- * Prints what happens to one run until it has ended; when a newer one takes its place, that one is followed.
- * The exit code says whether it ended well: success or skipped.
+ * Prints what happens to one run until it ends. If a newer run supersedes it, follows that one. Exit code 0 for success
+ * and skipped, 1 otherwise.
  */
 export async function followRun(id: string, json: true | undefined): Promise<void> {
   const client = serviceClient();
@@ -77,7 +77,7 @@ export async function followRun(id: string, json: true | undefined): Promise<voi
       latest = said;
       for (const { number, outcome, reason, endedAt } of said.attempts.filter((each) => each.number > shown)) {
         shown = number;
-        // The run says what it waits for.
+        // The line of the run says what it waits for.
         if (!json && outcome !== "waiting") say(endedAt, `attempt ${number} ${outcome}`, reason);
       }
       if (!json && stateOf(said) !== state) say(new Date().toISOString(), said.status, whyOf(said));
@@ -96,7 +96,7 @@ export async function followRun(id: string, json: true | undefined): Promise<voi
   if (latest && isBadEnd(latest)) process.exitCode = 1;
 }
 
-/** Not as it was meant to end. */
+/** Whether a run ended with failure or was cancelled. */
 export function isBadEnd({ status }: RunShown): boolean {
   return status === "failure" || status === "cancelled";
 }
@@ -106,23 +106,23 @@ function waitingFor(run: RunDetailShown | undefined, seconds: number): string {
   return `${run?.id ?? ""} is ${run?.status ?? "looked up"}${next}; ${seconds} s`;
 }
 
-/** Also what its workflow does when it is cancelled. */
+/** Whether a run has ended, including its clean-up after a cancel. */
 export function hasEnded({ status, cleaningUp }: RunShown): boolean {
   return !cleaningUp && !isOpen({ status });
 }
 
-/** What makes a line of its own when it changes. */
+/** A change of this text prints a new line. */
 const stateOf = (run: RunShown | undefined): string | undefined => {
   if (!run) return undefined;
-  // It may look again every minute for days.
+  // A waiting run may check every minute for days.
   const turn = run.status === "waiting" ? run.reason : `${run.attemptCount} ${run.dueAt}`;
   return `${run.status} ${turn}`;
 };
 
-/** Why a run is in its status, and what comes next. */
+/** The reason for a run's status, and what comes next. */
 export function whyOf({ reason, supersededBy, dueAt, status }: RunShown): string | undefined {
   if (supersededBy !== undefined) return `by ${supersededBy}`;
-  // That of the attempt before.
+  // The reason is that of the attempt before.
   if (status === "running") return undefined;
   if (dueAt === undefined) return reason;
   return reason === undefined ? `due ${dueAt}` : `due ${dueAt}: ${reason}`;
@@ -145,7 +145,7 @@ function say(at: string, what: string, why: string | undefined): void {
   process.stdout.write(`${at}  ${what}${why === undefined ? "" : `  ${oneLine(shortText(why))}`}\n`);
 }
 
-/** Ctrl-C is how following a list ends, and no failure. */
+/** Ctrl-C is the usual way to stop following a list, so it is no failure. */
 export function endOnInterrupt(): void {
   process.once("SIGINT", () => {
     progress().clear();
@@ -153,12 +153,12 @@ export function endOnInterrupt(): void {
   });
 }
 
-/** Often enough for somebody who watches, seldom enough for the service. */
+/** Often enough for a person who watches, and rarely enough for the service. */
 const POLL_MS = 1000;
 
 /**
- * Looks again and again until `look` says that it is done. A service that does not answer for a while is waited for,
- * once it has answered at all; what it refuses is thrown.
+ * Calls `look` until it returns "done". After the first answer, waits through outages of the service. Other errors are
+ * thrown.
  */
 export async function poll(
   look: () => Promise<"done" | "again">,

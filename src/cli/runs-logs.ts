@@ -18,8 +18,9 @@ type LogsOptions = {
 type Line = LinesShown["lines"][number];
 
 /**
- * Prints what the workflow of a run has written, oldest first. With `json` a line is one of the API's as JSON.
- * @param options.follow continues until the run has ended, also across attempts and waits, and into the run that replaces it. The exit code says whether it ended well.
+ * Prints the log lines of a run, oldest first. With `json`, a line is one of the API's lines as JSON.
+ * @param options.follow continues until the run ends, across attempts and waits, and with the run that replaces it. The
+ *   exit code is then 1 if the run failed or was cancelled.
  */
 export async function printLogs(id: string, options: LogsOptions): Promise<void> {
   const attempt = options.attempt === undefined ? undefined : attemptIn(options.attempt);
@@ -48,7 +49,7 @@ function noLines({ id, status, attemptCount }: RunShown, attempt?: number, level
   return `${what} wrote no lines${which}. The run is ${status}. For more: gh-runner runs show ${id}`;
 }
 
-/** Prints the lines of a run that were not printed before. */
+/** Prints the lines of a run that were not printed yet. */
 function printing({ json, level = "debug" }: LogsOptions, wanted: number | undefined) {
   const isWanted = isAtLeast(level);
   let [latest, printed] = [wanted ?? 1, 0];
@@ -90,14 +91,14 @@ async function followLogs(
   const say = (run: RunShown) => {
     const why = whyOf(run);
     const now = `${run.status}${why === undefined ? "" : `: ${oneLine(shortText(why))}`}`;
-    // Lines of a log say of themselves that a run is running.
+    // New log lines already show that a run is running.
     if (!json && now !== state && run.status !== "running") process.stdout.write(`--- ${now}\n`);
     state = now;
   };
   endOnInterrupt();
   await poll(
     async () => {
-      // Before its lines: a run that has ended has all of them.
+      // The run is read before its lines: when it has ended, all of its lines are there.
       const [run] = (await client.list({ id: followed, limit: "1" })).said.runs;
       if (!run) await client.show(followed);
       latest = run;

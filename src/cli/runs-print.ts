@@ -11,7 +11,7 @@ type ListOptions = FilterOptions & { json?: true; follow?: true } & Partial<
 
 /**
  * Prints runs, newest first.
- * @param words are looked for, as those of `--text`.
+ * @param words search words, like those of `--text`.
  */
 export async function listRuns(words: readonly string[], options: ListOptions): Promise<void> {
   const { json, follow, status, limit, cursor } = options;
@@ -30,7 +30,7 @@ export async function listRuns(words: readonly string[], options: ListOptions): 
   }
   const { runs, next } = answer.said;
   process.stdout.write(runsTable(runs, Date.now(), process.stdout.columns));
-  // A search ends before it has found enough when it takes long.
+  // A long search returns before it has found enough.
   const isCut = text !== undefined && runs.length < Number(limit ?? USUAL_LIMIT);
   const more = isCut ? "The search has not looked at all runs yet" : "There are more";
   if (next !== undefined) process.stderr.write(`${more}: --cursor ${next}\n`);
@@ -38,19 +38,19 @@ export async function listRuns(words: readonly string[], options: ListOptions): 
     process.stderr.write(`No run matches.${hint(text)}\n`);
 }
 
-/** Of the service. */
+/** The service's default. */
 const USUAL_LIMIT = 20;
 
-/** Where to ask for the reason. What cannot be copied from a terminal as it is has no command. */
+/** The command that explains an empty list. Omitted if the text cannot be copied from a terminal unchanged. */
 function hint(text = ""): string {
   const canBeCopied = text !== "" && !text.startsWith("-") && text === oneLine(text);
   return canBeCopied ? ` To find out why: gh-runner why ${shellWord(text)}` : "";
 }
 
-/** On a narrower terminal the reason would have no room. */
+/** On a narrower terminal the reason would not fit. */
 const COLUMNS_FOR_ATTEMPTS = 100;
 
-/** @param width of the terminal; undefined: there is none. */
+/** @param width of the terminal; undefined if there is none. */
 export function runsTable(runs: readonly RunShown[], now: number, width: number | undefined): string {
   const hasAttempts = width === undefined || width >= COLUMNS_FOR_ATTEMPTS;
   const rows = runs.map((run) => [
@@ -83,7 +83,7 @@ export async function showRun(
   const client = serviceClient();
   const { text, said } = await client.show(await client.idOf(id));
   if (json) return void process.stdout.write(`${text}\n`);
-  // A service of an earlier version has none.
+  // A service of an earlier version has no logs.
   const hasLog = await client.logs(said.id, { limit: "1" }).then(
     (page) => page.said.lines.length > 0,
     () => false,
@@ -93,7 +93,7 @@ export async function showRun(
   process.stdout.write(parts.filter(Boolean).join("\n"));
 }
 
-/** What a queued run that is due waits for; undefined when it is about to begin. */
+/** What a queued run that is due waits for; undefined if it is about to start. */
 async function turnOf(client: ServiceClient, run: RunDetailShown): Promise<string | undefined> {
   const { status, workflow, group, dueAt } = run;
   if (status !== "queued" || Date.parse(dueAt ?? "") > Date.now()) return undefined;
@@ -125,7 +125,7 @@ function facts(run: RunDetailShown, { hasLog, turn }: { hasLog: boolean; turn: s
     ["started", run.startedAt],
     ["ended", run.endedAt],
     ["outputs", run.outputs === undefined ? undefined : JSON.stringify(run.outputs)],
-    // While it runs it is that of the attempt before.
+    // While the run is running, its reason is that of the attempt before.
     [run.status === "waiting" ? "waits for" : "reason", run.status === "running" ? undefined : run.reason],
     ["superseded by", run.supersededBy],
     ["superseded", run.superseded.join(" ") || undefined],
@@ -159,7 +159,7 @@ function attempts(run: RunDetailShown): string {
   );
 }
 
-/** What the attempts have changed at GitHub. */
+/** What the attempts changed at GitHub. */
 function sent(run: RunDetailShown): string {
   const rows = run.attempts.flatMap(({ number, sent: its }) =>
     (its?.requests ?? []).map((each) => [
@@ -178,7 +178,7 @@ function sent(run: RunDetailShown): string {
   return table(heading, rows, process.stdout.columns) + (more > 0 ? `And ${more} more, which were not stored.\n` : "");
 }
 
-/** A line of a stack; frames are indented. */
+/** A line of a stack trace. Frames are indented. */
 function frameLine(line: string): string {
   return `${line.startsWith(" ") ? "    " : ""}${oneLine(line)}`;
 }
@@ -197,7 +197,7 @@ function steps(run: RunDetailShown): string {
   return table(heading, rows, process.stdout.columns);
 }
 
-/** A wait that has no end may be what lost a race. */
+/** A wait without an end may have lost a race. */
 const left = (kind: string) => (kind === "step" ? "interrupted" : "not finished");
 
 function actions(run: RunDetailShown): string {

@@ -13,7 +13,7 @@ export type RerunOptions = FilterOptions & {
   readonly json?: true;
 };
 
-/** Queues one ended run again, or with `failed` every failed one that the filters name. */
+/** Re-runs one ended run, or with `failed` every failed run that matches the filters. */
 export async function rerunRuns(id: string | undefined, options: RerunOptions): Promise<void> {
   const { failed, evenIfOlder, input } = options;
   const isBulk = failed || isFilter(options);
@@ -48,32 +48,32 @@ async function rerunFailed({ from, json, yes, failed: _, ...filter }: RerunOptio
   const query = bulkQuery(filter, "--failed already selects it");
   const client = serviceClient();
   const runs = await foundRuns(client, ["failure"], query);
-  // The history has the runs of a month.
+  // Without a time, the filter covers the whole history, which is a month.
   if (runs.length > 0 && !isRecent(filter) && !yes) await confirm("Re-run", runs.length, "re-run");
-  // Newest first: when only one run of a group can wait, it is the newest one.
+  // Newest first: if only one run of a group can wait, it is the newest one.
   const again = async ({ id }: { readonly id: string }) => (await client.rerun(id, { from })).said;
   const all = await carriedOut(runs, "re-running", again, ({ notNeeded }) => notNeeded);
   const [queued, notNeeded] = [withResult(all, "done"), withResult(all, "not needed")];
-  const [refused, failed] = [withResult(all, "refused"), withResult(all, "failed")];
+  const [rejected, failed] = [withResult(all, "rejected"), withResult(all, "failed")];
   if (json) {
     const told = {
       rerun: queued.map(({ run }) => run),
       notNeeded: notNeeded.map(brief),
-      refused: refused.map(brief),
+      refused: rejected.map(brief),
       failed: failed.map(brief),
     };
     process.stdout.write(`${JSON.stringify(told)}\n`);
   } else {
-    const inOrder = [queued, notNeeded, refused, failed].flat();
+    const inOrder = [queued, notNeeded, rejected, failed].flat();
     printResults(inOrder, "RERUN", ({ result }) => (result === "done" ? "queued" : result));
-    const counts = `${queued.length} re-run, ${notNeeded.length} not needed, ${refused.length} refused, ${failed.length} failed`;
+    const counts = `${queued.length} re-run, ${notNeeded.length} not needed, ${rejected.length} rejected, ${failed.length} failed`;
     process.stdout.write(`${counts}\n`);
   }
-  if (refused.length > 0) {
-    const [were, are] = refused.length === 1 ? ["run was", "is"] : ["runs were", "are"];
+  if (rejected.length > 0) {
+    const what = rejected.length === 1 ? "run was rejected and needs" : "runs were rejected and need";
     process.stderr.write(
-      `${refused.length} ${were} refused, and ${are} not re-run unless you act: ${json ? "its reason" : "REASON"} says how.\n`,
+      `${rejected.length} ${what} your action before a re-run: see ${json ? "the reason" : "REASON"} of each.\n`,
     );
   }
-  if (refused.length > 0 || failed.length > 0) process.exitCode = 1;
+  if (rejected.length > 0 || failed.length > 0) process.exitCode = 1;
 }

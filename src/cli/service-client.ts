@@ -11,27 +11,27 @@ import { readClientConfig } from "../service/config/config.ts";
 import { CommandError } from "./command.ts";
 import { endWhenUnread, shortName } from "./terminal.ts";
 
-/** An answer of the API: as it was written, and what it says. */
+/** An answer of the API: its text, and the parsed value. */
 type Answer<T> = { readonly text: string; readonly said: T };
 
-/** Of a UUID. */
+/** Length of a UUID. */
 const ID_CHARACTERS = 36;
 
-/** How many runs are named when a beginning does for several. */
+/** The most runs to name if several ids have the same beginning. */
 const MAX_MEANT = 5;
 
-/** Longer than the service takes when all is well, short enough for somebody who waits at a terminal. */
+/** Longer than a healthy service takes, and short enough for a person at a terminal. */
 const ANSWER_MS = 30_000;
 
-/** A million records take half a minute. */
+/** Verifying a million records takes half a minute. */
 const VERIFY_MS = 600_000;
 
-/** The service waits for up to 30 s until the attempt of a running one has ended. */
+/** The service waits up to 30 s for the end of a running attempt. */
 const CANCEL_MS = 40_000;
 
 export type ServiceClient = ReturnType<typeof serviceClient>;
 
-/** The runs API of the service that GH_RUNNER_URL names. Every method throws a `CommandError`. */
+/** The API of the service that GH_RUNNER_URL names. Every method throws a `CommandError`. */
 export function serviceClient() {
   const { url, token } = readClientConfig();
   endWhenUnread(process.stdout);
@@ -49,7 +49,7 @@ export function serviceClient() {
         ...(body && { "content-type": "application/json" }),
       },
       ...(body && { body: JSON.stringify(body) }),
-      // The token is for this service, and for none that it may point to.
+      // The token is for this service only, so redirects are not followed.
       redirect: "manual",
       signal: AbortSignal.timeout(answerMs),
     })
@@ -92,7 +92,7 @@ export function serviceClient() {
 
   return {
     list,
-    /** The id of the only run whose id begins with this text, such as the eight characters that the page shows. */
+    /** The id of the only run whose id begins with this text, such as the eight characters on the page. */
     async idOf(beginning: string): Promise<string> {
       if (beginning.length >= ID_CHARACTERS || !isBeginningOfId(beginning)) return beginning;
       const { runs, next } = (await list({ id: beginning, limit: String(MAX_MEANT) })).said;
@@ -134,7 +134,7 @@ export function serviceClient() {
   };
 }
 
-/** How a run is re-run; with an input a new one is started. */
+/** Options of a re-run. With `input`, a new run starts. */
 export type RerunQuery = {
   readonly evenIfOlder?: boolean | undefined;
   readonly from?: "start" | "failure" | undefined;
@@ -162,7 +162,10 @@ function parsed(text: string): unknown {
   }
 }
 
-/** `fetch` hides what happened in the cause of its error, and several addresses in an AggregateError without a message. */
+/**
+ * `fetch` puts the reason into the error's cause. If several addresses failed, the cause is an AggregateError without a
+ * message.
+ */
 function reasonOf(error: unknown, answerMs: number): string {
   const { name, message, cause } = error as Error;
   if (name === "TimeoutError") return `no answer within ${answerMs / 1000} s`;

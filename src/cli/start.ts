@@ -21,7 +21,7 @@ export function startCommand(program: Command): void {
 
 type Options = { readonly input?: string; readonly follow?: true; readonly json?: true };
 
-/** Starts a run by hand, and prints its id. What is wrong with the inputs is a line each. */
+/** Starts a run by hand and prints its id. Prints a line per problem with the inputs. */
 async function start(workflow: string, { input = "{}", follow, json }: Options): Promise<void> {
   const { serviceClient } = await import("./service-client.ts");
   const { text, said } = await serviceClient().start(workflow, inputsIn(input));

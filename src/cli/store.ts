@@ -51,19 +51,19 @@ export function storeCommands(program: Command): void {
     .action((file) => importRuns(file));
 }
 
-/** The store of the settings, and what can be done with it. */
+/** The settings of the store, and the functions that move it. */
 async function store() {
   const { readConfig } = await import("../service/config/config.ts");
   return { settings: readConfig().store, ...(await import("../service/open-store.ts")) };
 }
 
-/** Brings the schema in PostgreSQL up to date and says what it did. */
+/** Updates the schema in PostgreSQL and prints what changed. */
 async function migrate(): Promise<void> {
   const { settings, migrateStore } = await store();
   process.stdout.write(`${await migrateStore(settings)}\n`);
 }
 
-/** Writes all that the store holds to a file that is not there yet, or to the standard output. */
+/** Exports the whole store to a new file or to standard output. */
 async function exportRuns({ output }: { readonly output?: string }): Promise<void> {
   const { settings, openMover } = await store();
   const write = output === undefined ? toStandardOutput() : toFile(output);
@@ -80,7 +80,7 @@ type Write = (lines: AsyncIterable<string>) => Promise<void>;
 
 function toStandardOutput(): Write {
   const signal = stopSignal("export", "The output lacks its last line, so import rejects it.");
-  // The write that meets an error fails. No write is left to report one that comes after the last.
+  // A write that meets an error rejects. An error after the last write has no write to report it, so it is ignored.
   process.stdout.on("error", () => {});
   return (lines) =>
     pipeline(lines, process.stdout, { signal, end: false }).catch((cause) => {
@@ -89,7 +89,7 @@ function toStandardOutput(): Write {
     });
 }
 
-/** Under another name until it is whole, and for its owner's eyes alone. */
+/** Writes under another name until the file is complete. Only the owner can read it. */
 function toFile(file: string): Write {
   if (existsSync(file)) throw new Error(`Cannot export to ${file}: it already exists. Name another file.`);
   const signal = stopSignal("export", `No ${file} was written.`);
@@ -111,7 +111,7 @@ function cannotExport(where: string, remedy: string, cause: unknown): Error {
   return new Error(`Cannot export to ${where}: ${(cause as Error).message}. ${remedy}`, { cause });
 }
 
-/** Fills an empty store with an export, from a file or from the standard input. */
+/** Imports an export into an empty store, from a file or from standard input. */
 async function importRuns(file?: string): Promise<void> {
   const signal = stopSignal("import", "Nothing was imported.");
   const { settings, openMover } = await store();
@@ -136,11 +136,11 @@ async function opened(file: string | undefined): Promise<{ source: Readable; tot
   return { source: handle.createReadStream(), total: (await handle.stat()).size };
 }
 
-/** From then on somebody who watches may wonder. */
+/** After this time, show progress. */
 const QUIET_MS = 2000;
 const EVERY_MS = 500;
 
-/** Says on a terminal how far an export or an import is, when it takes longer than a moment. */
+/** Shows the progress of an export or import on a terminal, once it takes longer than a moment. */
 export async function* watched<T extends { readonly length: number }>(
   chunks: AsyncIterable<T>,
   doing: string,

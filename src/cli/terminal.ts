@@ -1,7 +1,7 @@
 import { oneLine } from "../model/visible.ts";
 
 /**
- * Rows under a heading, in aligned columns. Lines longer than `width` characters are cut, so what may be long goes last.
+ * Rows under a heading, in aligned columns. Lines longer than `width` are cut, so put long values last.
  * @param width of the terminal; undefined: nothing is cut.
  */
 export function table(
@@ -17,15 +17,15 @@ export function table(
     .join("");
 }
 
-/** Names have any length; nobody needs more of one to recognise it, and one must not widen the rows of all others. */
+/** Enough to recognise a name. A longer one must not widen all other rows. */
 const MAX_NAME_CHARACTERS = 100;
 
-/** A name as a person is shown it; `--json` has all of it. */
+/** A name, shortened for people; `--json` prints all of it. */
 export function shortName(text: string): string {
   return cut(text, MAX_NAME_CHARACTERS);
 }
 
-/** Of a run: on a narrower terminal its first characters, which every command takes, so that there is room for the rest. */
+/** A run's id. A narrow terminal shows only its first characters, which every command accepts. */
 export function shownId(id: string, width: number | undefined): string {
   return width !== undefined && width < COLUMNS_FOR_IDS ? id.slice(0, SHORT_ID_CHARACTERS) : id;
 }
@@ -33,15 +33,15 @@ export function shownId(id: string, width: number | undefined): string {
 const COLUMNS_FOR_IDS = 160;
 const SHORT_ID_CHARACTERS = 8;
 
-/** What a text says within a line; `--json` has all of it. */
+/** A text, shortened for one line; `--json` prints all of it. */
 export function shortText(text: string): string {
   return cut(text, MAX_TEXT_CHARACTERS);
 }
 
-/** All of a reason; inputs, outputs and results may be far longer. */
+/** Enough for any reason. Inputs, outputs and results may be far longer. */
 const MAX_TEXT_CHARACTERS = 4000;
 
-/** As a shell takes it for one word. */
+/** Quotes a text as one word for a shell. */
 export function shellWord(text: string): string {
   return /^[\w./@:-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
@@ -54,7 +54,7 @@ function lengthOf(text: string): number {
   return [...text].length;
 }
 
-/** Says on a terminal how a long wait goes, on one line that replaces itself; in a pipe it says nothing. */
+/** A progress line on a terminal that replaces itself. Prints nothing in a pipe. */
 export type Progress = { show(text: string): void; clear(): void };
 
 export function progress(stream: NodeJS.WriteStream = process.stderr): Progress {
@@ -69,7 +69,7 @@ export function progress(stream: NodeJS.WriteStream = process.stderr): Progress 
   };
 }
 
-/** Ends the command when what it writes is not read any more, as with `| head`: that is no failure. */
+/** Exits without an error when the reader of the output ends, as with `| head`. */
 export function endWhenUnread(stream: NodeJS.WriteStream): void {
   stream.once("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(0);

@@ -39,7 +39,7 @@ export function whyCommands(program: Command): void {
     .action(listEvents);
 }
 
-/** Prints the answer, and what to do next. Ends with exit code 1 when neither a run nor an event is known. */
+/** Prints the answer and what to do next. Exit code 1 if no run and no event is known. */
 async function why(words: readonly string[], { json }: { json?: true }): Promise<void> {
   const { serviceClient } = await import("./service-client.ts");
   const { text, said } = await serviceClient().why({ text: inUtc(words.join(" ")) });
@@ -52,7 +52,7 @@ function answer({ answer, findings }: WhyShown): string {
   const blocks = [{ ...known, text: answer }, ...others].map(({ text, link, command }) =>
     [
       oneLine(text),
-      // A path leads to the service's page, which the command line does not know how to reach.
+      // The command line does not know the address of the service's page, so it leaves out paths.
       ...(link === undefined || link.href.startsWith("/") ? [] : [`  ${oneLine(link.href)}`]),
       ...(command === undefined ? [] : [`  ${oneLine(command)}`]),
     ].join("\n"),

@@ -89,7 +89,7 @@ async function list({ json }: Options): Promise<void> {
 
 type Listed = WorkflowList["workflows"][number];
 
-/** As the page shows them: success rate, durations, and how long ago it last succeeded and failed. */
+/** The figures of the page: success rate, durations, and the time since the last success and failure. */
 function figures(stats: Listed["stats"]): readonly string[] {
   if (stats === undefined) return ["", "", "", "", ""];
   const { success, failure, p50, p95, lastSuccess, lastFailure } = stats;
@@ -111,7 +111,7 @@ function nextOf({ next, late }: NonNullable<Listed["schedule"]>): string {
   return next === undefined ? "never again" : `in ${left(next)}`;
 }
 
-/** Pauses or resumes a workflow, and says how it is now. */
+/** Pauses or resumes a workflow, and prints its state. */
 async function turn(action: "pause" | "resume", name: string | undefined, { all, json }: Options): Promise<void> {
   if ((name === undefined) !== (all === true)) {
     throw new CommandError("Name a workflow, or use --all.");

@@ -23,7 +23,7 @@ export function workflowsCommand(program: Command): void {
 }
 
 /**
- * Prints what is loaded, with trigger and file. Variables need not be set: this tells whether the files are right, not
+ * Prints the loaded workflows with trigger and file. Variables do not have to be set: the command checks the files, not
  * whether the service can start.
  */
 async function listWorkflows({ json, onlyFiles }: { readonly json?: true; readonly onlyFiles?: true }): Promise<void> {
@@ -75,10 +75,10 @@ async function listWorkflows({ json, onlyFiles }: { readonly json?: true; readon
   );
 }
 
-/** Its variables need not be set either. */
+/** Variables of Apps do not have to be set either. */
 const noKey = (name: string) => ({ name, id: "", privateKey: "" });
 
-/** A line for each trigger, and for each entry of `github`. */
+/** A line per trigger, and per entry of `github`. */
 export function triggersIn(on: Triggers): readonly string[] {
   const { http, schedule, flux, manual, call } = on;
   return [

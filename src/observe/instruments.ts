@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from "@prometheus-io/client";
 
 export type Instruments = ReturnType<typeof openInstruments>;
 
-/** One registry and what makes its metrics. `collect` runs whenever the metrics are read. */
+/** A registry, and functions that create metrics in it. `collect` runs whenever the metrics are read. */
 export function openInstruments() {
   const registry = new Registry();
   const registers = [registry];
@@ -14,7 +14,7 @@ export function openInstruments() {
       labelNames: readonly Label[] = [],
       collect?: (counter: Counter<Label>) => void,
     ): Counter<Label> => new Counter({ name, help, labelNames, registers, collect: collecting(collect) }),
-    /** Counts by one label, of which these values are shown at zero from the start. */
+    /** A counter with one label. These values of the label start at zero. */
     counted<Value extends string | number>(name: string, help: string, label: string, values: readonly Value[]) {
       const counter = new Counter({ name, help, labelNames: [label], registers });
       for (const value of values) counter.inc({ [label]: value }, 0);
@@ -38,8 +38,8 @@ function collecting<Metric>(collect: ((metric: Metric) => void) | undefined) {
 }
 
 /**
- * Keeps a label from growing without end: the first `most` values stay what they are, the rest become `other`.
- * Each value of a label is a time series, and costs memory in Prometheus and here for ever.
+ * Limits the values of a label: the first `most` values stay unchanged, the rest become `other`. Each value is a time
+ * series, which takes memory in Prometheus and here forever.
  */
 export function bounded(most: number): (value: string) => string {
   const known = new Set<string>();

@@ -4,7 +4,7 @@ import type { Secrets } from "../model/secrets.ts";
 import { visible, visibleName } from "../model/visible.ts";
 
 /**
- * JSON lines, one object a line. No secret passes: every string of a record goes through `secrets.scrub`.
+ * Opens a log of JSON lines, one object per line. Every string goes through `secrets.scrub`, so no secret appears.
  * @param destination where the lines go; standard output without it.
  */
 export function openLog({
@@ -37,7 +37,10 @@ export function openLog({
   );
 }
 
-/** For a person at a terminal: one coloured line a record, and nothing in it steers the terminal. Loaded only there. */
+/**
+ * For a terminal: one coloured line per record. Nothing in a record can control the terminal. Loaded only for a
+ * terminal.
+ */
 export async function terminalDestination(destination?: DestinationStream): Promise<DestinationStream> {
   const { default: pretty } = await import("pino-pretty");
   const lines = pretty({
@@ -47,7 +50,7 @@ export async function terminalDestination(destination?: DestinationStream): Prom
   return { write: (line) => void lines.write(`${JSON.stringify(shown(JSON.parse(line)))}\n`) };
 }
 
-/** A record with escapes for what cannot be seen. A line break, with which a message could forge a record, is one, too. */
+/** A record with invisible characters escaped. This includes line breaks, with which a message could forge a record. */
 function shown(value: unknown, name?: string): unknown {
   if (typeof value === "string") return name === "stack" ? visible(value) : visibleName(value);
   if (typeof value !== "object" || value === null) return value;

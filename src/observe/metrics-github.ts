@@ -3,7 +3,7 @@ import type { Observer } from "../model/observer.ts";
 import type { Outage } from "../model/outage.ts";
 import { bounded, type Instruments } from "./instruments.ts";
 
-/** What stands between the service and GitHub, one for each account. */
+/** The gates between the service and GitHub, one per account. */
 export type Gates = { all(): ReadonlyMap<string, { state(): GateState }> };
 
 type GateState = {
@@ -19,10 +19,10 @@ type GateState = {
 const MAX_ROUTES = 60;
 const MAX_ACCOUNTS = 50;
 
-/** The time-out of a request is 15 s. */
+/** A request times out after 15 s. */
 const BUCKETS = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15];
 
-/** What each account's gate says, by name and help. */
+/** Gauges per gate: name, help, and value. */
 const OF_GATES: readonly (readonly [string, string, (state: GateState, now: number) => number | undefined])[] = [
   [
     "gh_runner_github_pause_remaining_seconds",
@@ -48,10 +48,10 @@ const OF_GATES: readonly (readonly [string, string, (state: GateState, now: numb
   ],
 ];
 
-/** Accounts of tokens that requests bring are left out: any caller can bring one. */
+/** Leaves out tokens that come with requests, because any caller can bring one. */
 const isService = (account: string) => !account.startsWith("token ");
 
-/** Requests to GitHub as they are sent, and what its limits leave when the metrics are read. */
+/** Metrics of requests to GitHub, and of its limits. */
 export function gitHubMetrics({ counter, gauge, histogram }: Instruments, clock: Clock) {
   const requests = histogram(
     "gh_runner_github_request_duration_seconds",
@@ -75,7 +75,7 @@ export function gitHubMetrics({ counter, gauge, histogram }: Instruments, clock:
     }
   };
 
-  /** Silences that overlap count once. */
+  /** Pauses that overlap count once. */
   function paused(name: string, until: number): void {
     if (!isService(name)) return;
     const account = accounts(name);
@@ -110,7 +110,7 @@ export function gitHubMetrics({ counter, gauge, histogram }: Instruments, clock:
     "1 while GitHub fails most requests, as one of the replicas found; else 0.",
   );
 
-  /** While the store cannot be read, it stays as it was. */
+  /** While the store cannot be read, the gauge keeps its value. */
   async function readOutage(current: () => Promise<Outage | undefined>): Promise<void> {
     const outage = await current().catch(() => "unknown" as const);
     if (outage !== "unknown") outages.set(outage && outage.until === undefined ? 1 : 0);

@@ -7,12 +7,12 @@ import { bounded, type Instruments } from "./instruments.ts";
 
 const MAX_WORKFLOWS = 100;
 
-/** From a dispatch that goes through at once to one that waited for the end of an outage, s. */
+/** From a dispatch without delay to one that waited for the end of an outage, s. */
 const RUN_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 86_400];
-/** An attempt has its own retries, each with a time-out of 15 s, s. */
+/** An attempt includes its quick retries. Each times out after 15 s, s. */
 const ATTEMPT_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
-/** Of what is known to come from outside: a schedule and a person say nothing of whether events arrive. */
+/** Triggers from outside. Schedules and people do not show whether events arrive. */
 const FROM_OUTSIDE: readonly (Trigger | undefined)[] = ["http", "github", "flux"];
 
 const CONCLUSIONS = ["success", "failure", "cancelled", "timed_out"] as const;
@@ -23,14 +23,14 @@ const FOLLOWED_BUCKETS = [30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 21_600]
 const NOTICED = ["sent", "held_back", "failed"] as const;
 const REASONS = ["turn", "retry", "limit", "paused"] as const;
 
-/** Events, runs, attempts and notices, counted as they happen. */
+/** Counts events, runs, attempts and notices. */
 export function runMetrics(
   { counter, counted, gauge, histogram }: Instruments,
   { workflows, clock }: { readonly workflows: readonly string[]; readonly clock: Pick<Clock, "now"> },
 ) {
   const events = counter(
     "gh_runner_events_total",
-    "Events that were stored: accepted as a run of their own, or joined to one that waits.",
+    "Events that were stored: accepted as a new run, or joined to a waiting one.",
     ["workflow", "result"],
   );
   const runs = counter("gh_runner_runs_total", "Runs that ended, by how.", ["workflow", "status"]);
@@ -132,19 +132,22 @@ export function runMetrics(
 
 export type Queue = {
   readonly store: Pick<RunStore, "waiting" | "paused">;
-  /** Rejects when events cannot be stored or runs not be worked on. */
+  /** Rejects when events cannot be stored or runs cannot start. */
   readonly checkReady: () => Promise<void>;
-  /** Why the store cannot be written; undefined when it can. */
+  /** Why the store cannot be written; undefined if it can. */
   readonly storeTrouble: () => StoreTrouble | undefined;
-  /** How many workflow files are broken. */
+  /** Number of broken workflow files. */
   readonly brokenFiles: () => number;
-  /** How many are broken now, and run as they were before. */
+  /** Number of workflow files that are broken now and whose previous version runs. */
   readonly outdatedFiles: () => number;
-  /** How many secrets have files that hold what cannot be used. */
+  /** Number of secrets whose file has an invalid value. */
   readonly rejectedSecrets: () => number;
 };
 
-/** @returns what brings the queue and the readiness up to date. While the store cannot be read the queue is left out. */
+/**
+ * @returns a function that updates the gauges of the queue and of readiness. If the store cannot be read, the queue's
+ *   gauges have no value.
+ */
 export function queueMetrics(
   { gauge }: Instruments,
   { store, checkReady, storeTrouble, brokenFiles, outdatedFiles, rejectedSecrets }: Queue,

@@ -9,9 +9,10 @@ import { type Queue, queueMetrics, runMetrics } from "./metrics-runs.ts";
 export type Metrics = ReturnType<typeof openMetrics>;
 
 /**
- * Counts what happens, for Prometheus. Labels hold only what is bounded: names of workflows, templates of routes,
- * statuses, accounts of the service. Never the application, which a caller chooses.
- * @param workflows shown at zero from the start: the first failure of a series that begins with it is lost on `increase`.
+ * Prometheus metrics. Labels have only bounded values: names of workflows, templates of routes, statuses, accounts of
+ * the service. Never the application, because callers choose it.
+ * @param workflows start at zero. Otherwise `increase` would not see the first failure, because a series that begins
+ *   with 1 has no increase.
  */
 export function openMetrics(options: {
   readonly workflows: readonly string[];
@@ -27,11 +28,11 @@ export function openMetrics(options: {
   let refresh = async () => {};
   return {
     observer: { ...runs.observer, request: github.request },
-    /** GitHub has asked this account for silence until then, epoch milliseconds. */
+    /** GitHub asked this account to pause until this time, epoch milliseconds. */
     paused: github.paused,
     noticed: runs.noticed,
     inbound: inboundMetrics(instruments),
-    /** From now on these are read, too, whenever the metrics are. */
+    /** Adds these sources, which are read whenever the metrics are. */
     read({
       gates,
       outage,
@@ -50,7 +51,7 @@ export function openMetrics(options: {
   };
 }
 
-/** What Prometheus' libraries say of every process, and what was built. */
+/** The usual process metrics of Prometheus' libraries, and the build. */
 function processMetrics({ gauge, counter }: Instruments, version: string): void {
   gauge("gh_runner_build_info", "Always 1; the labels say what runs.", ["version", "node"]).set(
     { version, node: process.version },
@@ -69,15 +70,15 @@ function processMetrics({ gauge, counter }: Instruments, version: string): void 
   );
 }
 
-/** How often the delay is looked at, ms. At 20 ms an idle process was measured to spend 7 ms CPU a second on looking. */
+/** Interval of the measurement, ms. With 20 ms, an idle process spent 7 ms of CPU per second on it (measured). */
 const RESOLUTION_MS = 100;
 
 /** Percentiles, by the label `stat`. */
 const STATS = { p50: 50, p99: 99, max: 100 };
 
 /**
- * How late the event loop was since the last look: while it is late, no request is answered. The first look begins it: a process whose
- * metrics are not read does without its timer and its 0.7 MB.
+ * How late the event loop was since the last read. While it is late, the service answers no request. The first read
+ * starts the measurement, so a process whose metrics are not read saves the timer and 0.7 MB.
  */
 function eventLoopLag({ gauge }: Instruments) {
   let delays: Delays | undefined;
@@ -85,7 +86,7 @@ function eventLoopLag({ gauge }: Instruments) {
   gauge("gh_runner_event_loop_lag_seconds", help, ["stat"], (lag) => {
     delays ??= begunDelays();
     for (const [stat, percentile] of Object.entries(STATS)) {
-      // What is measured is the time between two looks.
+      // The histogram has the time between two measurements.
       const ms = delays.count === 0 ? 0 : delays.percentile(percentile) / 1e6 - RESOLUTION_MS;
       lag.set({ stat }, Math.max(0, ms) / 1000);
     }
@@ -106,7 +107,7 @@ const MISSED = ["taken_in", "not_wanted", "left_out"] as const;
 const SLOWED = ["waited", "rejected"] as const;
 const CLOSED = ["pipelining", "unread", "idle", "bodies", "full"] as const;
 
-/** Requests that became nothing, and connections that went beyond a bound. */
+/** Rejected requests, and connections that were closed at a limit. */
 function inboundMetrics({ counted }: Instruments) {
   return {
     rejected: counted<number>(
@@ -123,7 +124,7 @@ function inboundMetrics({ counted }: Instruments) {
     ),
     slowedDown: counted(
       "gh_runner_slowed_credentials_total",
-      "Credentials of addresses at which many were wrong: checked or answered in turn, or rejected because too many waited.",
+      "Credentials of addresses at which many were wrong: checked or answered one after the other, or rejected because too many waited.",
       "result",
       SLOWED,
     ),

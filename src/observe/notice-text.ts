@@ -6,37 +6,37 @@ import { changesText, type SinceSuccess } from "../model/since-success.ts";
 import { oneLine } from "../model/visible.ts";
 import { lengthOf, minuteOf } from "./outage-notices.ts";
 
-/** What is posted as JSON. Chats are shown the same in parts. */
+/** The JSON form of a notice. Chats show the same facts as parts of a card. */
 type Notice = {
-  /** One text with all that counts. What Slack would take for a mention is escaped. */
+  /** All important facts in one text. Mentions of Slack are escaped. */
   readonly text: string;
   readonly event: NoticeKind;
   readonly workflow: string;
   readonly group: string | undefined;
   readonly run: string;
   readonly attempts: number;
-  /** Why it has failed, or what it waits for. */
+  /** Why it failed, or what it waits for. */
   readonly reason: string | undefined;
-  /** RFC 3339; undefined while it waits. */
+  /** RFC 3339; undefined while the run waits. */
   readonly endedAt: string | undefined;
-  /** How many notices before it were left out. */
+  /** Notices that were left out before this one. */
   readonly heldBack: number;
-  /** The run's page; undefined when it is not known where people reach the pages. */
+  /** Address of the run's page; undefined without PUBLIC_URL. */
   readonly url: string | undefined;
-  /** What its workflow calls the run. */
+  /** The run's title, from its workflow. */
   readonly title: string | undefined;
-  /** Of a failure: when it last worked; undefined when that is not known. */
+  /** For a failure: the last success; undefined if unknown. */
   readonly lastSuccess:
     | { readonly run: string; readonly endedAt: string; readonly url: string | undefined }
     | undefined;
-  /** What is not as it was then: `code`, `commit`, or a field such as `inputs.region`. */
+  /** What changed since then: `code`, `commit`, or a field such as `inputs.region`. */
   readonly changes: SinceSuccess["changes"] | undefined;
 };
 
-/** The parts of a message about something that happened, in any form that its receiver takes. */
+/** A message in all forms: JSON, and the card for chats. */
 export type Message = { readonly json: object; readonly card: ChatCard };
 
-/** What the receiver is posted. */
+/** The body for a receiver. */
 export function posted({ json, card }: Message, format: NoticeFormat, brief: Secrets["brief"]): object {
   return format === "json" ? json : chatCard(format, card, brief);
 }

@@ -14,20 +14,22 @@ import { type Message, noticeOf, posted } from "./notice-text.ts";
 import { type OutageFacts, outageNotice, outageOverNotice } from "./outage-notices.ts";
 import { openWebhook } from "./webhook.ts";
 
-/** At most one notice of a workflow and lane for a receiver in this time, ms. */
+/** One notice per workflow, lane and receiver in this time, ms. */
 const QUIET_MS = 10 * 60_000;
 
-/** By then it is known whether there is an outage, ms. */
+/** After this time it is known whether there is an outage, ms. */
 const UNSURE_MS = 3 * 60_000;
 
-/** Each lane is quiet by itself: a failure is not held back for a success, nor what waits for a person for either. */
+/**
+ * Each lane has its quiet time: a success does not delay a failure, and neither delays a run that waits for a person.
+ */
 const LANES = { failure: "result", recovery: "result", success: "success", waiting: "waiting" } as const;
 
 type Held = { readonly event: NoticeKind; readonly run: Run };
 type Quiet = { readonly heldBack: number; readonly latest?: Held };
 
 type Parts = {
-  /** Who gets them now. */
+  /** The current receivers. */
   readonly targets: () => NoticeTargets;
   readonly fetch: Fetch;
   readonly store: Pick<RunStore, "endBefore" | "get" | "lastSuccess">;
@@ -35,20 +37,20 @@ type Parts = {
   readonly log: Log;
   readonly clock: Clock;
   readonly noticed: (result: "sent" | "held_back" | "failed") => void;
-  /** Why a run has failed that was tried again before. */
+  /** Why a run failed after its retries. */
   readonly causeOf: (run: Pick<Run, "startedAt" | "endedAt">) => Promise<Cause>;
   readonly facts: OutageFacts;
 };
 
 /**
- * Notifies webhooks when a run has failed for good, and when its group has recovered; where a workflow asks for it also when
- * a run has succeeded, or has begun to wait. Of what happens within ten minutes after a notice, the latest is posted at
- * their end, with the number of those left out. Of an outage of GitHub each receiver gets one notice when it begins, and
- * one when it is over, instead of one for each run that fails because of it. Nothing here can disturb a run.
+ * Notifies webhooks when a run failed permanently and when its group recovered. If a workflow asks for it, also when a
+ * run succeeded or began to wait. After a notice, its lane is quiet for ten minutes. Then the latest notice is sent,
+ * with the number of those that were left out. For an outage of GitHub, each receiver gets one notice at its beginning
+ * and one at its end, instead of one per failed run. An error here never affects a run.
  */
 export function openNotices({ targets, fetch, store, secrets, log, clock, noticed, causeOf, facts }: Parts) {
   const { scrub, brief } = secrets;
-  /** By address: one that several workflows name is one receiver. */
+  /** By address: several workflows with the same address share a receiver. */
   const webhooks = new Map<string, ReturnType<typeof openWebhook>>();
   const quiet = new Map<string, Quiet>();
   const alarms = new Set<() => void>();
@@ -76,7 +78,7 @@ export function openNotices({ targets, fetch, store, secrets, log, clock, notice
     later(QUIET_MS, () => {
       const { latest, heldBack: count = 0 } = quiet.get(lane) ?? {};
       quiet.delete(lane);
-      // One of those that were held back is posted now.
+      // This one of the delayed notices is sent now.
       if (latest) send(target, lane, latest, count - 1);
     });
     const { publicUrl } = facts;
@@ -97,7 +99,9 @@ export function openNotices({ targets, fetch, store, secrets, log, clock, notice
     }
   }
 
-  /** A failure that an outage explains is in its summary. One that may be is held until that is known. */
+  /**
+   * Leaves out a failure that an outage explains, because the outage's summary has it. Delays it while that is unknown.
+   */
   async function failed(run: Run, to: readonly NoticeTarget[], mayHold = true): Promise<void> {
     const cause = run.kind === "transient" ? await causeOf(run).catch(() => "other") : "other";
     if (cause === "other" || (cause === "unsure" && !mayHold)) return notify("failure", run, to);
@@ -106,25 +110,25 @@ export function openNotices({ targets, fetch, store, secrets, log, clock, notice
     later(UNSURE_MS, () => void failed(run, to, false).catch(report));
   }
 
-  /** Then there was no notice of the failure. */
+  /** If so, the failure had no notice. */
   const isOfOutage = async ({ kind, endedAt }: End) =>
     kind === "transient" && (await causeOf({ startedAt: endedAt, endedAt })) === "outage";
 
   const report = (error: unknown) => log.error({ err: error }, "internal error while sending a notice");
 
-  /** The store knows, whichever process the failure was settled by, and when. Nothing is remembered here. */
+  /** Reads the store, because another process may have settled the failure. Nothing is remembered here. */
   async function isRecovery(run: Run): Promise<boolean> {
     const before = await store.endBefore(run);
     return before?.status === "failure" && !(await isOfOutage(before));
   }
 
-  /** A notice goes without it when the store cannot be read. */
+  /** If the store cannot be read, the notice is sent without it. */
   async function sinceLastSuccess(run: Run): Promise<SinceSuccess | undefined> {
     const last = await store.lastSuccess(run);
     return last && sinceSuccess(run, last, (await store.get(run.id))?.steps);
   }
 
-  /** Whether the attempt that has ended has begun a wait, and does not only continue one. */
+  /** Whether the attempt began a new wait, and did not only continue one. */
   async function beginsToWait({ id, attempts }: Run): Promise<boolean> {
     const { steps = [] } = (await store.get(id)) ?? {};
     return steps.some(({ kind, attempt, endedAt }) => kind !== "step" && attempt === attempts && endedAt === undefined);
@@ -146,12 +150,12 @@ export function openNotices({ targets, fetch, store, secrets, log, clock, notice
       notify("waiting", run, wanting("waiting"));
   }
 
-  /** Once per receiver, however many workflows it is for. */
+  /** Sends once per receiver, even if several workflows share it. */
   function announce(title: string, notice: { readonly text: string; readonly url?: string }): void {
     const { publicUrl } = facts;
     const links = publicUrl === undefined ? [] : [{ title: "Open the runs", url: notice.url ?? publicUrl }];
     const json = { ...notice, text: forSlack(notice.text) };
-    // The address is the link.
+    // The card has the address as a link.
     const text = notice.url === undefined ? notice.text : notice.text.replace(` ${notice.url}`, "");
     const message = { json, card: { title, lines: [text], links } };
     for (const target of targets().failures) post(target, async () => message);
@@ -161,7 +165,7 @@ export function openNotices({ targets, fetch, store, secrets, log, clock, notice
     observer: {
       settled(run: Run) {
         const to = targets().of(run.workflow);
-        // The usual case costs next to nothing.
+        // The usual case must cost almost nothing.
         if (to.length > 0) settled(run, to).catch(report);
       },
     },

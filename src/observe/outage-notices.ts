@@ -1,16 +1,16 @@
 import type { Outage } from "../model/outage.ts";
 import type { Late } from "../model/overview.ts";
 
-/** Where the service's GitHub is, and how the service deals with its faults. */
+/** The address of GitHub, and what the service does during its outages. */
 export type OutageFacts = {
-  /** Of GitHub's API. */
+  /** Host of GitHub's API. */
   readonly host: string;
   readonly retryHours: number;
-  /** Where people reach the pages; undefined when that is not known. */
+  /** Address of the pages; undefined without PUBLIC_URL. */
   readonly publicUrl: string | undefined;
 };
 
-/** What is posted when GitHub begins to fail most requests. */
+/** The notice for the beginning of an outage. */
 export function outageNotice({ since, fault }: Outage, { host, retryHours, publicUrl }: OutageFacts) {
   const status = statusPageOf(host);
   const look = status === undefined ? `Check ${host}, and the network in between.` : `See ${status}.`;
@@ -26,7 +26,7 @@ export function outageNotice({ since, fault }: Outage, { host, retryHours, publi
   } as const;
 }
 
-/** What is posted when GitHub works again, and what was late has ended. */
+/** The notice for its end, sent when the late runs have ended. */
 export function outageOverNotice(
   { since, until }: Outage & { readonly until: number },
   late: Late,
@@ -67,7 +67,7 @@ function statusPageOf(host: string): string | undefined {
 
 const counted = (number: number, one: string, more: string) => `${number} ${number === 1 ? one : more}`;
 
-/** In UTC; without the day when that is the one of an earlier time. */
+/** In UTC. Without the day if it is the day of `earlier`. */
 export function minuteOf(at: number, earlier?: number): string {
   const [, day = "", minute = ""] = /^(.+)T(\d\d:\d\d)/.exec(new Date(at).toISOString()) ?? [];
   const isSameDay = earlier !== undefined && new Date(earlier).toISOString().startsWith(day);

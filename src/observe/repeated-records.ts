@@ -1,17 +1,17 @@
 import type { Clock } from "../model/clock.ts";
 import type { Log } from "../model/log.ts";
 
-/** How often what was repeated is summed up. */
+/** Interval of the sums. */
 const EVERY_MS = 60_000;
 
-/** So many senders are told from each other; those beyond are one, "other". */
+/** The most addresses to distinguish. The rest become "other". */
 const MAX_SENDERS = 100;
 
 type Repeated = { level: "info" | "warn"; message: string; latest: object; times: number };
 
 /**
- * Records of what any client can cause without end. The first of a message, address and kind is a
- * record at once, and what follows is one record a minute, with how often it happened.
+ * Log records that any client can cause without limit. The first record of a message, address and kind is logged at
+ * once. Repeats are logged as one record per minute, with their number.
  */
 export function repeatedRecords(log: Log, clock: Clock) {
   const seen = new Map<string, Repeated>();
@@ -35,8 +35,8 @@ export function repeatedRecords(log: Log, clock: Clock) {
 
   return {
     /**
-     * @param facts what the record holds beside the message.
-     * @param kind records of one message and address are told apart by it.
+     * @param facts the fields of the record.
+     * @param kind distinguishes records of the same message and address.
      */
     note(level: Repeated["level"], message: string, facts: { readonly address: string }, kind: string): void {
       const keyOf = (address: string) => [message, address, kind].join("\n");
@@ -53,7 +53,7 @@ export function repeatedRecords(log: Log, clock: Clock) {
       seen.set(key, { level, message, latest, times: 0 });
       if (!cancel) sumUpLater();
     },
-    /** Writes what is still counted. */
+    /** Logs the repeats that are still counted. */
     close(): void {
       cancel?.();
       sumUp();

@@ -2,30 +2,35 @@ import type { Secrets } from "../model/secrets.ts";
 import { HIDDEN, isToken, MIN_TOKEN_CHARACTERS, openSpellings } from "./spellings.ts";
 
 /**
- * GitHub's token formats: https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/
- * The second and third stand right behind a letter as well; the third is an installation's of 2026, `ghs_APP_JWT`.
- * Private keys of Apps, as PEM and as its base64. What begins with `x-access-token:` in base64, as git sends it.
+ * GitHub's token formats:
+ * https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/ The second and
+ * third also match directly behind a letter. The third is the format of an installation's token since 2026,
+ * `ghs_APP_JWT`. Also matches private keys of Apps, as PEM and in base64, and `x-access-token:…` in base64, as git
+ * sends it.
  */
 const TOKEN_SHAPES =
   /(?<![a-z0-9])gh[pousr]_[\w.-]{16,}|gh[pousr]_[a-z0-9]{30,}|ghs_\d+_eyJ[\w.-]+|github_pat_\w{16,}|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|$)|LS0tLS1CRUdJTi(?:BSU0EgUFJJVkFURSBLRVkt|BQUklWQVRFIEtFWS0t)[\w+/=]*|eC1hY2Nlc3MtdG9rZW46[\w+/=-]{8,}/gis;
 
-/** Where none of these stands, in a text or in the JSON of a value, there is nothing of the shapes. */
+/** A quick check: a text without any of these contains no token shape. */
 const SHAPES_BEGIN = /gh[pousr]_|github_pat_|private key|LS0tLS1CRUdJTi|eC1hY2Nlc3MtdG9rZW46/i;
 
-/** The same for the next two. */
+/** The same quick check for the next two. */
 const CREDENTIALS_BEGIN = /bearer|basic|xox|:\/\//i;
 
-/** Anyone's, and tokens of Slack: https://docs.slack.dev/authentication/tokens/ */
+/** Credentials of any system, and tokens of Slack: https://docs.slack.dev/authentication/tokens/ */
 const CREDENTIALS = /\b(?:bearer|basic)\s+[\w.~+/=-]{16,}|\bxox[a-z]-[\w-]{10,}/gi;
 
-/** What of a URL is a secret: the password (of our messages' USER:PASSWORD it is none), or a user as long as a token; the path of a webhook of Slack or Discord. */
+/**
+ * Secrets in URLs: the password (except the word PASSWORD of gh-runner's messages), a user name with the length of a token, and
+ * the path of a Slack or Discord webhook.
+ */
 const IN_URLS =
   /(:\/\/[^\s/@:"'<>]*:)(?!PASSWORD@)[^\s/@"'<>]+(?=@)|(:\/\/)[^\s/@:"'<>?#]{16,}(?=@)|(\/\/hooks\.slack\.com\/)[\w/-]+|(\/\/(?:\w+\.)?discord(?:app)?\.com\/api\/webhooks\/)[\w/-]+/g;
 
-/** Deeper values are not logged by anything here; the bound ends cycles. */
+/** Nothing here logs deeper values. The limit also ends cycles. */
 const MAX_DEPTH = 6;
 
-/** The text without anything that looks like a secret, whether it is known or not. */
+/** The text without anything that looks like a secret. */
 export function withoutShapes(text: string): string {
   const clean = withoutTokenShapes(text);
   if (!CREDENTIALS_BEGIN.test(clean)) return clean;
@@ -38,7 +43,7 @@ function withoutTokenShapes(text: string): string {
   return SHAPES_BEGIN.test(text) ? text.replace(TOKEN_SHAPES, HIDDEN) : text;
 }
 
-/** The same error, with what it says and where it was thrown without secrets. Its cause must not be printed. */
+/** The same error with secrets removed from message and stack. Do not print its cause. */
 export function scrubbed(error: unknown, scrub = withoutShapes): unknown {
   if (!(error instanceof Error)) return typeof error === "string" ? scrub(error) : error;
   const { message, stack } = error;
@@ -58,7 +63,7 @@ export function knownSecrets(permanent: readonly string[]): Secrets {
     for (let read = 2 * most + MARGIN; ; read *= 4) {
       const clean = scrub(text.slice(0, read));
       if (read >= text.length && clean.length <= most) return clean;
-      // What was read may end in the middle of a secret.
+      // The part that was read may end inside a secret.
       if (read >= text.length || clean.length - Math.max(MARGIN, known.longest()) >= most) {
         return `${clean.slice(0, most).toWellFormed()}…`;
       }
@@ -69,7 +74,7 @@ export function knownSecrets(permanent: readonly string[]): Secrets {
     const text = JSON.stringify(value) as string | undefined;
     if (text === undefined) return undefined;
     const shows = others.filter(isToken).map(guard);
-    // One look at all of it: nearly every value ends here.
+    // One check of the whole text: almost every value ends here.
     const found =
       SHAPES_BEGIN.test(text) || known.without(text, true) !== text
         ? changed(JSON.parse(text), (each) => known.without(each, true).replace(TOKEN_SHAPES, HIDDEN))
@@ -108,7 +113,7 @@ export function knownSecrets(permanent: readonly string[]): Secrets {
   };
 }
 
-/** More than what a secret that only looks like one may have of it before it does. */
+/** A partial secret may need this many characters before its shape matches. */
 const MARGIN = 1024;
 
 type Changed = { readonly value: unknown; readonly path: readonly string[] };
@@ -118,8 +123,8 @@ type Holder = Record<string, unknown>;
 type Place = { readonly holder: Holder; readonly name: string; readonly above: Place | undefined };
 
 /**
- * Changes each string and each name of a JSON value, in it; also the way to the first that did change. Undefined where
- * none did. Not by recursion: what others send may be nested without end.
+ * Changes each string and each name in a JSON value, in place. Returns it with the path of the first change, or
+ * undefined without a change. Not recursive, because input from outside may be nested without limit.
  */
 function changed(json: unknown, change: (text: string) => string): Changed | undefined {
   const root: Place = { holder: { value: json }, name: "value", above: undefined };

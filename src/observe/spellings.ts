@@ -1,42 +1,44 @@
-/** Secrets in all the ways in which they are written, found in a text in one pass however many there are. */
+/** Finds secrets in all their encodings, in one pass over a text, for any number of secrets. */
 export type Spellings = {
-  /** Counts this secret in, until the returned function is called. Neither costs more when there are many others. */
+  /** Adds a secret until the returned function is called. The cost does not depend on the number of secrets. */
   add(secret: string, isGuarded: boolean): () => void;
-  /** The text with every secret replaced, or every one that is guarded. */
+  /** The text with every secret replaced, or only the guarded ones. */
   without(text: string, onlyGuarded?: boolean): string;
   /** The length of the longest spelling. */
   longest(): number;
 };
 
-/** What a secret is replaced by. */
+/** The replacement for a secret. */
 export const HIDDEN = "***";
 
-/** Replacing shorter values would garble ordinary words, and no token is that short. */
+/** Replacing shorter values would damage ordinary words, and no token is this short. */
 const MIN_SECRET_CHARACTERS = 6;
 
 /**
- * A shorter secret cannot be told from a word, such as the password `postgres`: it is looked for as it is written, and
- * not in other cases and encodings.
+ * A shorter secret looks like a word, such as the password `postgres`. It is matched exactly, and not in other cases
+ * and encodings.
  */
 export const MIN_TOKEN_CHARACTERS = 12;
 
-/** @returns whether a secret is long enough to be a token, which is guarded. */
+/** @returns whether a secret is long enough for a token. Tokens are guarded. */
 export function isToken(secret: string): boolean {
   return secret.length >= MIN_TOKEN_CHARACTERS;
 }
 
-/** A secret, how often it was added, and how often of these as one that is guarded. */
+/** A secret, how many times it was added, and how many of these as guarded. */
 type Known = { times: number; guards: number; readonly ways: readonly Way[] };
 
-/** One spelling, at least four units long. `isFolded`: in lower case, and found in any. */
+/** One encoding of a secret, at least four units long. `isFolded`: lower-case, matches any case. */
 type Way = { readonly text: string; readonly isFolded: boolean; readonly of: Known };
 
-/** By the hash of the first four units: most texts hold none of the beginnings, which is all that is looked at then. */
+/**
+ * Counts by the hash of the first four units. Most texts contain none of these beginnings, so nothing else is checked.
+ */
 const SLOTS = 1 << 14;
 
 /**
- * One pass takes 2.7 ns per character, however many secrets there are (`npm run bench:secrets`). A search for each spelling
- * in turn is faster for few secrets in long texts, and 13 times slower for a log record while 200 tokens are in use.
+ * One pass takes 2.7 ns per character, for any number of secrets (`npm run bench:secrets`). A search per encoding is
+ * faster for few secrets in long texts, but 13 times slower for a log record with 200 tokens.
  */
 export function openSpellings(): Spellings {
   const secrets = new Map<string, Known>();
@@ -80,7 +82,7 @@ export function openSpellings(): Spellings {
     without(text, onlyGuarded = false) {
       if (secrets.size === 0) return text;
       let clean = "";
-      /** Where the secret that was found last ends. */
+      /** End of the last secret that was found. */
       let to = 0;
       let start = 0;
       for (let end = 0; end < text.length; end++) {
@@ -90,7 +92,7 @@ export function openSpellings(): Spellings {
         for (const way of byStart.get(start) ?? []) {
           if (onlyGuarded && way.of.guards === 0) continue;
           if (at + way.text.length <= to || !standsAt(text, at, way)) continue;
-          // Those that overlap are one.
+          // Secrets that overlap are replaced as one.
           if (at >= to) clean += text.slice(to, at) + HIDDEN;
           to = at + way.text.length;
         }
@@ -120,13 +122,13 @@ function spellingsOf(secret: string): readonly string[] {
   return [...new Set([...written, ...base64Of(plain), hex, hex.replace(/../g, "%$&")].map(lowerCase))];
 }
 
-/** In a URL, in HTML and in JSON. */
+/** Unchanged in a URL, in HTML and in JSON. */
 const AS_IT_IS = /^[\w.-]+$/;
 
-/** The longest secrets are the keys of Apps, with 4,096 bits some 3,300 characters. */
+/** The longest secrets are keys of Apps: about 3,300 characters for 4,096 bits. */
 const MAX_ENCODED_CHARACTERS = 10_000;
 
-/** As strings of JSON carry them, and JSON inside of JSON. */
+/** Escaped as in JSON, and as in JSON within JSON. */
 function inJson(ways: readonly string[]): readonly string[] {
   const once = ways.map(escaped);
   return [...new Set([...ways, ...once, ...once.map(escaped)])];
@@ -136,7 +138,7 @@ function escaped(text: string): string {
   return JSON.stringify(text).slice(1, -1);
 }
 
-/** Which characters are encoded depends on the encoder: a component's, RFC 3986's, a form's, a path's. */
+/** Encoders differ in the characters that they encode: for a component, RFC 3986, a form, or a path. */
 function percentEncoded(text: string): readonly string[] {
   const component = encodeURIComponent(text);
   return [
@@ -153,8 +155,8 @@ function inHtml(text: string): string {
 }
 
 /**
- * What base64 makes of it wherever it begins in what is encoded, such as behind `x-access-token:`: of three bytes in a row
- * each may be the first. The characters that also encode what stands before or behind are left out.
+ * The base64 forms of a text at any position in the encoded data, such as behind `x-access-token:`. It can begin at any
+ * of three bytes. Characters that also encode the neighbouring bytes are left out.
  */
 function base64Of(text: string): readonly string[] {
   return [0, 1, 2].flatMap((before) => {
@@ -171,12 +173,12 @@ function lowerCase(text: string): string {
   return /[^\0-\x7f]/.test(text) ? text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase()) : text.toLowerCase();
 }
 
-/** A unit of UTF-16 with the letters of ASCII in lower case. */
+/** A UTF-16 unit, with ASCII letters in lower case. */
 function folded(unit: number): number {
   return unit >= 65 && unit <= 90 ? unit + 32 : unit;
 }
 
-/** The first four units in one number; those that share it are told apart where they stand. */
+/** The first four units as one number. Encodings with the same number are compared in full. */
 function startOf(way: string): number {
   let start = 0;
   for (let at = 0; at < 4; at++) start = (start << 8) | (folded(way.charCodeAt(at)) & 0xff);

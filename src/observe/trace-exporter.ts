@@ -3,21 +3,21 @@ import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { BatchSpanProcessor, RandomIdGenerator, type SpanExporter, TracerProvider } from "@opentelemetry/sdk-trace";
 
-/** Where spans are sent. */
+/** The receiver of spans. */
 export type Collector = {
-  /** Base URL of the collector; `/v1/traces` is added. */
+  /** Base URL of the collector. `/v1/traces` is appended. */
   readonly endpoint: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly serviceName: string;
   readonly version: string;
-  /** Told once when spans cannot be exported any more, and once when they can again. */
+  /** Called once when spans can no longer be exported, and once when they can again. */
   readonly onExport: (error: Error | undefined) => void;
 };
 
 /** How long the end of the process waits for a collector, ms. */
 const CLOSE_MS = 2000;
 
-/** Loads OpenTelemetry's SDK: imported only when there is somewhere to send spans to. */
+/** Loads OpenTelemetry's SDK. Import this file only if there is a collector. */
 export function openExporter({ endpoint, headers, serviceName, version, onExport }: Collector) {
   const random = new RandomIdGenerator();
   let forced: Pick<SpanContext, "traceId" | "spanId"> | undefined;
@@ -39,11 +39,11 @@ export function openExporter({ endpoint, headers, serviceName, version, onExport
   });
   return {
     tracer: provider.getTracer("gh-runner", version),
-    /** The next span that begins gets these ids instead of random ones. */
+    /** The next span gets these ids instead of random ones. */
     nextIs(ids: Pick<SpanContext, "traceId" | "spanId">): void {
       forced = ids;
     },
-    /** Exports what is left, for a moment at most. */
+    /** Exports the remaining spans, for a short time. */
     async close(): Promise<void> {
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<void>((resolve) => {

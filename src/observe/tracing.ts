@@ -26,15 +26,15 @@ type Sources = {
 };
 
 /**
- * Spans of what happens: request, run, attempt, step, request to GitHub. A run outlasts the process, so its span is
- * written when it ends, with ids that every process can derive from the run's id.
+ * Spans of requests, runs, attempts, steps and requests to GitHub. A run can outlast the process. So its span is
+ * written at its end, with ids that every process derives from the run's id.
  */
 export function openTracing(collector: Collector, sources: Sources) {
   const spans = openSpans(collector, sources.scrub);
   const { start, current, failed, within } = spans;
   return {
     observer: observerOf(spans, sources),
-    /** Gives every POST a span, below the caller's if it sent a `traceparent`. */
+    /** Gives every POST a span, as a child of the caller's span if it sent a `traceparent`. */
     async inbound(c: Context, next: Next) {
       if (c.req.method !== "POST") return next();
       const parent = parseTraceparent(c.req.header("traceparent"));
@@ -47,13 +47,13 @@ export function openTracing(collector: Collector, sources: Sources) {
         if (c.res.status >= 500) failed(span, `answered ${c.res.status}`);
       });
     },
-    /** What is kept with a run that comes of the request under way; undefined outside of one. */
+    /** The trace to store with a run of the current request; undefined outside of a request. */
     note(): string | undefined {
       const span = current.getStore();
       return span && traceNote(span.spanContext(), sources.now());
     },
     /**
-     * What names the span under way in a log record; undefined outside of one.
+     * The ids of the current span for a log record; undefined outside of a span.
      * @see https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/
      */
     ids(): { trace_id: string; span_id: string } | undefined {
@@ -139,7 +139,7 @@ function observerOf(
       return within(span, async () => {
         const answer = await send();
         span.setAttribute("http.response.status_code", answer.status);
-        // That a file is not there is an answer as good as any other.
+        // A missing file is a normal answer.
         if (answer.status >= 400 && answer.status !== 404) failed(span, `GitHub answered ${answer.status}`);
         return answer;
       });
@@ -152,7 +152,7 @@ function observerOf(
 
 const METHOD = { "http.request.method": "POST" };
 
-/** `/api/runs/:id/rerun`; undefined where nothing is mounted, since a caller can invent any path. */
+/** Such as `/api/runs/:id/rerun`. Undefined for an unknown path, because a caller can invent any path. */
 function routeOf(c: Context): string | undefined {
   return matchedRoutes(c).findLast(({ path }) => !path.includes("*"))?.path;
 }
@@ -160,21 +160,21 @@ function routeOf(c: Context): string | undefined {
 /** `traceparent` as W3C defines it: https://www.w3.org/TR/trace-context/#traceparent-header */
 const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
 
-/** The caller's span; undefined when the header is absent or says nothing valid. */
+/** The caller's span; undefined if the header is absent or invalid. */
 export function parseTraceparent(header: string | undefined): SpanContext | undefined {
   const [, version, traceId = "", spanId = "", flags = ""] = TRACEPARENT.exec(header?.trim() ?? "") ?? [];
   if (version === undefined || version === "ff" || /^0+$/.test(traceId) || /^0+$/.test(spanId)) return undefined;
   return { traceId, spanId, traceFlags: Number.parseInt(flags, 16) & 1, isRemote: true };
 }
 
-/** What is kept with a run: the span that its event came in, and since when the run counts (epoch milliseconds). */
+/** The trace to store with a run: the span of its event, and the run's start (epoch milliseconds). */
 export function traceNote({ traceId, spanId, traceFlags }: SpanContext, since: number): string {
   return `00-${traceId}-${spanId}-0${traceFlags & 1} ${since}`;
 }
 
 /**
- * The run's span, known before it ends and in every process, because it is made of the run's id. `parent` is the span that
- * the event came in; without one the run begins a trace. `since` is in epoch milliseconds.
+ * The run's span. Every process can compute it before the run ends, because it comes from the run's id. `parent` is the
+ * span of the event; without one, the run begins a trace. `since` is in epoch milliseconds.
  */
 export function traceOf({ id, trace, acceptedAt }: Pick<Run, "id" | "trace" | "acceptedAt">) {
   const [traceparent, since] = (trace ?? "").split(" ");

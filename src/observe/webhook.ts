@@ -3,16 +3,16 @@ import type { Log } from "../model/log.ts";
 import { type Fetch, networkFault } from "../model/network.ts";
 import type { NoticeTarget } from "../model/notices.ts";
 
-/** Waits before a notice is tried again, ms. */
+/** Delays before the retries of a notice, ms. */
 const RETRIES_MS = [1000, 5000];
 const TIMEOUT_MS = 10_000;
-/** A chat that is sent too much may ask for more patience than that, up to this, ms. */
+/** A chat may ask for a longer delay with Retry-After, up to this, ms. */
 const MOST_PATIENCE_MS = 30_000;
-/** How long the end of the process waits for notices under way, ms. */
+/** How long the end of the process waits for notices in progress, ms. */
 const CLOSE_MS = 2000;
-/** What is aborted then ends within, ms. */
+/** An aborted request ends within this time, ms. */
 const ABORTED_MS = 500;
-/** How many notices wait for a receiver that does not answer. */
+/** The most notices that wait for a receiver that does not answer. */
 const MOST_WAITING = 100;
 
 type Parts = {
@@ -22,7 +22,7 @@ type Parts = {
   readonly noticed: (result: "sent" | "failed") => void;
 };
 
-/** Posts notices to one receiver, one after the other. That they do not arrive is logged once, until one arrives again. */
+/** Posts notices to one receiver, one after the other. Logs the first failure, and the next success after it. */
 export function openWebhook({ name, url }: Pick<NoticeTarget, "name" | "url">, { fetch, log, clock, noticed }: Parts) {
   const closing = new AbortController();
   let failing = false;
@@ -37,7 +37,7 @@ export function openWebhook({ name, url }: Pick<NoticeTarget, "name" | "url">, {
       if (!closing.signal.aborted) problem = await postNotice(url, body, { fetch, closing: closing.signal });
     }
     noticed(problem === undefined ? "sent" : "failed");
-    // Never the address itself: a webhook's path is its password.
+    // Never log the address: a webhook's path is its password.
     if (problem && !failing) log.warn({ receiver: name, reason: problem.what }, "a notice could not be delivered");
     if (!problem && failing) log.info({ receiver: name }, "notices can be delivered again");
     failing = problem !== undefined;
@@ -55,7 +55,7 @@ export function openWebhook({ name, url }: Pick<NoticeTarget, "name" | "url">, {
   }
 
   return {
-    /** @param notice makes it when its turn has come. */
+    /** @param notice creates the notice when it is sent. */
     post(notice: () => Promise<object>): void {
       if (waiting >= MOST_WAITING) {
         noticed("failed");
@@ -68,7 +68,7 @@ export function openWebhook({ name, url }: Pick<NoticeTarget, "name" | "url">, {
       const enough = Promise.withResolvers<void>();
       const timers = [
         setTimeout(() => closing.abort(), CLOSE_MS),
-        // One that is being made may wait for the store.
+        // A notice may wait for the store.
         setTimeout(enough.resolve, CLOSE_MS + ABORTED_MS),
       ];
       await Promise.race([last, enough.promise]);
@@ -79,7 +79,7 @@ export function openWebhook({ name, url }: Pick<NoticeTarget, "name" | "url">, {
 
 type Problem = { readonly what: string; readonly mayPass: boolean; readonly notBeforeMs: number };
 
-/** Posts once. Undefined: it has arrived. What is wrong is said without the address. */
+/** Posts once. Undefined on success. The problem never contains the address. */
 export async function postNotice(
   url: string,
   body: string,
@@ -105,7 +105,7 @@ export async function postNotice(
   } catch (error) {
     const fault = networkFault(error);
     if (fault) return { what: fault.words, mayPass: true, notBeforeMs: 0 };
-    // Not its message, which may hold the address.
+    // Not its message, which may contain the address.
     return { what: `it could not be sent (${(error as Error).name})`, mayPass: false, notBeforeMs: 0 };
   }
 }

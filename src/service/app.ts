@@ -18,33 +18,33 @@ import { repositories, startWarnings } from "./warnings.ts";
 import { hideVariables, keyVariables, openWorkflows } from "./workflows.ts";
 
 export type RunningApp = {
-  /** Where the service answers, such as `http://127.0.0.1:9555`. */
+  /** Address of the service, such as `http://127.0.0.1:9555`. */
   readonly url: string;
-  /** The workflows, and the files that are broken. */
+  /** The workflows, and the broken files. */
   readonly loaded: CheckedWorkflows;
   readonly start: Engine["start"];
-  /** What runs events, for those that have no use for HTTP. */
+  /** Runs events without HTTP. */
   readonly engine: Pick<Engine, "store" | "worker" | "wake" | "callbacks" | "actions">;
   /**
-   * Loads the files of WORKFLOWS_DIR again. Attempts that are under way end with the code that they began with; everything
-   * that begins afterwards uses the new one.
-   * @returns what there is now, with the files that are broken. Throws when the folder cannot be read: then all stays.
+   * Loads the files of WORKFLOWS_DIR again. Current attempts end with the code with which they began. Everything that
+   * begins later uses the new code.
+   * @returns the new workflows and broken files. Throws when the folder cannot be read, and changes nothing.
    */
   reload(): Promise<CheckedWorkflows>;
-  /** Every route that is answered, and who is let in. */
+  /** Every route, and who may use it. */
   routes(): readonly Route[];
-  /** Answers what is in flight, then closes everything, in reverse order of opening. */
+  /** Finishes the requests in progress, then closes everything in reverse order of opening. */
   close(): Promise<void>;
 };
 
-/** The composition root: opens everything, wires it together, and listens. */
+/** The composition root: opens everything, connects it, and listens. */
 export async function startApp(config: Config, options: AppOptions = {}): Promise<RunningApp> {
   const closing = new AsyncDisposableStack();
   const secrets = knownSecrets(config.secrets);
   try {
     return await openApp(config, options, secrets, closing);
   } catch (error) {
-    // Runs that wait are taken up before there is an address: they end in an orderly way, too.
+    // Waiting runs start before the service listens, so they also need an orderly stop.
     await closing.disposeAsync();
     throw scrubbed(error, secrets.scrub);
   }
@@ -56,12 +56,12 @@ async function openApp(
   secrets: Secrets,
   closing: AsyncDisposableStack,
 ): Promise<RunningApp> {
-  // Nothing comes in from outside where it is closed.
+  // A closed app receives nothing from outside, so it needs no webhook secret.
   const hasWebhookSecret = options.closed || config.auth.webhookSecrets.length > 0;
   const { dir, strict } = config.workflows;
   const { publicUrl } = config.http;
   const more = options.workflows;
-  // What runs one event ends with it, and follows nothing.
+  // An app for one event ends with it, so it follows no tests.
   const settings = options.closed ? { ...config.workflows, follow: [] } : config.workflows;
   const versions =
     config.workflows.reload && dir !== undefined && !options.closed
@@ -81,10 +81,10 @@ async function openApp(
   if (dir !== undefined || more) closing.defer(guardProcess(log, secrets));
 
   const clock = options.clock ?? systemClock;
-  /** Has what is open go by the secrets that there are now. */
+  /** Applies the current secrets to everything that is open. */
   let followSecrets = (_names: readonly string[]) => {};
   const live = options.closed
-    ? { ...unchanging(config), rejected: () => [], refused: () => {}, close: () => {} }
+    ? { ...unchanging(config), rejected: () => [], rejectedInUse: () => {}, close: () => {} }
     : openLiveConfig(config, {
         ...{ clock, secrets, log, wait: options.wait ?? (async (ms: number) => void (await wait(ms))) },
         async apply(next) {
@@ -101,7 +101,7 @@ async function openApp(
       return live.now();
     },
   };
-  // A command that runs one event does without, and takes 0.20 s of CPU instead of 0.23 (measured).
+  // A command that runs one event does not load HTTP. That takes 0.20 s of CPU instead of 0.23 (measured).
   const open = options.closed ? undefined : await import("./open-http.ts");
   const engine = await openEngine(ground, open?.limitsOf(options).drainMs);
   const app = {
@@ -116,7 +116,7 @@ async function openApp(
     close: () => closing.disposeAsync(),
   };
   if (!open) return app;
-  // Runs that had to wait because the file of their workflow was broken. They are looked at anyway, only later.
+  // Wakes runs that waited because their workflow file was broken. Without this they check later.
   const wakeHeld = () =>
     engine
       .wake(loaded.current.workflows.map(({ name }) => wakeKeyOfWorkflow(name)))
@@ -127,7 +127,7 @@ async function openApp(
   let known = loaded.current.workflows;
   followSecrets = (names) => {
     void engine.audit.note({ actor: "gh-runner", action: "secrets", details: `read again: ${names.join(", ")}` });
-    // A file that was missing may have been all that a workflow lacked.
+    // A missing file may have been the only problem of a workflow.
     const isSame = known.length === loaded.current.workflows.length;
     if (isSame) return follow.secrets();
     follow.workflows();

@@ -4,19 +4,19 @@ import type { Workflow } from "../model/workflow.ts";
 import type { CheckedWorkflows } from "../workflows/load/check-workflows.ts";
 
 type Asking = {
-  /** Undefined: it is gone. */
+  /** Undefined if the workflow no longer exists. */
   readonly workflow: Workflow | undefined;
-  /** Of the workflow, or `service`; the workflow itself without it. */
+  /** An identity of the workflow, or `service`. Undefined: the workflow. */
   readonly identity: string | undefined;
-  /** That the run has brought. */
+  /** The token that came with the run. */
   readonly token: string | undefined;
 };
 
 type Values = Pick<CheckedWorkflows, "variables" | "apps">;
 
 /**
- * As whom a run asks GitHub: with the token that it brought, as its workflow, as one of the workflow's identities, or as the
- * service. An identity has the `permissions` of its workflow unless it has its own.
+ * The credentials with which a run calls GitHub: the token that came with it, or those of its workflow, of one of the
+ * workflow's identities, or of the service. An identity has the `permissions` of its workflow unless it sets others.
  */
 export function askedAs({ workflow, identity, token }: Asking, { variables, apps }: Values): AskedAs {
   if (token !== undefined) return { token };

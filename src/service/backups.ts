@@ -5,28 +5,30 @@ import { pipeline } from "node:stream/promises";
 import type { StoreConfig } from "./config/store.ts";
 import { openMover } from "./open-store.ts";
 
-/** How the store of the settings is backed up and restored. */
+/** Backs up and restores the store of the settings. */
 export type Backups = {
-  /** What the name of a backup ends with. */
+  /** Extension of a backup's name. */
   readonly extension: "sqlite" | "jsonl.gz";
   /**
-   * Writes everything that the store holds at one moment, while services continue.
-   * @param target a new file, or what is written to and not ended. SQLite goes to the latter by way of DATA_DIR.
-   * @throws Error that begins with "Cannot" and says what to do; the reason of the signal when that is aborted.
+   * Writes a consistent copy of the whole store, while services continue.
+   * @param target a new file, or a stream, which is not ended. For a stream, SQLite first writes a file in DATA_DIR.
+   * @throws Error that begins with "Cannot" and says what to do; the signal's reason when it is aborted.
    */
   make(target: string | Writable, signal: AbortSignal): Promise<void>;
   /**
-   * Fills the store with a backup, all of it or nothing: a database of SQLite, or an export, compressed or not.
-   * @returns how many runs there are now.
-   * @throws Error that begins with "Cannot" and says what to do: where there are runs already, and `replace` is not set.
+   * Fills the store with a whole backup, or changes nothing. Accepts an SQLite database, or an export, compressed or
+   * not.
+   * @returns the number of runs in the store.
+   * @throws Error that begins with "Cannot" and says what to do, such as when the store has runs and `replace` is not
+   *   set.
    */
   restore(source: Readable, options: { readonly replace: boolean; readonly signal: AbortSignal }): Promise<number>;
 };
 
-/** Loaded when a backup is compressed or read: it takes 1 MB, which a service that makes none does without. */
+/** Loaded only to compress or read a backup, because it takes 1 MB. */
 const zlib = () => process.getBuiltinModule("node:zlib");
 
-/** SQLite is copied as it is. PostgreSQL is exported, so that no client of its version is needed. */
+/** SQLite is copied unchanged. PostgreSQL is exported, so that no client of its version is needed. */
 export function openBackups(settings: StoreConfig): Backups {
   const { database, dataDir } = settings;
   return {
@@ -48,7 +50,7 @@ export function openBackups(settings: StoreConfig): Backups {
       const file = join(dataDir, `gh-runner-backup.${process.pid}`);
       await backUpSqlite(dataDir, file, signal);
       const copy = createReadStream(file, { fd: openSync(file, "r") });
-      // The disk has it back, however this ends.
+      // Frees the disk space at the end, even after an error.
       rmSync(file);
       await pipeline(copy, target, { signal, end }).catch((cause) => {
         throw cannotWrite(cause, signal);
@@ -82,7 +84,7 @@ function cannotWrite(cause: NodeJS.ErrnoException, signal: AbortSignal): Error {
 /** RFC 1952, 2.3.1. */
 const isCompressed = (first: Buffer) => first[0] === 0x1f && first[1] === 0x8b;
 
-/** Its errors are those of what reads it. */
+/** An error appears where the stream is read. */
 function uncompressed(source: AsyncIterable<Uint8Array>, signal: AbortSignal): Readable {
   const plain = new PassThrough();
   pipeline(source, zlib().createGunzip(), plain, { signal }).catch((cause) => {
@@ -92,7 +94,7 @@ function uncompressed(source: AsyncIterable<Uint8Array>, signal: AbortSignal): R
   return plain;
 }
 
-/** What a stream begins with, and all of it. There are fewer bytes where there are not so many. */
+/** The first `count` bytes of a stream, or fewer if it is shorter, and the whole stream. */
 async function begun(source: Readable, count: number) {
   const chunks: AsyncIterator<Uint8Array> = source[Symbol.asyncIterator]();
   let first = Buffer.alloc(0);

@@ -10,20 +10,20 @@ type Parts = {
   readonly cancel: (id: string, who: Who) => Promise<Cancel>;
 };
 
-/** As many as one request re-runs or cancels: each is a transaction. */
+/** The most runs per request, because each one is a transaction. */
 const MOST_AT_ONCE = 500;
 
-/** Those that are running take a moment to end. */
+/** Running runs are cancelled in parallel, because each takes a moment to end. */
 const CANCELLED_AT_ONCE = 20;
 
-/** In this order: none that has not begun begins when another one ends. */
+/** In this order, so that no queued run starts when another one ends. */
 const OPEN = ["queued", "waiting", "running"] as const satisfies RunStatus[];
 
 type OpenFilter = BulkFilter & { readonly status?: RunStatus | undefined };
 
-/** Re-runs and cancels all runs that a filter finds. */
+/** Re-runs or cancels all runs that a filter matches. */
 export function bulkActions({ store, rerun, cancel }: Parts) {
-  /** All of them are found before anything is done with any, newest first. */
+  /** Finds all runs before any action, newest first. */
   async function found(statuses: readonly RunStatus[], filter: BulkFilter) {
     const all: ListedRun[] = [];
     for (const status of statuses) {
@@ -37,10 +37,10 @@ export function bulkActions({ store, rerun, cancel }: Parts) {
     return { runs: all.slice(0, MOST_AT_ONCE), more: all.length > MOST_AT_ONCE };
   }
 
-  /** Those that are re-run. */
+  /** The runs to re-run. */
   const rerunnable = ({ status, ...filter }: BulkFilter & { readonly status: RunStatus }) => found([status], filter);
 
-  /** Those that are cancelled: all that are open, or with this status alone. */
+  /** The runs to cancel: all unfinished ones, or those with this status. */
   const cancellable = ({ status, ...filter }: OpenFilter) =>
     found(
       OPEN.filter((each) => status === undefined || status === each),
@@ -50,7 +50,7 @@ export function bulkActions({ store, rerun, cancel }: Parts) {
   return {
     rerunnable,
     cancellable,
-    /** Newest first: when one run of a group can be queued, it is the newest one. */
+    /** Newest first: if only one run of a group can be queued, it is the newest one. */
     async rerunAll(filter: Parameters<typeof rerunnable>[0], options: Pick<RerunOptions, "from"> & Who): Promise<Bulk> {
       const { runs, more } = await rerunnable(filter);
       const results: BulkResult[] = [];

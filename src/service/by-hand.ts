@@ -10,7 +10,7 @@ import type { Workflow } from "../model/workflow.ts";
 import { readWith, tokenProblem } from "./read-input.ts";
 
 type Parts = {
-  /** The workflows that are current now. */
+  /** The current workflows. */
   readonly workflows: () => readonly Workflow[];
   readonly accept: AcceptEvent;
   readonly store: Pick<RunStore, "get">;
@@ -18,7 +18,7 @@ type Parts = {
   readonly log: Log;
 };
 
-/** Starts runs for people: of workflows with the trigger `manual`, with inputs that their schema takes. */
+/** Starts runs of workflows with the trigger `manual`, with inputs that match their schema. */
 export function startingByHand({ workflows, accept, store, secrets, log }: Parts) {
   return async (name: string, inputs: unknown, who: Who): Promise<Start> => {
     const { actor } = who;

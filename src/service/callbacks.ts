@@ -10,12 +10,12 @@ type Parts = {
   readonly store: Pick<RunStore, "callback" | "answerCallback">;
   readonly clock: Pick<Clock, "now">;
   readonly secrets: Pick<Secrets, "tokenIn">;
-  /** Told that a run is due. */
+  /** Called when a run is due. */
   readonly due: () => void;
   readonly log: Log;
 };
 
-/** The URLs that runs hand out, as programs and people answer them. */
+/** The callback URLs of runs, which programs and people answer. */
 export function callbacksOf({ store, clock, secrets, due, log }: Parts) {
   const answer: AnswerCallback = async (secret, body, who) => {
     const callback = await store.callback(secret);
@@ -34,7 +34,9 @@ export function callbacksOf({ store, clock, secrets, due, log }: Parts) {
     return { status: "taken", callback: before };
   };
 
-  /** What a workflow's own schema says and JSON Schema cannot is left to the workflow, which reads the answer with it. */
+  /**
+   * JSON Schema cannot express every check of a workflow's schema. The workflow does the rest when it reads the answer.
+   */
   function problemsWith(body: Json, { schema }: Callback) {
     const read = schemaOf(schema).safeParse(body);
     if (!read.success) return firstOfEach(read.error.issues);
@@ -48,7 +50,7 @@ export function callbacksOf({ store, clock, secrets, due, log }: Parts) {
 
 type Issue = { readonly path: readonly PropertyKey[]; readonly message: string };
 
-/** JSON Schema says an e-mail address both as a format and as a pattern of a hundred characters. */
+/** JSON Schema checks an email address twice: as a format, and as a pattern of a hundred characters. */
 function firstOfEach(issues: readonly Issue[]): Issue[] {
   const byPath = new Map(issues.toReversed().map(({ path, message }) => [path.join("."), { path, message }]));
   return [...byPath.values()].toReversed();

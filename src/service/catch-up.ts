@@ -3,13 +3,13 @@ import type { Clock } from "../model/clock.ts";
 import type { Json } from "../model/run.ts";
 import type { RunStore } from "../model/store.ts";
 
-/** Everything that was sent before `until` was taken in, or was not missed. */
+/** Everything sent before `until` was accepted, or was not missed. */
 type Mark = {
   /** By the times in the log. Epoch milliseconds by GitHub's clock, like all times here. */
   readonly until: number;
   /** When the log was last read to its end. */
   readonly readAt: number;
-  /** What was sent since then and is done with, by GUID, each with when it was last sent. */
+  /** Deliveries since then that need nothing more, by GUID, with the time of their last sending. */
   readonly done: Readonly<Record<string, number>>;
 };
 
@@ -19,47 +19,47 @@ export type CatchUp = {
   readonly clock: Pick<Clock, "monotonic">;
   /** How long GitHub keeps deliveries, ms. */
   readonly keptMs: number;
-  /** Whether a workflow may want an event, as far as its name and action tell. */
+  /** Whether a workflow may handle an event, judged by its name and action. */
   wants(event: string, action: string | undefined): boolean;
   /**
-   * Makes a delivery what it would have been in time. Resolves once that is stored.
-   * @param isNewer whether another delivery, by its GUID, was first sent after this one.
+   * Accepts a delivery as if it had arrived in time. Resolves when it is stored.
+   * @param isNewer whether another delivery, named by GUID, was first sent after this one.
    */
   takeIn(delivery: Delivery, isNewer: (guid: string) => Promise<boolean>): Promise<void>;
 };
 
 export type CaughtUp = {
-  /** When the log was read before; undefined: this is the first time, and what was sent before is left. */
+  /** When the log was read before. Undefined for the first time, which ignores older deliveries. */
   readonly since: number | undefined;
-  /** GitHub keeps nothing that old. */
+  /** GitHub no longer keeps deliveries that old. */
   readonly isLate: boolean;
-  /** More was missed than is held at once: another round is due now. */
+  /** More deliveries were missed than fit into memory: another round is due now. */
   readonly hasMore: boolean;
 };
 
-/** GitHub notes a delivery when it was answered, after 10 s at most. The rest is for a log that is late itself, ms. */
+/** GitHub logs a delivery after its answer, within 10 s. The rest allows for a delay of the log, ms. */
 const LATE_MS = 10 * 60_000;
 
-/** So many are held at once, at 300 bytes each. When more were missed, the oldest come first. */
+/** Deliveries to hold in memory, at 300 bytes each. If more were missed, the oldest come first. */
 const MAX_HELD = 10_000;
 
-/** How far it has come is stored each time that so many were taken in. */
+/** Stores its progress after this many deliveries. */
 const SAVED_EVERY = 20;
 
-/** What has come since the log was listed is looked for again after this time, ms. */
+/** After this time, looks for deliveries that arrived since the log was listed, ms. */
 const LISTED_FOR_MS = 10_000;
 
 /**
- * Takes in what was missed since the last time, oldest first: deliveries that a workflow may want, and of which no sending
- * was answered 2xx. Only GitHub's clock counts. When it ends early, the next time continues where this one was.
- * @param name of the mark that says how far the log was read.
+ * Accepts the deliveries that were missed since the last time, oldest first: those that a workflow may handle and that
+ * never got a 2xx. Uses only GitHub's clock. If it ends early, the next round continues from there.
+ * @param name of the mark with the progress.
  */
 export async function catchUp(name: string, { log, store, clock, keptMs, wants, takeIn }: CatchUp): Promise<CaughtUp> {
   const mark = (await store.mark(name)) as Mark | undefined;
   const first = await log.page();
   let listedAt = clock.monotonic();
   const save = (next: Mark) => store.setMark(name, next as Json);
-  // What is in the log by now cannot come between what will be. That does not depend on what a proxy makes of GitHub's time.
+  // Later deliveries cannot come before those in the log. This is true even if a proxy changes GitHub's time.
   const newest = Math.max(-1, ...first.deliveries.map(({ at }) => at)) + 1;
   if (!mark) {
     await save({ until: newest, readAt: first.at, done: {} });
@@ -98,16 +98,16 @@ export async function catchUp(name: string, { log, store, clock, keptMs, wants, 
   return { since: readAt, isLate: readAt < first.at - keptMs, hasMore };
 }
 
-/** An event that was not answered 2xx, as it was first sent, and when it was last sent. */
+/** An event without a 2xx: its first sending, and the time of its last one. */
 type Missed = { readonly delivery: Delivery; readonly lastAt: number };
 
 /**
- * Tells deliveries that were missed from those that were answered. They are noted newest first.
- * @param done those that are done with, and when they were last sent, which is kept up to date.
+ * Separates missed deliveries from answered ones. They are noted newest first.
+ * @param done deliveries that need nothing more, with the time of their last sending, which is updated.
  */
 function sorting(done: Map<string, number>, wants: CatchUp["wants"]) {
   const missed = new Map<string, Missed>();
-  /** When each was first sent, of those that a workflow may want. */
+  /** When each one was first sent, for events that a workflow may handle. */
   const answered = new Map<string, number>();
   let hasMore = false;
 
@@ -119,7 +119,7 @@ function sorting(done: Map<string, number>, wants: CatchUp["wants"]) {
 
   return {
     noteAnswered,
-    /** When an event was first sent, as far as that is known. */
+    /** When an event was first sent, if known. */
     sentAt: (guid: string) => answered.get(guid) ?? missed.get(guid)?.delivery.at,
     note(delivery: Delivery): void {
       noteAnswered(delivery);
@@ -129,7 +129,7 @@ function sorting(done: Map<string, number>, wants: CatchUp["wants"]) {
       else if (answered.has(guid)) answered.set(guid, at);
       else if (wants(event, action)) {
         const lastAt = missed.get(guid)?.lastAt ?? at;
-        // Its place is that of its first sending.
+        // Its position is that of its first sending.
         missed.delete(guid);
         missed.set(guid, { delivery, lastAt });
         if (missed.size <= MAX_HELD) return;
@@ -137,9 +137,9 @@ function sorting(done: Map<string, number>, wants: CatchUp["wants"]) {
         missed.delete(missed.keys().next().value as string);
       }
     },
-    /** More were noted than are held. */
+    /** More were noted than fit. */
     hasMore: () => hasMore,
-    /** Of the same moment, the one that was noted last comes first. */
+    /** Within the same moment, the last noted one comes first. */
     oldestFirst: (): readonly Missed[] => [...missed.values()].reverse().sort((a, b) => a.delivery.at - b.delivery.at),
   };
 }

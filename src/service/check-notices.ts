@@ -11,14 +11,14 @@ import { noticeTargets } from "./notice-targets.ts";
 
 type Loaded = Pick<CheckedWorkflows, "workflows" | "addresses">;
 
-/** Whether notices have a link to the run. */
+/** Checks whether notices can link to their runs. */
 export function checkNotices({ observe, http }: Config, loaded: Loaded): readonly Check[] {
   if (noticeTargets(observe, loaded).all.length === 0 || http.publicUrl !== undefined) return [];
   const text = "PUBLIC_URL is not set: notices have no link to their runs";
   return [warning("notices", text, "Set PUBLIC_URL to where people reach the service.")];
 }
 
-/** Posts a test notice to every receiver once, in its form. */
+/** Posts a test notice to every receiver, in its format. */
 export async function sendTestNotices(
   { observe, http, github }: Config,
   loaded: Loaded,

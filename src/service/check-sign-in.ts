@@ -7,7 +7,7 @@ import { unchanging } from "../model/renewable.ts";
 import type { Config } from "./config/config.ts";
 import { openSignIn } from "./sign-in.ts";
 
-/** Whether people can sign in elsewhere: asks the issuer about itself, and names the address to register. */
+/** Checks the sign-in methods: asks the issuer for its metadata, and names the address to register. */
 export async function checkSignIn(config: Config): Promise<readonly Check[]> {
   const { openId, gitHub, roles } = config.signIn;
   if (!openId && !gitHub) return [];
@@ -17,7 +17,7 @@ export async function checkSignIn(config: Config): Promise<readonly Check[]> {
     const found = signIn.methods.map(async ({ name, title, url }): Promise<Check> => {
       const what = `sign-in ${name}`;
       const register = `register ${url}/callback there as the redirect URI`;
-      // Of GitHub nothing is asked: that a client is right shows when the first person comes back.
+      // GitHub has no such check. A wrong client shows when the first person comes back.
       const asked = name === "oidc" ? signIn.begin(name, "/") : undefined;
       return (
         asked?.then(

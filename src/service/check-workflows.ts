@@ -11,16 +11,16 @@ import { askedAs } from "./asked-as.ts";
 import type { Config } from "./config/config.ts";
 import { hideVariables, openWorkflows } from "./workflows.ts";
 
-/** What doctor looks at of WORKFLOWS_DIR, and what it has found there. */
+/** The workflows that doctor checks, and its results for WORKFLOWS_DIR. */
 export type WorkflowsForChecks = {
-  /** Those whose files are right, also where a variable is missing. */
+  /** Workflows with valid files, even if a variable is missing. */
   readonly workflows: readonly Workflow[];
-  /** What the service would start with. */
+  /** The workflows with which the service would start. */
   readonly loaded: CheckedWorkflows | undefined;
   readonly checks: readonly Check[];
 };
 
-/** Loads WORKFLOWS_DIR. What is wrong with a file or a variable is a problem: it may keep the service from starting. */
+/** Loads WORKFLOWS_DIR. A problem with a file or a variable may prevent the start of the service. */
 export async function workflowsForChecks(config: Config, secrets: Secrets): Promise<WorkflowsForChecks> {
   await using closing = new AsyncDisposableStack();
   const options = { closing, publicUrl: config.http.publicUrl, strict: false };
@@ -44,27 +44,27 @@ const noKey = (name: string) => ({ name, id: "", privateKey: "" });
 function checksOf({ broken, fileOf }: CheckedWorkflows): readonly Check[] {
   const remedy = "Fix the file, or set the variables that it names: docs/workflows.md.";
   const problems = broken.flatMap(({ file, problems }) => problems.map((each) => `${file}: ${each}`));
-  // Also where the built-in ones come from.
+  // The built-in workflows also have a source, which does not count.
   const count = new Set(fileOf.values()).size - 1;
   const sound =
     count === 0 ? [] : [ok("workflows", `${count === 1 ? "1 file" : `${count} files`} of WORKFLOWS_DIR can be used`)];
   return [...problems.map((text) => problem("workflows", text, remedy)), ...sound];
 }
 
-/** Whether the credentials of workflows work, and may do what the workflows' permissions name. */
+/** Checks whether the credentials of workflows work and have the permissions that the workflows name. */
 export async function checkCredentials(
   { github, workflows: { targetRepo } }: Config,
   gitHub: OpenGitHub,
   loaded: CheckedWorkflows,
 ): Promise<readonly Check[]> {
-  /** What GitHub says of each credential, which several workflows may name. */
+  /** GitHub's answer per credential. Several workflows may share one. */
   const answers = new Map<string, ReturnType<typeof checkCredential>>();
 
   async function checked(workflow: Workflow, identity: string | undefined): Promise<readonly Check[]> {
     const { permissions: bounds, ...as } = askedAs({ workflow, identity, token: undefined }, loaded);
     const its: Pick<Workflow, "githubApp" | "githubToken" | "permissions"> =
       (identity === undefined ? workflow : workflow.identities?.[identity]) ?? {};
-    // A token cannot be narrowed: what its workflow may do is not what this one is for.
+    // A token cannot be narrowed, so the workflow's permissions do not apply to an identity with another token.
     const permissions = identity !== undefined && its.githubToken !== undefined ? its.permissions : bounds;
     const reports = identity === undefined && hasCredentials(workflow) ? neededFor(workflow.report) : {};
     const what = hasCredentials(its) ? credentialName(its) : github.app ? "the service's App" : "GITHUB_TOKEN";
@@ -84,8 +84,8 @@ export async function checkCredentials(
   const checks: Check[] = [];
   for (const workflow of loaded.workflows) {
     const ofService = workflow.permissions !== undefined && github.hasCredential;
-    const own = hasCredentials(workflow) || ofService ? [undefined] : [];
-    for (const identity of [...own, ...Object.keys(workflow.identities ?? {})]) {
+    const main = hasCredentials(workflow) || ofService ? [undefined] : [];
+    for (const identity of [...main, ...Object.keys(workflow.identities ?? {})]) {
       if (identity !== SERVICE) checks.push(...(await checked(workflow, identity)));
     }
   }

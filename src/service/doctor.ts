@@ -36,10 +36,10 @@ import { keptMs, markOf } from "./webhook-source.ts";
 import { mayWantWebhooks } from "./workflows.ts";
 
 /**
- * Checks the settings and what they lead to, one result for each thing looked at. What is sent to GitHub are reads, but
- * for an App's requests for its tokens.
- * @param environment the process's own without it.
- * @param options.notify sends a test notice to every receiver.
+ * Checks the settings and their effects, with one result per check. Sends only reads to GitHub, except that an App
+ * requests its tokens.
+ * @param environment the process's environment by default.
+ * @param options.notify also sends a test notice to every receiver.
  */
 export async function checkSettings(
   environment?: Readonly<Record<string, string | undefined>>,
@@ -114,7 +114,7 @@ export async function checkSettings(
   }
 }
 
-/** What a dry run cannot show by what it reads: whether the tests that it would start could be followed. Empty: all is well. */
+/** What a dry run does not show: whether the tests can be followed. Empty if they can. */
 export async function checkTests(config: Config): Promise<readonly Check[]> {
   const { follow, targetWorkflow, targetRepo } = config.workflows;
   if (follow.length === 0 && targetWorkflow === undefined) return [];
@@ -130,7 +130,7 @@ export async function checkTests(config: Config): Promise<readonly Check[]> {
   }
 }
 
-/** What a workflow reports with the service's credentials; nothing where it has its own. */
+/** The report that a workflow makes with the service's credentials; none if it has other credentials. */
 function reportAsService(workflow: Workflow): Checked["reports"] {
   const report = reportOf(workflow);
   return report && !hasCredentials(workflow) ? [{ workflow: workflow.name, as: report.as }] : [];
@@ -148,7 +148,7 @@ function repositoryCheck(config: Config): Check {
   );
 }
 
-/** Whether what GitHub sends while the service is down can be taken in later, where webhooks are taken at all. */
+/** Checks whether the service can later read the webhooks that it misses while it is down. */
 async function checkMissedWebhooks({ auth, github, http, store, workflows }: Config, { inspection }: OpenGitHub) {
   const { owners, isNamed } = webhookOwners({ github, workflows });
   if (auth.webhookSecrets.length === 0 || owners.length === 0 || !github.hasCredential) return [];
@@ -171,7 +171,7 @@ async function checkMissedWebhooks({ auth, github, http, store, workflows }: Con
 
 const STORE = ["DATA_DIR", "DATABASE_URL", "DATABASE_PASSWORD", "DATABASE_SCHEMA"];
 
-/** What the service has written down of GitHub's limits, whether it runs or not. */
+/** The pauses that the service has stored, whether it runs or not. */
 async function checkStore(config: Config): Promise<Check[]> {
   try {
     return checkPauses(config.github, await storedPauses(config.store), Date.now());
@@ -186,7 +186,7 @@ async function checkStore(config: Config): Promise<Check[]> {
   }
 }
 
-/** What is wrong with a file is wrong with its setting, and named there. */
+/** Lists the secrets in files. A problem with a file is reported with its setting. */
 function secretsInFiles({ source }: Config): readonly Check[] {
   const names = [...source.reader.files.keys()];
   return names.length === 0
@@ -194,7 +194,7 @@ function secretsInFiles({ source }: Config): readonly Check[] {
     : [ok("secrets", `read from files, and read again when they change: ${names.join(", ")}`)];
 }
 
-/** GitHub as the service reaches it, without the service and its store. */
+/** GitHub with the service's settings, without the service and its store. */
 function gitHubOnly({ github, workflows }: Config, secrets: Secrets): Promise<OpenGitHub> {
   return openGitHub({
     settings: unchanging(github),
@@ -212,10 +212,10 @@ function gitHubOnly({ github, workflows }: Config, secrets: Secrets): Promise<Op
   });
 }
 
-/** GitHub ends a request after 10 s; somebody waits at a terminal. */
+/** GitHub ends a request after 10 s, and a person waits at a terminal. */
 const ANSWER_MS = 12_000;
 
-/** Without these nothing can be asked of GitHub, or not what the service would ask. */
+/** If one of these is invalid, doctor cannot ask GitHub what the service would ask. */
 const NEEDED_TO_ASK = [
   "GITHUB_API_URL",
   "GITHUB_TOKEN",

@@ -28,10 +28,10 @@ import { VERSION } from "./version.ts";
 import { wakingByEvent } from "./wake-by-event.ts";
 import { startWatch } from "./watch.ts";
 
-/** What makes runs of events, and carries them out. */
+/** Creates runs from events, and runs them. */
 export type Engine = Awaited<ReturnType<typeof openEngine>>;
 
-/** @param drainMs how long a stop waits for what is in flight. */
+/** @param drainMs how long a stop waits for work in progress. */
 export async function openEngine(ground: Ground, drainMs = 10_000) {
   const { config, live, options, loaded, secrets, log, clock, closing } = ground;
 
@@ -39,7 +39,7 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
     ? await openMemoryStore(clock)
     : await openStore(
         partOf(live, ({ store }) => store),
-        { ...options, clock, log, refused: live.refused },
+        { ...options, clock, log, rejectedInUse: live.rejectedInUse },
       );
   closing.defer(store.close);
   const audit = auditNotes(store.audit.add, clock, secrets);
@@ -117,7 +117,7 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
   };
   const watch = startWatch({ store, lists: config.github.hasCredential ? gitHub.runsOf : undefined, wake, clock, log });
   closing.defer(watch.stop);
-  // Ends first: nothing is late when the next process does the rest.
+  // Stops first. The next process does the rest.
   if (indexing) closing.defer(indexing.stop);
   metrics.read({
     ...{ gates: gitHub.gates, store, checkReady: worker.check, storeTrouble: worker.storeTrouble },
@@ -153,7 +153,7 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
 
   return {
     store,
-    /** Other hosts than GitHub, by the proxies of the settings. */
+    /** Fetches from hosts other than GitHub, through the proxies of the settings. */
     fetch,
     audit,
     gitHub,
@@ -171,7 +171,7 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
     stopping,
     actions: { ...actions, ...bulkActions({ store, ...actions }) },
     /**
-     * Starts a run; resolves when it has ended, or an attempt has failed, or after so many milliseconds.
+     * Starts a run. Resolves when it ended, when an attempt failed, or after `waitMs`.
      * @param enough ends the wait earlier.
      */
     async start(started: Started, waitMs: number, enough?: Promise<unknown>): Promise<RunDetail> {
@@ -185,15 +185,15 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
   };
 }
 
-/** A record of the audit log as the log has it. */
+/** An audit record as the log shows it. */
 function auditFacts({ at, link, ...record }: AuditRecord): object {
   return { ...link, at: new Date(at).toISOString(), ...record };
 }
 
-/** What starts a run of a workflow, what it brings, and who started it. */
+/** The workflow, the trigger, the input, and who started the run. */
 type Started = Pick<Parameters<AcceptEvent>[0], "workflow" | "trigger" | "input" | "actor" | "by" | "rerunOf">;
 
-/** Where callbacks are answered; undefined when the service does not know how others reach it. */
+/** The address of a callback; undefined without PUBLIC_URL. */
 function callbacksAt(
   publicUrl: string | undefined,
   opened: AppOptions["callbackOpened"],
@@ -205,7 +205,7 @@ function callbacksAt(
   };
 }
 
-/** What is said of GitHub's limits and of the service's token when something is to be said. */
+/** Logs news about GitHub's limits and the service's token. */
 function newsOfGitHub({ log, clock }: Pick<Ground, "log" | "clock">, metrics: Metrics) {
   return {
     onPause({ until, ...pause }: { account: string; until: number; status: number; message: string }) {
@@ -233,15 +233,15 @@ function daysLeft(milliseconds: number): string {
   return days < 1 ? "less than a day" : days === 1 ? "1 day" : `${days} days`;
 }
 
-/** The last part of a stop, in which runs begin nothing new and callers do not wait any more. */
+/** The last part of a stop: runs begin nothing new, and callers no longer wait. */
 const LAST_PART = 0.2;
 
-/** A stop in two steps with one deadline, for answers and for runs. */
+/** A stop in two steps with one deadline: first the answers, then the runs. */
 function stoppingOf(worker: Pick<Worker, "drain" | "dismissCallers">, drainMs: number) {
   const lastMs = drainMs * LAST_PART;
   let deadline: number | undefined;
   return {
-    // Callers who would wait beyond the deadline are told so before they are cut off.
+    // Callers who would wait beyond the deadline get an answer before the server closes.
     async answers(closeServer: () => Promise<void>) {
       deadline = performance.now() + drainMs;
       const dismissal = setTimeout(() => worker.dismissCallers(), drainMs - lastMs);

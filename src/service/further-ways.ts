@@ -10,10 +10,10 @@ import type { repeatedRecords } from "../observe/repeated-records.ts";
 import type { Config } from "./config/config.ts";
 import type { Ground } from "./ground.ts";
 
-/** The ways to be known that are set up, beside tokens and sessions. */
+/** The ways to identify callers apart from tokens and sessions. */
 export type FurtherWays = { readonly oidc: readonly Way[]; readonly proxy: readonly Way[] };
 
-/** Makes them of settings. As long as these name the same issuers, their keys stay known. */
+/** Creates them from the settings. The keys of issuers stay cached while the settings name the same issuers. */
 export function furtherWays(
   { live, clock }: Pick<Ground, "live" | "clock">,
   repeated: Pick<ReturnType<typeof repeatedRecords>, "note">,
@@ -37,7 +37,7 @@ function proxyWays(auth: Config["auth"], { roles }: Config["signIn"]): readonly 
   return [proxyHeader({ user, groups }, trustedProxies(ranges), (person) => grantsOfPerson(roles, person))];
 }
 
-/** Notes with each request who its client is, where proxies are trusted to report that. */
+/** Adds the client's address to each request, if there are trusted proxies. */
 export function withClient<Answer>(
   fetch: (request: Request, env: RequestEnvironment) => Answer,
   ranges: string | undefined,

@@ -10,9 +10,9 @@ import type { Config } from "./config/config.ts";
 import type { LiveConfig } from "./live-config.ts";
 import type { LoadedWorkflows } from "./workflows.ts";
 
-/** What everything else is opened with. */
+/** The parts with which everything else is opened. */
 export type Ground = {
-  /** As it is now: what is used for longer than a moment is asked for each time, from here or from `live`. */
+  /** The current settings. Do not keep them: read them again each time, from here or from `live`. */
   readonly config: Config;
   readonly live: LiveConfig;
   readonly options: AppOptions;
@@ -20,42 +20,41 @@ export type Ground = {
   readonly secrets: Secrets;
   readonly log: Log;
   readonly clock: Clock;
-  /** What is opened is registered here, on the next line, with how it is closed. */
+  /** Register here how to close what you open, on the next line. */
   readonly closing: AsyncDisposableStack;
 };
 
-/** What a test or a demo may replace: clocks, chance, patience, and where the log goes. */
+/** What a test or a demo can replace: clock, randomness, waits, and the log's destination. */
 export type AppOptions = {
   readonly logTo?: { write(line: string): void };
   readonly clock?: Clock;
-  /** What the time is by the database's clock, see `PostgresOptions`. */
+  /** The time of the database's clock, see `PostgresOptions`. */
   readonly databaseNow?: string;
   /** From 0 to 1. */
   readonly random?: () => number;
-  /** Waits between the tries inside an attempt. */
+  /** Waits between the quick retries of an attempt. */
   readonly wait?: Wait;
   readonly serverLimits?: Partial<ServerLimits>;
   readonly githubTimeoutMs?: number;
-  /** How long a request may wait before GitHub's limits before its run is put back into the store, ms. */
+  /** How long a request may wait for GitHub's limits before its run goes back into the store, ms. */
   readonly githubPatienceMs?: number;
-  /** Where GitHub's open incidents are read, instead of at its status page. */
+  /** Where to read GitHub's open incidents, instead of its status page. */
   readonly incidentsUrl?: string;
-  /** Workflows beside those of the settings. */
+  /** Workflows in addition to those of the settings. */
   readonly workflows?: readonly { readonly workflow: Workflow; readonly file: string }[];
-  /** Makes every run a dry run: what it reads is real, and what it would write is handed over. */
+  /** Makes every run a dry run: reads are real, and each write goes to this function. */
   readonly dryRun?: (write: UnsentWrite) => void;
-  /** Other hosts than GitHub, instead of `fetch` by itself. */
+  /** Replaces `fetch` for hosts other than GitHub. */
   readonly fetch?: (fetch: Fetch) => Fetch;
   /**
-   * No address and no schedules: runs begin by `start` alone. Nothing of a service that has the same settings is used: in
-   * its database this would be a replica, which takes its runs, and its NOTIFY_URL is for its runs. The history is in
-   * memory.
+   * No address and no schedules: runs begin only with `start`. Uses nothing of a service with the same settings: in its
+   * database this would be a replica that takes its runs, and NOTIFY_URL is for its runs. The history is in memory.
    */
   readonly closed?: boolean;
-  /** Answers only requests that name this machine: a page of another site could have its own name lead here. */
+  /** Answers only requests whose Host is this machine. A page of another site could point its host name here. */
   readonly onlyLocal?: boolean;
-  /** Told of the secret of each callback that a run opens, at every attempt. */
+  /** Gets the secret of each callback that a run opens, at every attempt. */
   readonly callbackOpened?: (secret: string) => void;
-  /** Told of a run whenever an attempt of it was stored. */
+  /** Gets each run whenever an attempt was stored. */
   readonly settled?: Observer["settled"];
 };

@@ -1,13 +1,13 @@
 import type { OpenIncidents } from "../github/github-status.ts";
 import type { Clock } from "../model/clock.ts";
 
-/** GitHub's status page is asked that often, while someone looks at the service's page. */
+/** Interval at which GitHub's status page is read, while someone looks at the service's page. */
 const ASKED_EVERY_MS = 120_000;
 
 /**
- * The names of GitHub's open incidents, as they were known when they were last looked at. They are asked for behind that: no
- * page waits for GitHub's.
- * @param open undefined where there is no status page, such as for GitHub Enterprise Server.
+ * The names of GitHub's open incidents at the last read. The read happens in the background, so no page waits for
+ * GitHub.
+ * @param open undefined if there is no status page, such as for GitHub Enterprise Server.
  */
 export function knownIncidents(
   open: OpenIncidents | undefined,

@@ -2,25 +2,25 @@ import type { Clock } from "../model/clock.ts";
 import type { Observer } from "../model/observer.ts";
 import type { RunStore } from "../model/store.ts";
 
-/** What has changed is searched after so long at the latest, ms; a search itself looks before. */
+/** Changes are indexed within this time, ms. A search indexes them earlier. */
 const LOOK_MS = 2000;
-/** The least pause between two parts of a long queue while events come, ms. */
+/** The shortest pause between two parts of a long queue while events come, ms. */
 const PAUSE_MS = 25;
-/** While events come, the pause is so many times as long as the part took: they have nine tenths of the time. */
+/** While events come, the pause is the time of the last part, times this. So events have nine tenths of the time. */
 const PAUSE_FOR_EVENTS = 9;
-/** A part that took long has waited for the disk or the network, which costs the events nothing, ms. */
+/** A part that took longer waited for the disk or the network, which does not slow down events, ms. */
 const LONGEST_PAUSE_MS = 100;
-/** Events come while the last one is not older, ms. */
+/** Events count as coming if the last one is not older than this, ms. */
 const EVENTS_MS = 1000;
 const AT_ONCE = 25;
-/** Another process has its turn, or a search of this one, ms. */
+/** Another process, or a search of this process, is indexing, ms. */
 const BUSY_MS = 250;
-/** When the index cannot be written, ms. */
+/** The index cannot be written, ms. */
 const TROUBLE_MS = 30_000;
 
 /**
- * Keeps the index of the search up to date, behind the events: what changes is noted with the change, and indexed here. Runs
- * that are running are left to a search, since they would be indexed again when they end. An idle process has no timer.
+ * Keeps the search index up to date, after the events: each change is noted in its transaction and indexed here.
+ * Running runs are left to a search, because they are indexed again when they end. An idle process has no timer.
  */
 export function startIndexing({
   store,
@@ -35,11 +35,14 @@ export function startIndexing({
   let cancel: (() => void) | undefined;
   let working: Promise<void> | undefined;
   let stopped = false;
-  /** Something has changed while it was at work. */
+  /** Something changed while it was working. */
   let again = false;
   let eventAt = Number.NEGATIVE_INFINITY;
 
-  /** After a part of the queue, such as that of an upgrade. Without events the index takes half of the time. */
+  /**
+   * The pause after a part of the queue, which is long after an upgrade. Without events, indexing takes half of the
+   * time.
+   */
   function pauseAfter(tookMs: number): number {
     const eventsCome = clock.monotonic() - eventAt < EVENTS_MS;
     if (!eventsCome) return Math.min(tookMs, LONGEST_PAUSE_MS);
@@ -68,7 +71,7 @@ export function startIndexing({
   }
 
   const look = () => lookIn(LOOK_MS);
-  // What the process before has left.
+  // Indexes what the previous process left.
   look();
   return {
     observe: {

@@ -6,27 +6,29 @@ import type { Secrets } from "../model/secrets.ts";
 import { type Config, rereadConfig } from "./config/config.ts";
 import type { Wrong } from "./config/setting.ts";
 
-/** How often the files of secrets are looked at, ms. Kubernetes itself takes up to a minute to bring a new secret. */
+/** Interval at which the secret files are checked, ms. Kubernetes takes up to a minute to deliver a new secret. */
 const LOOK_EVERY_MS = 5000;
 
-/** A file that has changed is read when it has stayed the same for so long, ms: what writes it in place may not be done. */
+/** A changed file is read when it was stable for this time, ms, because a program may still be writing it. */
 const SETTLED_MS = 50;
 
-/** How often it is waited for that; then it is read at the next look. */
+/** How many times to wait for that. After that, the next check reads it. */
 const MOST_SETTLING = 20;
 
-/** Looks that are asked for are not closer together than this, ms, however many wrong credentials are brought. */
+/** Requested checks are at least this far apart, ms, even if many wrong credentials arrive. */
 const APART_MS = 100;
 
-/** Values that were replaced stay out of the log: up to so many, the latest. */
+/** Replaced values are still hidden in the log: the latest ones, up to this number. */
 const MOST_REPLACED = 1000;
 
-/** The settings as they are now: the one place that reads secrets again when their files change. */
+/** The current settings. Only this reads secrets again when their files change. */
 export type LiveConfig = Renewable<Config> & {
-  /** Secrets whose files hold what cannot be used, or what is refused where it is used, so that the previous value is in use. */
+  /**
+   * Secrets with an invalid file, or with a value that was rejected where it was used. Their previous value is in use.
+   */
   rejected(): readonly Wrong[];
-  /** Takes what is refused where it is used, and why; without a reason it is not any more. */
-  refused(name: string, reason: string | undefined): void;
+  /** Notes that a secret was rejected where it was used, and why. Without a reason, it works again. */
+  rejectedInUse(name: string, reason: string | undefined): void;
   close(): void;
 };
 
@@ -36,20 +38,23 @@ type Parts = {
   readonly secrets: Pick<Secrets, "guard" | "scrub">;
   readonly log: Log;
   /**
-   * Gives all who use secrets what they are now. Called when a file has changed.
-   * @returns what cannot be used of the variables of workflows.
+   * Gives the new secrets to everything that uses them. Called when a file changed.
+   * @returns the problems with variables of workflows.
    */
   readonly apply: (config: Config) => Promise<readonly Wrong[]>;
-  /** Called after that with the names of the secrets that were replaced. */
+  /** Called after `apply` with the names of the replaced secrets. */
   readonly replaced: (names: readonly string[]) => void;
 };
 
-/** Looks at the files every five seconds, and whenever it is asked to. Without any there is nothing to look at. */
+/** Checks the files every five seconds, and on request. Does nothing if there are no files. */
 export function openLiveConfig(config: Config, { clock, wait, secrets, log, apply, replaced }: Parts): LiveConfig {
   let current = config;
   let rejected: readonly Wrong[] = [];
-  let refused: readonly Wrong[] = [];
-  /** Of the files when they were last read. They were read before they were looked at, so the first look reads them again. */
+  let inUse: readonly Wrong[] = [];
+  /**
+   * The state of the files at the last read. Undefined at first, because the start read them without noting their
+   * state.
+   */
   let seen: string | undefined;
   const texts = new Map(textsOf(config));
   const hidden: (() => void)[] = [];
@@ -61,7 +66,7 @@ export function openLiveConfig(config: Config, { clock, wait, secrets, log, appl
       await wait(SETTLED_MS);
       if ((await stampsOf(current)) !== stamps) continue;
       const found = rereadConfig(current);
-      // Several that are replaced together are taken together.
+      // Files that are replaced together are applied together.
       if ((await stampsOf(current)) !== stamps) continue;
       seen = stamps;
       await take(found);
@@ -80,7 +85,7 @@ export function openLiveConfig(config: Config, { clock, wait, secrets, log, appl
     const isWrong = new Set(wrong.map(({ name }) => name));
     const names: string[] = [];
     for (const [name, text] of textsOf(next)) {
-      // A workflow that was loaded since may have brought one.
+      // A workflow that was loaded since may have added a file.
       if (isWrong.has(name)) continue;
       const isNew = (texts.get(name) ?? files.get(name)?.text) !== text;
       texts.set(name, text);
@@ -125,9 +130,9 @@ export function openLiveConfig(config: Config, { clock, wait, secrets, log, appl
   return {
     now: () => current,
     refresh,
-    rejected: () => [...rejected, ...refused],
-    refused(name, reason) {
-      refused = reason === undefined ? [] : [{ name, reason: secrets.scrub(reason) }];
+    rejected: () => [...rejected, ...inUse],
+    rejectedInUse(name, reason) {
+      inUse = reason === undefined ? [] : [{ name, reason: secrets.scrub(reason) }];
     },
     close() {
       isClosed = true;
@@ -140,7 +145,10 @@ function textsOf({ source }: Config): readonly (readonly [name: string, text: st
   return [...source.reader.files].flatMap(([name, { text }]) => (text === undefined ? [] : [[name, text] as const]));
 }
 
-/** Differs when any of the files is another one, or holds anything else. Links are followed: Kubernetes replaces a folder's. */
+/**
+ * Changes when any of the files is replaced or rewritten. Follows links, because Kubernetes replaces the link to a
+ * folder.
+ */
 async function stampsOf({ source }: Config): Promise<string> {
   const stamps = [...source.reader.files.values()].map(async ({ path }) => {
     try {
@@ -153,7 +161,7 @@ async function stampsOf({ source }: Config): Promise<string> {
   return (await Promise.all(stamps)).join("\n");
 }
 
-/** All who ask while it is done wait for the one that begins after they asked. */
+/** Everyone who asks during a run of `work` waits for the next one, which begins after they asked. */
 function oneAtATime(
   work: () => Promise<void>,
   { apart, now }: { apart: (since: number) => Promise<void>; now: () => number },

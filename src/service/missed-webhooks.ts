@@ -8,22 +8,25 @@ import type { Engine } from "./engine.ts";
 import type { Ground } from "./ground.ts";
 import { openSource, type Patiently } from "./webhook-source.ts";
 
-/** How often GitHub's log is read, by one process of all, ms. */
+/** Interval at which one of the processes reads GitHub's log, ms. */
 const EVERY_MS = 5 * 60_000;
 
-/** At a start it is read at once, unless a process has begun within this time or is at it, ms. */
+/** A start reads it at once, unless a process is reading it or began within this time, ms. */
 const AT_START_MS = 15_000;
 
-/** A process that reads for long renews its turn at these intervals, so that no other begins, ms. */
+/** A process that reads for long renews its turn this often, so that no other process begins, ms. */
 const STILL_READING_MS = 5000;
 
-/** One request at a time, and no more than so often, ms: runs keep more than half of GitHub's 900 points a minute. */
+/**
+ * One request at a time, at most one per this time, ms. This leaves runs more than half of GitHub's 900 points per
+ * minute.
+ */
 const PACE_MS = 150;
 
-/** The longest wait for a limit, ms. A round that would have to wait longer ends, and the next one continues. */
+/** The longest wait for a limit, ms. A round that would wait longer ends, and the next one continues. */
 const PATIENCE_MS = 60_000;
 
-/** Whose webhooks may send to the service, and whether an operator has said so. */
+/** The owners whose webhooks may send to the service, and whether a setting names them. */
 export function webhookOwners({ github, workflows }: Pick<Config, "github" | "workflows">) {
   const owners = github.webhookOf ?? [...(github.app ? ["app"] : []), workflows.targetRepo];
   return { owners, isNamed: github.webhookOf !== undefined };
@@ -32,8 +35,9 @@ export function webhookOwners({ github, workflows }: Pick<Config, "github" | "wo
 const TURN = "missed webhooks";
 
 /**
- * Takes in what GitHub has sent and the service has not answered, at once and every five minutes, until it is stopped. One
- * replica does it at a time. Nothing happens without a secret for webhooks and a workflow with the trigger `github`.
+ * Accepts webhooks that GitHub sent and the service did not answer: at once, and every five minutes until it is
+ * stopped. One replica does this at a time. Does nothing without a webhook secret and a workflow with the trigger
+ * `github`.
  */
 export function startMissedWebhooks(
   ground: Ground,
@@ -53,7 +57,7 @@ export function startMissedWebhooks(
   let everyMs = AT_START_MS;
 
   async function look(): Promise<void> {
-    // While the store cannot be asked nothing could be taken in.
+    // Without the store, nothing could be accepted.
     const isMine = await engine.store.turn(TURN, everyMs).catch(() => false);
     if (isMine) {
       everyMs = EVERY_MS;
@@ -76,8 +80,8 @@ export function startMissedWebhooks(
 }
 
 /**
- * Asks one after the other, not too often, and waits for limits that end soon. Tells the other replicas meanwhile that it
- * is at it. Rejects at once when it is stopped.
+ * Sends one request at a time, with pauses, and waits for limits that end soon. Shows the other replicas that it is
+ * active. Rejects at once when it is stopped.
  */
 function askingPatiently({ clock, options }: Ground, { store }: Engine, signal: AbortSignal): Patiently {
   let turnAt = clock.monotonic();
@@ -103,7 +107,7 @@ function askingPatiently({ clock, options }: Ground, { store }: Engine, signal: 
   };
 }
 
-/** The same, or a rejection as soon as the signal is aborted. */
+/** Like `work`, but rejects as soon as the signal is aborted. */
 function unless<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const abort = () => reject(signal.reason);

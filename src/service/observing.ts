@@ -10,7 +10,7 @@ import { noticeTargets } from "./notice-targets.ts";
 import type { Outages } from "./outages.ts";
 import { VERSION } from "./version.ts";
 
-/** Opens everything that is told what happens: metrics always, traces and notices where the settings name a receiver. */
+/** Opens all observers: metrics always, traces and notices if the settings name a receiver. */
 export async function openObservers(ground: Ground, store: RunStore, fetch: Fetch, { causeOf }: Outages) {
   const { config, options, loaded, secrets, log, clock, closing } = ground;
   const workflows = loaded.current.workflows.map(({ name }) => name);
@@ -29,7 +29,7 @@ export async function openObservers(ground: Ground, store: RunStore, fetch: Fetc
   return { observe: observedBy(observers), metrics, tracing, report: notices?.outage };
 }
 
-/** The receivers of notices, made again when the workflows are loaded again, or an address is another one. */
+/** The receivers of notices. Computed again when workflows are loaded or an address changes. */
 function targetsOf({ live, loaded }: Ground): () => NoticeTargets {
   const find = () => {
     const { observe } = live.now();
@@ -42,7 +42,7 @@ function targetsOf({ live, loaded }: Ground): () => NoticeTargets {
   };
 }
 
-/** Traces, where there is a collector; their libraries are loaded only then. */
+/** Opens traces if there is a collector. Loads their libraries only then. */
 async function tracingOf({ config, secrets, log, clock }: Ground, store: RunStore): Promise<Tracing | undefined> {
   const { traceEndpoint: endpoint, traceHeaders: headers, traceService: serviceName } = config.observe;
   if (endpoint === undefined) return undefined;

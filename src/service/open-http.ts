@@ -34,8 +34,8 @@ import { answersOf } from "./why.ts";
 import { workflowFacts } from "./workflow-facts.ts";
 
 /**
- * Opens what events come in by, and what shows the runs: the routes, the pages, the server, and the schedules.
- * @returns with the server how to have all of it follow the workflows that are current now.
+ * Opens everything that receives events or shows runs: the routes, the pages, the server, and the schedules.
+ * @returns the server, and functions that apply new workflows or secrets to it.
  */
 export async function openHttp(
   ground: Ground,
@@ -91,7 +91,7 @@ export async function openHttp(
     host: config.http.host,
     keepAliveMs: config.http.keepAliveSeconds * 1000,
     limits: limitsOf(options),
-    // Pages first: they connect again. A caller finds its run in the history.
+    // Pages first, because they connect again. A caller finds its run in the history.
     letGo: (answers) => engine.worker.dismissCallers(answers - live.letGo(answers)),
     onClosed: (why, address) => {
       metrics.inbound.connectionClosed(why);
@@ -100,13 +100,13 @@ export async function openHttp(
   });
   closing.defer(() => stopping.answers(server.close));
 
-  // What starts runs begins last and stops first.
+  // Sources of runs begin last and stop first.
   const schedule = () => startSchedules(loaded.current.workflows, { accept, store, clock, log });
   let stopSchedules = schedule();
   closing.defer(() => stopSchedules());
   let stopMissed = startMissedWebhooks(ground, engine, noted.ignored);
   closing.defer(() => stopMissed());
-  // Pages that are open, and credentials that wait for their turn, would hold up the server's closing.
+  // Open pages, and credentials that wait for their turn, would delay the closing of the server.
   closing.defer(live.close);
   closing.defer(() => stopped.abort());
   return {
@@ -129,7 +129,7 @@ export async function openHttp(
   };
 }
 
-/** By which callers and people are let in. */
+/** How callers and people are identified. */
 function openDoor({ clock, log }: Ground, { store, fetch }: Engine, config: Config, ways: FurtherWays) {
   const { signIn, way } = openSignIn({ config, store, fetch, clock, log });
   const hasSessions = signIn.takesTokens || signIn.methods.length > 0;
@@ -143,7 +143,7 @@ export function limitsOf({ serverLimits }: AppOptions): ServerLimits {
   return { ...SERVER_LIMITS, ...serverLimits };
 }
 
-/** Why connections were closed, for the log. Those that were idle for the longest are too many by design. */
+/** Why connections were closed, for the log. Idle connections are closed on purpose, so they are not logged. */
 const CLOSED = {
   pipelining: "a client sent requests without waiting for answers, and its connection was closed",
   unread: "a client did not read its answer, and its connection was closed",
@@ -151,7 +151,7 @@ const CLOSED = {
   full: "more connections were open than the memory allows, and a client got 503 or no answer: it must send its request again",
 } as const;
 
-/** What stays when the routes are made again. */
+/** What stays when the routes are created again. */
 type Shared = {
   readonly repeated: ReturnType<typeof repeatedRecords>;
   readonly rejected: ReturnType<typeof rejectedRequests>;
@@ -161,11 +161,11 @@ type Shared = {
   readonly live: Live;
   readonly access: Access;
   readonly signIn: SignIn;
-  /** Differs when the pages may show anything else. */
+  /** Changes when the pages may show something new. */
   readonly revision: () => Promise<string>;
 };
 
-/** All that is answered, for the workflows that are current now. */
+/** All routes for the current workflows. */
 function routes(ground: Ground, engine: Engine, shared: Shared) {
   const { repeated, rejected, noted, answers } = shared;
   const { config, secrets, log } = ground;
@@ -218,7 +218,7 @@ function routes(ground: Ground, engine: Engine, shared: Shared) {
       events: noted,
       noRun(request) {
         metrics.inbound.rejected(request.status);
-        // An event that no workflow wants is listed with the reasons of each.
+        // An event that no workflow handles is stored elsewhere, with the reasons of each workflow.
         if (request.status >= 400) rejected.note(request);
       },
       audit: engine.audit,

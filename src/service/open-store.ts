@@ -8,8 +8,8 @@ import type { Mover } from "../store/move/tables.ts";
 import type { StoreConfig } from "./config/store.ts";
 
 /**
- * Opens the store of the settings. Whichever it is not stays unloaded: PostgreSQL's libraries take time and memory.
- * @throws Error that says what to do when it cannot be used.
+ * Opens the store of the settings. Loads only its database's library, because PostgreSQL's takes time and memory.
+ * @throws Error that says what to do if the store cannot be used.
  */
 export async function openStore(
   settings: Renewable<StoreConfig>,
@@ -17,12 +17,12 @@ export async function openStore(
     clock,
     log,
     databaseNow,
-    refused = () => {},
+    rejectedInUse = () => {},
   }: {
     clock: Clock;
     log: Pick<Log, "warn">;
     databaseNow?: string | undefined;
-    refused?: (name: string, reason: string | undefined) => void;
+    rejectedInUse?: (name: string, reason: string | undefined) => void;
   },
 ): Promise<RunStore> {
   const { database, dataDir } = settings.now();
@@ -37,7 +37,7 @@ export async function openStore(
       ...partOf(settings, (now) => now.database ?? database),
       rejected(err) {
         const name = settings.now().database?.password === undefined ? "DATABASE_URL" : "DATABASE_PASSWORD";
-        refused(name, err && `PostgreSQL rejects it: ${err.message}`);
+        rejectedInUse(name, err && `PostgreSQL rejects it: ${err.message}`);
         if (err) log.warn({ err }, "PostgreSQL rejects the new user or password: the previous one is tried");
       },
     },
@@ -48,13 +48,13 @@ export async function openStore(
   });
 }
 
-/** A store that ends with the process. */
+/** A store that is lost when the process ends. */
 export async function openMemoryStore(clock: Clock): Promise<RunStore> {
   const { openSqliteStore } = await import("../store/sqlite/store.ts");
   return openSqliteStore(undefined, clock);
 }
 
-/** While a database is away it is asked for again every second. */
+/** While a database is down, the service tries to connect every second. */
 const ONE_OUTAGE_MS = 30_000;
 
 function onceAnOutage(clock: Clock, log: Pick<Log, "warn">): (error: Error) => void {
@@ -67,9 +67,9 @@ function onceAnOutage(clock: Clock, log: Pick<Log, "warn">): (error: Error) => v
 }
 
 /**
- * The pauses that GitHub has asked for, as the store of the settings holds them; none where there is no store yet.
- * Only reads: no schema is brought up to date, and a service that uses the store does not notice.
- * @throws Error when it cannot be read.
+ * The stored pauses that GitHub asked for; none if there is no store yet. Only reads: it does not update the schema,
+ * and a running service is not affected.
+ * @throws Error when the store cannot be read.
  */
 export async function storedPauses({ database, dataDir }: StoreConfig): Promise<readonly StoredPause[]> {
   if (database) {
@@ -80,7 +80,7 @@ export async function storedPauses({ database, dataDir }: StoreConfig): Promise<
   return storedPausesIn(dataDir);
 }
 
-/** The value of a mark that the store of the settings holds, read in the same way; undefined without one. */
+/** The value of a mark in the store, read in the same way; undefined if there is none. */
 export async function storedMark({ database, dataDir }: StoreConfig, name: string): Promise<Json | undefined> {
   const text = database
     ? await (await import("../store/postgres/store.ts")).storedMarkInSchema(database, name)
@@ -89,8 +89,8 @@ export async function storedMark({ database, dataDir }: StoreConfig, name: strin
 }
 
 /**
- * Brings the schema in PostgreSQL up to date, as the start of the service does where it may.
- * @returns what was done, in a sentence.
+ * Updates the schema in PostgreSQL, as the service does at its start if it may.
+ * @returns a sentence with the result.
  * @throws Error that begins with "Cannot" and says what to do.
  */
 export async function migrateStore({ database }: StoreConfig): Promise<string> {
@@ -105,7 +105,7 @@ export async function migrateStore({ database }: StoreConfig): Promise<string> {
     : `Nothing to do: the schema ${database.schema} (version ${to}) is up to date.`;
 }
 
-/** A store that all of it is moved from or to; of PostgreSQL's libraries nothing is loaded for SQLite. */
+/** Exports from or imports into the store. For SQLite, nothing of PostgreSQL's libraries is loaded. */
 export async function openMover({ database, dataDir }: StoreConfig): Promise<Mover> {
   if (!database) return (await import("../store/sqlite/move.ts")).sqliteMover(dataDir);
   return (await import("../store/postgres/store.ts")).postgresMover({ ...database, onError: () => {} });

@@ -9,57 +9,63 @@ import { pump } from "../worker/pump.ts";
 
 export type Outages = ReturnType<typeof openOutages>;
 
-/** How often a process looks while an outage is suspected, or lasts, or what was late is not reported, ms. */
+/** Interval at which a process checks while it suspects an outage, during one, and until the late runs are reported, ms. */
 const LOOK_MS = 15_000;
-/** How often one process of all finds out during an outage whether GitHub works, ms. */
+/** Interval at which one of the processes tests during an outage whether GitHub works, ms. */
 const PROBE_MS = 30_000;
-/** While a process is answered it notes that once in this time, ms, so that no other takes its own trouble for an outage. */
+/**
+ * A process that gets answers notes this once per this time, ms, so that no other process mistakes its network problem
+ * for an outage.
+ */
 const ANSWERED_MS = 60_000;
-/** A stop waits for so long, ms. */
+/** How long a stop waits, ms. */
 const STOP_MS = 1000;
-/** What one process of all does at the end and afterwards; another does it when that one is gone, ms. */
+/** One process does the work at the end of an outage. If it dies, another one does it after this time, ms. */
 const TURN_MS = 30_000;
-/** When a probe is answered, so many runs are attempted before all are: what they need may fail still. */
+/** After a successful probe, this many runs are attempted before all others, because what they need may still fail. */
 const FIRST_RUNS = 3;
-/** They are attempted again after a tenth of the time that the outage has lasted, and within these bounds, ms. */
+/** They are attempted again after a tenth of the outage's length so far, within these bounds, ms. */
 const [FIRST_MS, FIRST_AT_MOST_MS] = [PROBE_MS, 5 * 60_000];
-/** What is late is reported when that has ended, at the earliest after so long, and at the latest, ms. */
+/**
+ * Late runs are reported when they have ended, but not earlier than the first of these times and not later than the
+ * second, ms.
+ */
 const REPORT_AFTER_MS = 60_000;
 const REPORT_AT_LATEST_MS = 30 * 60_000;
 
 type Parts = {
-  /** Of GitHub's API: another GitHub may be away at another time. */
+  /** Host of GitHub's API, because different GitHubs have different outages. */
   readonly host: string;
   readonly store: Pick<RunStore, "mark" | "setMark" | "turn" | "hasten" | "watched" | "overview">;
   readonly clock: Clock;
   readonly log: Log;
 };
 
-/** What an outage leads to. */
+/** What to do about an outage. */
 type Doing = {
-  /** Asks GitHub for something that costs nothing. Resolves with whether GitHub works. */
+  /** Sends GitHub a request that costs nothing. Resolves with whether GitHub works. */
   probe(): Promise<boolean>;
-  /** Runs that wait for these events look now, and so do those that are due. */
+  /** Makes runs that wait for these events check now, and starts the runs that are due. */
   wake(keys: readonly string[]): Promise<unknown>;
   due(): void;
-  /** Reports it where there is a receiver. */
+  /** Notifies the receivers, if there are any. */
   readonly report?: { begun(outage: Outage): void; over(outage: Over, late: Late): void } | undefined;
 };
 
 type Over = Outage & { readonly until: number };
 
 /**
- * Notices when GitHub fails most requests, and when it works again: then what waits for another attempt continues. Each
- * process judges by its own requests. What it finds is kept in the store, where all processes read it, also after a
- * restart; and what is done once, such as a notice, is done by one of them.
+ * Detects when GitHub fails most requests and when it works again. Then runs that wait for a retry continue. Each
+ * process judges by its requests. It stores the result, so that all processes read it, even after a restart. One of
+ * them does what must happen once, such as a notice.
  */
 export function openOutages({ host, store, clock, log }: Parts) {
   const detector = outageDetector();
   const name = `outage ${host}`;
   let rounds: ReturnType<typeof pump> | undefined;
-  /** There is an outage, or there may be, or what was late is not reported: rounds follow each other. */
+  /** Whether rounds follow each other: there is an outage, there may be one, or its late runs are not reported. */
   let looking = false;
-  /** When this process last noted that it is answered, by the monotonic clock, and whether it is about to. */
+  /** When this process last noted that it gets answers, by the monotonic clock, and whether it is about to note it. */
   let answeredAt = Number.NEGATIVE_INFINITY;
   let isAnswered = false;
 
@@ -69,10 +75,10 @@ export function openOutages({ host, store, clock, log }: Parts) {
     rounds.wake();
   }
 
-  /** The latest outage, be it history. */
+  /** The latest outage, even if it has ended. */
   async function latest(): Promise<Outage | undefined> {
     const outage = (await store.mark(name)) as Outage | undefined;
-    // Another process has found it.
+    // Another process found it.
     if (outage && !outage.reported) look();
     return outage;
   }
@@ -95,15 +101,15 @@ export function openOutages({ host, store, clock, log }: Parts) {
   }
 
   async function lookForBeginning({ probe, report }: Doing): Promise<void> {
-    // What has just begun to fail is asked by no more than what needs it.
+    // Does not probe at once, because requests that are needed anyway may show soon whether GitHub works.
     if (!detector.isSuspected(clock.monotonic(), LOOK_MS)) return;
     await probe();
     const found = detector.outage(clock.monotonic());
-    // It is none as long as another process is answered. Of several that find it, one takes the turn.
+    // It is no outage while another process gets answers. If several processes find it, one takes the turn.
     if (!found || !(await store.turn(`${name} is none`, ANSWERED_MS))) return;
     const known = await latest();
     if (known && known.until === undefined) return;
-    // It has begun again before what was late could be reported: it is the same one.
+    // It began again before the late runs were reported, so it is the same outage.
     const isSame = known !== undefined && !known.reported;
     const outage = { since: isSame ? known.since : found.since, fault: found.fault };
     await store.setMark(name, outage);
@@ -124,7 +130,7 @@ export function openOutages({ host, store, clock, log }: Parts) {
       else if (first !== undefined) due();
     }
     if (!isOver || !(await store.turn(`${name} ends`, TURN_MS))) return;
-    // First: when this process ends in the middle, another one does both.
+    // Before the mark is set: if this process dies here, another one does both.
     const runs = await store.hasten();
     // The clock may have been set back.
     const until = Math.max(outage.since, clock.now());
@@ -138,13 +144,13 @@ export function openOutages({ host, store, clock, log }: Parts) {
 
   async function reportLate(outage: Over, { report }: Doing): Promise<void> {
     const after = clock.now() - outage.until;
-    // Also when the clock was set back.
+    // Also handles a clock that was set back.
     if (after >= 0 && after < REPORT_AFTER_MS) return;
     const late = await store.overview.late(outage.since, outage.until);
     if (late.open > 0 && after >= 0 && after < REPORT_AT_LATEST_MS) return;
     if (!(await store.turn(`${name} is reported`, TURN_MS))) return;
     if ((await latest())?.reported) return;
-    // First: it is reported once at most.
+    // Before the report, so that it is reported only once.
     await store.setMark(name, { ...outage, reported: true });
     const { failedRuns, atMostMs, ...counts } = late;
     log.info(
@@ -159,7 +165,7 @@ export function openOutages({ host, store, clock, log }: Parts) {
   }
 
   return {
-    /** Gets what becomes of each request. */
+    /** Gets the outcome of each request. */
     heard(outcome: GitHubOutcome): void {
       const monotonic = clock.monotonic();
       detector.note(outcome, { now: clock.now(), monotonic });
@@ -174,18 +180,18 @@ export function openOutages({ host, store, clock, log }: Parts) {
         look();
       } else if (isSuspected) look();
     },
-    /** The outage that lasts, or whose end is so new that runs may still be late. */
+    /** The current outage, or one that ended so recently that runs may still be late. */
     async current(): Promise<Outage | undefined> {
       const outage = await latest();
       return outage?.reported ? undefined : outage;
     },
-    /** Why a run has ended as failure; those of an outage are counted when that is over. */
+    /** Why a run failed. Failures of an outage are counted at its end. */
     async causeOf({ startedAt = 0, endedAt = 0 }: Pick<Run, "startedAt" | "endedAt">): Promise<Cause> {
       const outage = await latest();
       if (outage && endedAt >= outage.since && startedAt <= (outage.until ?? startedAt)) return "outage";
       return detector.isSuspected(clock.monotonic()) ? "unsure" : "other";
     },
-    /** Begins to look. Returns how to end that. */
+    /** Starts checking. Returns a function that stops it. */
     follow(doing: Doing): () => Promise<void> {
       const pumped = pump(
         clock,
@@ -200,12 +206,12 @@ export function openOutages({ host, store, clock, log }: Parts) {
         },
       );
       rounds = pumped;
-      // There may be one from before this process began.
+      // There may be an outage from before this process started.
       look();
       return async () => {
         rounds = undefined;
         pumped.stop();
-        // What is under way is stored and posted; GitHub may not answer the probe, though.
+        // Waits until the current round is stored and posted, but not for a probe that GitHub does not answer.
         const enough = new AbortController();
         const stopMs = wait(STOP_MS, undefined, { signal: enough.signal }).catch(() => {});
         await Promise.race([pumped.rest(), stopMs]);

@@ -7,7 +7,7 @@ import type { Workflow } from "../model/workflow.ts";
 import { applicationsOf } from "../workflows/environment-ready.ts";
 import { PREVIEW_TESTS } from "../workflows/preview-input.ts";
 
-/** A workflow whose runs dispatch for previews. */
+/** A workflow that sends events for previews. */
 type PreviewWorkflow = { readonly name: string; readonly prefix: string };
 
 export function previewWorkflows(workflows: readonly Workflow[]) {
@@ -17,18 +17,18 @@ export function previewWorkflows(workflows: readonly Workflow[]) {
   });
 }
 
-/** Applications that are looked through for one page with a filter by result: each batch is six queries at most. */
+/** Applications per batch for a page that is filtered by result. A batch takes up to six queries. */
 const BATCH = 50;
 const MAX_BATCHES = 6;
 
-/** Which runs belong together, and what they make of each application. */
+/** Finds the runs that belong together, and the preview of each application. */
 export function previewsOf(
   store: Pick<RunStore, "newestOfGroups" | "several" | "paused">,
   workflows: () => readonly PreviewWorkflow[],
 ) {
   /**
-   * Runs that dispatched, each as its chain.
-   * @param repeats whether a repeat, which is skipped, is shown as what it repeats.
+   * The chains of runs that sent an event.
+   * @param repeats shows a skipped repeat as the run that it repeats.
    */
   async function chains(ids: readonly string[], { repeats = true } = {}): Promise<ReadonlyMap<string, Chain>> {
     const known = new Map<string, ChainMember>();
@@ -38,7 +38,7 @@ export function previewsOf(
       return more.flatMap((id) => known.get(id) ?? []);
     };
     const first = await read(ids);
-    // A repeat names the run before it, which dispatched or follows; that one leads to the other of the two.
+    // A repeat names an earlier run, which either sent the event or follows it. That run leads to the other one.
     const repeated = ({ run }: ChainMember) => (repeats ? idsIn(reasonOfSkip(run)) : []);
     const second = await read(first.flatMap((member) => [...keysIn(member), ...repeated(member)]));
     await read(second.flatMap((member) => [...keysIn(member), dispatchedByIn(member) ?? ""]));
@@ -47,7 +47,7 @@ export function previewsOf(
   }
 
   return {
-    /** The newest preview of each application, newest first; with `application` all of that one. */
+    /** The newest preview of each application, newest first; with `application`, all of its previews. */
     async list(
       query: PreviewQuery,
       { limit, cursor }: { limit: number; cursor?: string | undefined },
@@ -77,7 +77,7 @@ export function previewsOf(
       }
       return { previews, next };
     },
-    /** The newest preview of an application. A report that only repeats an earlier one is shown as that one. */
+    /** The newest preview of an application. A repeat is shown as the run that it repeats. */
     async newest(application: string): Promise<Chain | undefined> {
       const filter = { workflows: workflows(), group: application };
       const [newest] = (await store.newestOfGroups(filter, { limit: 1 })).found;
@@ -85,8 +85,8 @@ export function previewsOf(
       return chain && withPause(chain, await store.paused());
     },
     /**
-     * The chain that a run is of; undefined when it is of none, or nothing follows the tests.
-     * @param allowed the workflows whose runs one may read who asks; undefined: all.
+     * The chain of a run; undefined if it has none, or if nothing follows the tests.
+     * @param allowed the workflows whose runs the reader may see; undefined: all.
      */
     async of(member: ChainMember, allowed?: readonly string[]): Promise<Chain | undefined> {
       const { id, workflow } = member.run;
@@ -101,7 +101,7 @@ export function previewsOf(
   };
 }
 
-/** The same chain, without the runs that one may not read: a link to them would lead nowhere. */
+/** The same chain without runs that the reader may not see, because a link to them would not work. */
 function readable(chain: Chain, allowed: readonly string[] | undefined): Chain {
   if (allowed === undefined) return chain;
   const those = (run: Chain["tests"]) => (run && allowed.includes(run.workflow) ? run : undefined);
@@ -110,7 +110,7 @@ function readable(chain: Chain, allowed: readonly string[] | undefined): Chain {
   return { ...chain, environment: those(chain.environment), tests: those(chain.tests), supersededBy };
 }
 
-/** What is paused waits for a person, also when it would wait for something else. */
+/** A paused run waits for a person, even if it would also wait for something else. */
 function withPause(chain: Chain, paused: readonly Paused[]): Chain {
   const run = chain.tests ?? chain.environment;
   if (run?.status !== "queued" && run?.status !== "waiting") return chain;

@@ -5,12 +5,12 @@ import type { Schema } from "../model/triggers.ts";
 
 type Problems = Extract<Start, { status: "rejected" }>["problems"];
 
-/** An input as it is stored, or everything that is wrong with it. */
+/** A stored input, or all of its problems. */
 export type ReadInput = { readonly input: Json } | { readonly problems: Problems };
 
 /**
- * Reads what a person gives with a workflow's schema, which may throw, and give what cannot be stored.
- * @returns the input, and the data that the schema gave.
+ * Parses an input with a workflow's schema, which may throw or return a value that cannot be stored.
+ * @returns the stored input, and the value that the schema returned.
  */
 export function readWith(
   schema: Schema<unknown>,
@@ -31,15 +31,15 @@ export function readWith(
 
 const NOT_JSON = "become something that is not JSON in the workflow's schema: fix it in the workflow";
 
-/** What is wrong with all of an input. */
+/** A problem with the whole input. */
 export function wrong(message: string): { readonly problems: Problems } {
   return { problems: [{ field: "", message }] };
 }
 
-/** Longer places say nothing more. */
+/** Longer paths are cut. */
 const MAX_PLACE_CHARACTERS = 200;
 
-/** Where an input holds a token, if it does, and what to do instead. */
+/** The problem with a token in an input, and what to do instead; undefined without a token. */
 export function tokenProblem(
   input: Json,
   { tokenIn, brief }: Pick<Secrets, "tokenIn" | "brief">,

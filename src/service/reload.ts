@@ -3,15 +3,15 @@ import { watchFolder } from "./watch-folder.ts";
 import { countsAsWorkflows } from "./workflow-versions.ts";
 import type { LoadedWorkflows } from "./workflows.ts";
 
-/** Two looks must agree, so a change is loaded after one to two of these. */
+/** Two checks must agree, so a change is loaded after one to two of these. */
 const LOOK_EVERY_MS = 1000;
 
-/** When something else than the files is in the way, such as a full disk. */
+/** Retry after a problem that is not in the files, such as a full disk. */
 const RETRY_MS = 30_000;
 
 /**
- * Loads the workflows again whenever their folder holds something else. A version with the same content is not loaded again.
- * @returns how to end it; resolves when no load is under way.
+ * Loads the workflows again when the content of their folder changes. Does not load the same content twice.
+ * @returns a function that stops it; resolves when no load is active.
  */
 export function reloadOnChange(
   dir: string,
@@ -22,7 +22,7 @@ export function reloadOnChange(
   let isClosed = false;
   let told = "";
   const stopWatching = watchFolder(dir, load, { counts: countsAsWorkflows, everyMs: LOOK_EVERY_MS });
-  // What was written between the start's look and this one.
+  // Loads changes between the first load and the first check.
   load();
 
   function load(): void {

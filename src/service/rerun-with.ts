@@ -14,7 +14,7 @@ import { triggerOf, type Workflow } from "../model/workflow.ts";
 import { type ReadInput, readWith, tokenProblem, wrong } from "./read-input.ts";
 
 type Parts = {
-  /** The workflows that are current now. */
+  /** The current workflows. */
   readonly workflows: () => readonly Workflow[];
   readonly accept: AcceptEvent;
   readonly store: Pick<RunStore, "get">;
@@ -24,7 +24,9 @@ type Parts = {
   readonly log: Log;
 };
 
-/** Starts a new run with another input than an earlier one had, checked as an event of the same trigger is. */
+/**
+ * Starts a new run with a different input than an earlier run. The input is checked like an event of the same trigger.
+ */
 export function rerunningWith({ workflows, accept, store, secrets, hasServiceToken, log }: Parts) {
   return async (id: string, input: Json, who: Who): Promise<Start> => {
     const { actor } = who;
@@ -47,7 +49,7 @@ export function rerunningWith({ workflows, accept, store, secrets, hasServiceTok
   };
 }
 
-/** Why a run cannot be re-run with any input; undefined when it can. */
+/** Why a run cannot be re-run with any input; undefined if it can. */
 function whyNot(run: Run, workflow: Workflow | undefined): string | undefined {
   if (run.ownToken) return "The run brought its token, which is not stored: send the event again.";
   if (!workflow) return `Its workflow, ${run.workflow}, no longer exists.`;
@@ -56,7 +58,7 @@ function whyNot(run: Run, workflow: Workflow | undefined): string | undefined {
   return `Its workflow, ${run.workflow}, no longer has the trigger ${trigger}.`;
 }
 
-/** What a workflow would be given, or everything that is wrong with it. */
+/** The input for a workflow, or all of its problems. */
 function checkedInput(
   workflow: Workflow,
   trigger: TriggerKind,

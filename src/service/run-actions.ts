@@ -3,7 +3,7 @@ import type { Who } from "../model/who.ts";
 import type { Worker } from "../worker/worker.ts";
 import type { Ground } from "./ground.ts";
 
-/** What people do with runs and workflows, from the API and the pages alike; each is in the log with its actor. */
+/** Actions on runs and workflows, for the API and the pages. Each one is logged with its actor. */
 export function runActions(
   { log, clock }: Pick<Ground, "log" | "clock">,
   { worker, note }: { worker: Pick<Worker, "rerun" | "cancel" | "pause" | "resume">; note: () => string | undefined },
@@ -17,7 +17,7 @@ export function runActions(
       }
       return rerun;
     },
-    /** Resolves when nothing more is sent for the run, or with `cancelling` when that is not confirmed in 30 s. */
+    /** Resolves when nothing more is sent for the run, or after 30 s with `cancelling`. */
     async cancel(id: string, who: Who): Promise<Cancel> {
       const { actor } = who;
       const cancel = await worker.cancel(id, { ...who, at: clock.now() });
@@ -29,14 +29,17 @@ export function runActions(
       }
       return cancel;
     },
-    /** @param workflow `*` is all of them. @returns false: it was paused already. */
+    /**
+     * @param workflow `*` is all of them.
+     * @returns false if it was already paused.
+     */
     async pause(workflow: string, who: Who): Promise<boolean> {
       const { actor } = who;
       const paused = await worker.pause(workflow, { ...who, at: clock.now() });
       if (paused) log.info({ workflow: named(workflow), actor }, "workflow paused: its runs wait until it is resumed");
       return paused;
     },
-    /** @returns false: it was not paused. */
+    /** @returns false if it was not paused. */
     async resume(workflow: string, who: Who): Promise<boolean> {
       const { actor } = who;
       const resumed = await worker.resume(workflow, { ...who, at: clock.now() });
@@ -46,7 +49,7 @@ export function runActions(
   };
 }
 
-/** What to say at the start of workflows that are paused. */
+/** Warnings at the start about paused workflows. */
 export function pausedSince(paused: readonly Paused[]): readonly string[] {
   return paused.map(({ workflow, at, actor }) => {
     const [what, argument] = workflow === ALL_WORKFLOWS ? ["every workflow", "--all"] : [workflow, workflow];

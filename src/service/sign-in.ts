@@ -23,7 +23,7 @@ type Parts = {
   readonly log: Pick<Log, "info" | "warn">;
 };
 
-/** How people sign in by the settings, and the sessions that they have. */
+/** The sign-in methods of the settings, and their sessions. */
 export function openSignIn({ config, store, fetch, clock, log }: Parts) {
   const { tokens } = config.auth;
   const { roles, sessionHours } = config.signIn;
@@ -48,7 +48,7 @@ export function openSignIn({ config, store, fetch, clock, log }: Parts) {
       throw new SignInFailed("invalid", "this answer belongs to an older sign-in than the last one that you started");
     const { person, doubts } = await method.finish(answer, { ...carried, redirectUri });
     for (const doubt of doubts) log.warn({ method: method.name, person: person.name }, doubt);
-    // A code is used once by the word of the one who made it; a state is, on all replicas, by ours.
+    // The issuer makes sure that a code is used once. This makes sure that a state is used once, on all replicas.
     const name = `sign-in ${createHash("sha256").update(carried.state).digest("base64url")}`;
     if (!(await store.turn(name, TRIP_MS))) throw new SignInFailed("invalid", "this sign-in was used before");
     const opened = await sessions.forPerson(method, person);
@@ -81,8 +81,8 @@ export function openSignIn({ config, store, fetch, clock, log }: Parts) {
 }
 
 /**
- * The same, by what is current. A person may have a new token before the service has: it looks again before it rejects one.
- * Wrong ones slow down their address.
+ * Signs in with the current settings. A person may have a new token before the service has it, so the service reads its
+ * secrets again before it rejects a token. Wrong tokens slow down their address.
  */
 export function renewingSignIn(find: () => SignIn, refresh: () => Promise<void>, slow: SlowDown): SignIn {
   const opened = async (token: string, address: string) =>
@@ -99,7 +99,7 @@ export function renewingSignIn(find: () => SignIn, refresh: () => Promise<void>,
   };
 }
 
-/** Another service that knows people, with what belongs to it here. */
+/** A sign-in method, with its addresses and its cookie's key. */
 type Way = {
   readonly method: SignInMethod;
   readonly url: string;
@@ -131,5 +131,5 @@ function waysOf({ signIn, http, github }: Parts["config"], { fetch, now }: { fet
   ];
 }
 
-/** 256 bits. PKCE takes 43 characters and more. */
+/** 256 bits. PKCE requires at least 43 characters. */
 const random = () => randomBytes(32).toString("base64url");

@@ -12,16 +12,18 @@ type Parts = {
   readonly rerun: ReturnType<typeof runActions>["rerun"];
 };
 
-/** The part of a `workflow_run` delivery that is read here, as its sender made it. */
+/**
+ * The fields of a `workflow_run` delivery that are read here. They come from the sender, so they are not checked yet.
+ */
 type Delivered = {
   readonly repository?: { readonly full_name?: unknown };
   readonly workflow_run?: { readonly id?: unknown; readonly run_attempt?: unknown; readonly display_title?: unknown };
 };
 
 /**
- * What a delivery of GitHub means for runs that there are: those that wait for it look again, and one that has followed an
- * Actions run to its end follows it again when a person re-runs it at GitHub. So does one that has given up before its
- * Actions run appeared. Resolves with how many runs look.
+ * Wakes the runs that wait for a delivery. If a person re-runs an Actions run at GitHub, the run that followed it to
+ * its end follows it again. So does a run that gave up before its Actions run appeared. Resolves with the number of
+ * runs that check.
  */
 export function wakingByEvent({ store, wake, rerun }: Parts) {
   return async (event: Pick<WebhookEvent, "name" | "payload">): Promise<number> => {
@@ -38,14 +40,14 @@ export function wakingByEvent({ store, wake, rerun }: Parts) {
     return woken + again;
   };
 
-  /** Once per attempt of the Actions run: it is delivered several times, and perhaps late. */
+  /** Once per attempt of the Actions run, because several deliveries arrive for it, and some may be late. */
   async function rerunOnce(id: string, attempt: number, followed: Followed): Promise<boolean> {
     const detail = await store.get(id);
     if (!detail || !(attempt > 1 ? follows(detail, followed) : hasGivenUp(detail, followed))) return false;
     const name = `followed attempt of ${id}`;
     const last = await store.mark(name);
     if (typeof last === "number" && last >= attempt) return false;
-    // Of those who hear of it at once, one; should its process end here, a later delivery does it.
+    // If several processes get the delivery, one acts. If that process dies here, a later delivery does it.
     if (!(await store.turn(`follow attempt ${attempt} of ${id}`, AT_ONCE_MS))) return false;
     const { status } = await rerun(id, { from: "failure", actor: "GitHub webhook" });
     if (status !== "queued") return false;
@@ -54,13 +56,15 @@ export function wakingByEvent({ store, wake, rerun }: Parts) {
   }
 }
 
-/** Whether a run has followed this Actions run to its end. While it has not ended, it looks at the newest attempt anyway. */
+/** Whether a run followed this Actions run to its end. Before its end, a run follows the newest attempt anyway. */
 function follows({ run, steps }: RunDetail, followed: Followed): boolean {
   if (run.status !== "success" && run.status !== "failure") return false;
   return [run.input, ...steps.map(({ result }) => result)].some((value) => mentions(value, followed));
 }
 
-/** Whether a run has failed because this Actions run did not appear: only that leaves why nothing had started. */
+/**
+ * Whether a run failed because this Actions run did not appear. Only then does it have a reason why nothing started.
+ */
 function hasGivenUp({ run, steps }: RunDetail, followed: Followed): boolean {
   if (run.status !== "failure" || !mentions(run.input, followed)) return false;
   const results = steps.map(({ result }) => result as { readonly sendAgain?: Json; readonly runId?: Json } | undefined);
@@ -72,11 +76,14 @@ function hasGivenUp({ run, steps }: RunDetail, followed: Followed): boolean {
 
 type Followed = { readonly repository: string; readonly runId: number };
 
-/** The name of a run shows one. */
+/** The name of a run usually has one key. */
 const MOST_KEYS = 3;
 const AT_ONCE_MS = 60_000;
 
-/** Whether a value of a run says that it follows this Actions run. Anyone who names runs of another repository could name it, too. */
+/**
+ * Whether a value of a run says that it follows this Actions run. The check includes the repository, because runs of
+ * another repository could have the same name.
+ */
 function mentions(value: Json | undefined, followed: Followed): boolean {
   if (typeof value !== "object" || value === null) return false;
   if (!Array.isArray(value)) {

@@ -7,13 +7,13 @@ import type { Workflow } from "../model/workflow.ts";
 import type { CheckedWorkflows } from "../workflows/load/check-workflows.ts";
 import type { Config } from "./config/config.ts";
 
-/** The two repositories, for the ready line and doctor; a default is called one. */
+/** The two repositories, for the ready line and doctor. A default is marked. */
 export function repositories({ targetRepo, deploymentRepo, defaults }: Config["workflows"]) {
   const named = (repository: string, isDefault: boolean) => repository + (isDefault ? " (only the default)" : "");
   return { target: named(targetRepo, defaults.targetRepo), deployment: named(deploymentRepo, defaults.deploymentRepo) };
 }
 
-/** A warning for each of them that is only the default. */
+/** A warning for each repository that is only the default. */
 export function defaultRepositories({ targetRepo, deploymentRepo, defaults }: Config["workflows"]): readonly string[] {
   return [
     ...(defaults.targetRepo ? [`TARGET_REPO is not set: events are sent to the default, ${targetRepo}`] : []),
@@ -23,7 +23,7 @@ export function defaultRepositories({ targetRepo, deploymentRepo, defaults }: Co
   ];
 }
 
-/** What to warn of in addresses to which a secret goes without TLS. */
+/** Warnings about secrets that are sent without TLS. */
 export function plainHttp(
   { github, observe }: Config,
   addresses: CheckedWorkflows["addresses"] = {},
@@ -47,9 +47,9 @@ export function plainHttp(
 const NOTICES = "the address, which is its password, and every notice";
 
 /**
- * What the start warns of, all of it right and probably not meant so.
+ * The warnings of the start: settings that are valid but probably not intended.
  * @param declared the variables that workflows declare, with their values, and the GitHub Apps.
- * @param keys which of them hold what callers must bring.
+ * @param keys the variables that contain credentials of callers.
  */
 export function startWarnings(
   config: Config,
@@ -99,7 +99,7 @@ export function startWarnings(
 
 const namesOfApp = (name: string) => Object.values(appVariables(name));
 
-/** What the reports of FOLLOW will lack, and what to do about each. */
+/** What reports of FOLLOW will lack, and what to do. */
 export function followWarnings({
   workflows: { follow },
   http,
@@ -146,7 +146,7 @@ export function checksWithoutApp(
   return its.length > 0 ? [{ text, remedy }] : [];
 }
 
-/** Workflows whose reports will lack the link to the run, and what to do. */
+/** Workflows whose reports will have no link to the run, and what to do. */
 export function reportsWithoutLink({ http }: Pick<Config, "http">, workflows: readonly Workflow[]): readonly Remark[] {
   const its = workflows.filter(({ report }) => report !== undefined);
   const text = `PUBLIC_URL is not set: the reports of ${namesOf(its)} have no link to their runs`;
@@ -155,10 +155,10 @@ export function reportsWithoutLink({ http }: Pick<Config, "http">, workflows: re
     : [];
 }
 
-/** Below this a secret that callers choose freely can be guessed: tries are not counted. */
+/** A shorter secret can be guessed if the caller chose it. */
 const MIN_SECRET_CHARACTERS = 16;
 
-/** Tokens that are limited to a workflow that does not exist: they allow nothing. */
+/** Warnings about tokens that are limited to a workflow that does not exist, and so allow nothing. */
 function limitsToNothing(tokens: readonly CallerToken[], names: readonly string[]): readonly string[] {
   const limits = tokens.flatMap(({ actor, grants }) =>
     grants.flatMap(({ workflows = [] }) => workflows.map((workflow) => ({ actor, workflow }))),
@@ -171,7 +171,7 @@ function limitsToNothing(tokens: readonly CallerToken[], names: readonly string[
   });
 }
 
-/** What to warn of in secrets that let callers in; none of them is shown. */
+/** Warnings about short secrets, without showing them. */
 function shortSecrets(secrets: Readonly<Record<string, readonly string[]>>): readonly string[] {
   return Object.entries(secrets)
     .filter(([, values]) => values.some(({ length }) => length < MIN_SECRET_CHARACTERS))

@@ -2,19 +2,21 @@ import { type Dirent, readdirSync, realpathSync, statSync } from "node:fs";
 import { join, sep } from "node:path";
 
 type Options = {
-  /** Whether a file of this name counts. Without it: the code and data that workflows can import, without tests. */
+  /** Whether to include a file of this name. Default: code and data that workflows can import, without tests. */
   readonly counts?: (name: string) => boolean;
-  /** Looking costs 0.2 ms for twenty files. `fs.watch` is silent on network and bind mounts, and differs by platform when an
-   * editor replaces a file. */
+  /**
+   * A check costs 0.2 ms for twenty files. `fs.watch` reports nothing on network and bind mounts, and platforms differ
+   * when an editor replaces a file.
+   */
   readonly everyMs?: number;
 };
 
 /**
- * Watches the files below a folder, without `node_modules` and names that begin with a dot. A folder or file that is a
- * symbolic link is looked at where it leads to now: Kubernetes and git-sync change a mounted folder by such a link.
- * @param changed gets which files were written, added or removed, when two looks in a row have found the same: a file
- *   that is being written is left alone.
- * @returns how to end it.
+ * Watches the files below a folder, without `node_modules` and names that begin with a dot. Follows symbolic links each
+ * time, because Kubernetes and git-sync update a mounted folder by changing a link.
+ * @param changed gets the files that were written, added or removed, once two checks in a row agree. So it waits for a
+ *   file that is being written.
+ * @returns a function that stops watching.
  */
 export function watchFolder(
   folder: string,
@@ -37,13 +39,13 @@ export function watchFolder(
 }
 
 /**
- * The paths of the files below a folder that count, in order. A linked folder counts when it lies in this one. A folder that is
- * gone, or that an editor is replacing, has none.
+ * The paths of the files below a folder, sorted. Follows links to folders only within this folder. A folder that is
+ * missing, or that an editor is replacing, has no files.
  */
 export function filesBelow(folder: string, counts: (name: string) => boolean): readonly string[] {
   const root = realPath(folder);
   const found: string[] = [];
-  /** @param places where it and those above it lie, so that a link to one of them does not lead round and round. */
+  /** @param places the folder and its parents, so that a link to one of them does not cause a loop. */
   function walk(below: string, places: readonly string[]): void {
     const [place = ""] = places;
     for (const entry of entriesOf(place)) {
@@ -60,7 +62,7 @@ export function filesBelow(folder: string, counts: (name: string) => boolean): r
   return found.sort();
 }
 
-/** What tells one version of a file from another, by its path in the folder. */
+/** The state of each file, by its path in the folder. */
 type Files = ReadonlyMap<string, string>;
 
 const isImported = (name: string) => /\.(?:[cm]?[jt]s|json)$/.test(name) && !/\.(?:test|d)\.\w+$/.test(name);

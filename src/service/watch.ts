@@ -8,7 +8,7 @@ import { type Repository, seenRepository } from "./watched-repository.ts";
 
 type Parts = {
   readonly store: Pick<RunStore, "watched" | "turn">;
-  /** With the service's credentials; undefined where it has none. */
+  /** With the service's credentials; undefined if it has none. */
   readonly lists: ActionsRunLists | undefined;
   readonly wake: (keys: readonly string[]) => Promise<number>;
   readonly clock: Clock;
@@ -17,28 +17,28 @@ type Parts = {
 
 export type Watch = ReturnType<typeof startWatch>;
 
-/** How often it is seen which runs wait; no request is sent for that. */
+/** Interval at which the waiting runs are read from the store. This sends no request. */
 const LOOK_EVERY_MS = 15_000;
 
-/** When a repository is listed after it is seen that a run waits: that run itself has looked twice by then. */
+/** When a repository is listed after a run begins to wait. The run itself has checked twice by then. */
 const FIRST_LIST_MS = 5000;
 
-/** A list just after another one of the same process is due a little earlier by the store's clock than by this one's. */
+/** A list of the same process may be due slightly earlier by the store's clock than by this process's clock. */
 const TURN_SLACK_MS = 5000;
 
-/** Other processes leave a repository to the one that lists it, until it has been silent for so much longer. */
+/** Other processes leave a repository to the one that lists it, until it is late by this much. */
 const TAKE_OVER_MS = 30_000;
 
 /**
- * Stands in for webhooks that are lost, or are not set up: while runs wait for runs of Actions, lists these, for all that
- * wait in a repository together, and wakes those for which something has happened. One process does so for a repository at a
- * time. What it cannot do, the waits do by themselves, only later.
+ * A substitute for webhooks that are lost or not set up. While runs wait for Actions runs, it lists the Actions runs
+ * once per repository and wakes the runs for which something changed. One process at a time lists a repository. If
+ * listing fails, the runs still check themselves, only later.
  */
 export function startWatch({ store, lists = WITHOUT_CREDENTIALS, wake, clock, log }: Parts) {
   const repositories = new Map<string, Repository>();
   let stopped = false;
   const rounds = pump(clock, round, (error) => {
-    // The store's trouble is logged where it is noticed.
+    // Trouble with the store is logged elsewhere.
     if (!stopped && !(error instanceof StoreUnavailable))
       log.error({ err: error }, "internal error while watching Actions runs");
     return clock.now() + LOOK_EVERY_MS;
@@ -53,7 +53,7 @@ export function startWatch({ store, lists = WITHOUT_CREDENTIALS, wake, clock, lo
     return clock.now() + Math.max(0, Math.min(LOOK_EVERY_MS, ...next));
   }
 
-  /** Takes note of which runs wait now. */
+  /** Updates the list of waiting runs. */
   function follow(all: readonly WatchedKey[]): void {
     const byRepository = Map.groupBy(all, ({ key }) => key.split(" ")[1] ?? "");
     for (const name of repositories.keys()) if (!byRepository.has(name)) repositories.delete(name);
@@ -77,7 +77,7 @@ export function startWatch({ store, lists = WITHOUT_CREDENTIALS, wake, clock, lo
       repository.dueAt = clock.monotonic() + every + TAKE_OVER_MS;
       return;
     }
-    // Also when the list fails in a way that is not known.
+    // Also set if the list fails with an unknown error.
     repository.dueAt = clock.monotonic() + every;
     const keys = await repository
       .list(lists, { now: clock.now(), monotonic: clock.monotonic() })
@@ -90,7 +90,7 @@ export function startWatch({ store, lists = WITHOUT_CREDENTIALS, wake, clock, lo
     if (keys.length > 0 && !stopped) await wake(keys);
   }
 
-  /** Logs when a repository cannot be listed any more, or can again. Returns which keys to wake. */
+  /** Logs when a repository can no longer be listed, or can again. Returns the keys to wake. */
   function report(repository: Repository, failure: Failure | undefined, found: readonly string[]): readonly string[] {
     const before = repository.failed(failure, clock.monotonic());
     if (before !== failure?.kind && !stopped) {
@@ -98,17 +98,17 @@ export function startWatch({ store, lists = WITHOUT_CREDENTIALS, wake, clock, lo
       if (failure) log.warn({ repository: name, reason: failure.message }, TROUBLE[failure.kind]);
       else log.info({ repository: name }, "the Actions runs of a repository can be listed again");
     }
-    // They may have a token that can.
+    // These runs may have a token that works.
     return failure?.kind === "permanent" ? repository.allKeys() : found;
   }
 
   return {
-    /** What is on the wire is not waited for: nothing depends on it. */
+    /** Does not wait for requests in progress, because nothing depends on them. */
     stop(): void {
       stopped = true;
       rounds.stop();
     },
-    /** Resolves when no round is under way. */
+    /** Resolves when no round is active. */
     rest: rounds.rest,
   };
 }

@@ -6,33 +6,33 @@ import { workflowRunKeys } from "../model/waits.ts";
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** After a change: again in each of the first minutes, so that a change costs one request more than silence. */
+/** After a change, lists more often in the first minute. A change costs one more request than no change. */
 const AFTER_CHANGE_MS = [15_000, 45_000];
 const USUAL_MS = MINUTE_MS;
 const QUIET_AFTER_MS = 30 * MINUTE_MS;
 const QUIET_MS = 2 * MINUTE_MS;
-/** Where it is not permitted, and after so many faults in a row. */
+/** If listing is not permitted, and the most after repeated faults. */
 const UNREADABLE_MS = 5 * MINUTE_MS;
 const MOST_FAULTS_MS = 15 * MINUTE_MS;
 
 /** The Actions run may have begun before the run that waits for it. */
 const BEFORE_MS = HOUR_MS;
-/** GitHub lists the newest 1,000: a longer time would only move what is looked for out of them. */
+/** GitHub lists only the newest 1,000. A longer time would push the wanted run out of the list. */
 const OLDEST_MS = 24 * HOUR_MS;
 
-/** GitHub's most for a page, and for a list. */
+/** GitHub's limits for a page and for a list. */
 const PAGE = 100;
 const MAX_PAGES = 10;
 
-/** A run that still waits for what it was woken for is woken again: GitHub may have shown it an older state. */
+/** Wakes a run again if it still waits, because GitHub may have shown it an old state. */
 const AGAIN_MS = 5 * MINUTE_MS;
 
 export type Repository = ReturnType<typeof seenRepository>;
 
-/** What a process knows of a repository whose Actions runs are waited for. All times are by the monotonic clock, ms. */
+/** The state of a repository whose Actions runs are awaited. All times are by the monotonic clock, ms. */
 export function seenRepository(name: string) {
   let waiting: readonly WatchedKey[] = [];
-  /** The ids that are waited for, and the keys of runs that wait for one whose id is not known yet. */
+  /** The awaited ids, and the keys of runs that do not know the id yet. */
   let ids = new Set<string>();
   let words = new Set<string>();
   let changedAt = Number.NEGATIVE_INFINITY;
@@ -40,10 +40,10 @@ export function seenRepository(name: string) {
   let last: List | undefined;
   let trouble: { readonly kind: Failure["kind"]; readonly times: number } | undefined;
   const totals = new Map<List, string>();
-  /** For what the runs of a key were woken, and when. */
+  /** What the runs of a key were woken for, and when. */
   const woken = new Map<string, { readonly by: string; readonly at: number }>();
 
-  /** Everything that a listed run is waited for by. */
+  /** The keys of all runs that wait for a listed run. */
   const wanted = (run: ListedActionsRun) =>
     workflowRunKeys(name, run.id, run.title).filter(
       (key) => words.has(key) || (ids.has(key) && run.status === "completed"),
@@ -65,7 +65,7 @@ export function seenRepository(name: string) {
     });
   }
 
-  /** Those who look for a run by its name first, in turns with those who wait for its end. */
+  /** Alternates: first the list for runs that search by name, then the list for runs that wait for an end. */
   function nextList(): List {
     const unfound = [...words].some((key) => !woken.has(key));
     return unfound && (ids.size === 0 || last !== "listNewest") ? "listNewest" : "listCompleted";
@@ -75,10 +75,10 @@ export function seenRepository(name: string) {
     name,
     dueAt: Number.POSITIVE_INFINITY,
     listedAt: Number.NEGATIVE_INFINITY,
-    /** Whether this process lists it; undefined until it has tried. */
+    /** Whether this process lists it; undefined before the first try. */
     isMine: undefined as boolean | undefined,
 
-    /** Takes note of what is waited for now. Returns whether something new is. */
+    /** Updates what is awaited. Returns whether something is new. */
     wait(keys: readonly WatchedKey[], now: number): boolean {
       const known = new Set(waiting.map(({ key, run }) => `${key} ${run}`));
       const isNew = keys.some(({ key, run }) => !known.has(`${key} ${run}`));
@@ -91,7 +91,7 @@ export function seenRepository(name: string) {
       return isNew && ids.size + words.size > 0;
     },
 
-    /** How long after a list the next one is due. */
+    /** The time from one list to the next. */
     interval(now: number): number {
       if (trouble?.kind === "permanent") return UNREADABLE_MS;
       if (trouble) return Math.min(USUAL_MS * 2 ** trouble.times, MOST_FAULTS_MS);
@@ -100,8 +100,8 @@ export function seenRepository(name: string) {
     },
 
     /**
-     * One request, and one for each further page of a list that has grown or shrunk since.
-     * @returns the keys whose runs are to look.
+     * Sends one request, plus one per further page if the list grew or shrank.
+     * @returns the keys whose runs must check.
      */
     async list(
       lists: ActionsRunLists,
@@ -112,7 +112,7 @@ export function seenRepository(name: string) {
       listsSince++;
       const which = nextList();
       last = which;
-      // The same for long, so that GitHub can answer that nothing has changed.
+      // Keeps the same URL for an hour, so that GitHub can answer 304.
       const dayAgo = Math.floor((now - OLDEST_MS) / HOUR_MS) * HOUR_MS;
       const from = Math.min(...waiting.map(({ since }) => since)) - BEFORE_MS;
       const since = new Date(Math.max(from, dayAgo)).toISOString();
@@ -127,7 +127,7 @@ export function seenRepository(name: string) {
       return keys;
     },
 
-    /** Takes note of how a list went. Returns why it could not be had the last time. */
+    /** Notes the result of a list. Returns the kind of the previous failure. */
     failed(failure: Failure | undefined, now: number): Failure["kind"] | undefined {
       const before = trouble?.kind;
       if (before !== undefined && failure === undefined) changed(now);
@@ -138,10 +138,10 @@ export function seenRepository(name: string) {
     allKeys: (): readonly string[] => [...ids, ...words],
   };
 
-  /** Whether nothing that is waited for can be on a further page. */
+  /** Whether no further page can contain an awaited run. */
   function isThrough(which: List, runs: readonly ListedActionsRun[]): boolean {
     if (which === "listNewest") return [...words].every((key) => woken.has(key));
-    // Ids grow with time.
+    // Ids increase over time.
     const oldest = Math.min(...runs.map(({ id }) => id));
     return words.size === 0 && [...ids].every((key) => woken.has(key) || Number(wordOf(key)) > oldest);
   }

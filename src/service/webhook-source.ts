@@ -15,19 +15,19 @@ import { type CaughtUp, catchUp } from "./catch-up.ts";
 import type { Engine } from "./engine.ts";
 import type { Ground } from "./ground.ts";
 
-/** Asks GitHub as soon as that may be, or rejects when it may not be for long. */
+/** Asks GitHub as soon as possible. Rejects if it must wait for long. */
 export type Patiently = <T>(ask: () => Promise<T>) => Promise<T>;
 
-/** What a person has to change is looked at again after this time, ms. */
+/** A problem that a person must fix is checked again after this time, ms. */
 const PERMANENT_MS = 3_600_000;
 
-/** One delivery may end so many rounds while others can be read, an hour; then it is left out. */
+/** A delivery that fails this many rounds, an hour, is left out so that others can be read. */
 const MAX_STUCK = 12;
 
-/** Who has started the runs. */
+/** The actor of the runs. */
 const ACTOR = "GitHub webhook, from the delivery log";
 
-/** Under which name the store has how far the log of an owner's webhook was read. */
+/** The name of the mark with the progress in an owner's log. */
 export function markOf(owner: string): string {
   return `missed webhooks of ${owner.toLowerCase()}`;
 }
@@ -39,7 +39,7 @@ export function keptMs(apiUrl: string): number {
   return (isCloud(new URL(apiUrl).host) ? 3 : 7) * DAY_MS;
 }
 
-/** What an owner's webhook was sent, and was not answered. */
+/** The unanswered deliveries of an owner's webhook. */
 export function openSource(
   owner: string,
   {
@@ -64,9 +64,9 @@ export function openSource(
   const of = nameOf(owner);
   let opened: DeliveryLog | undefined;
   let isTroubled = false;
-  /** Not before this time of the monotonic clock. */
+  /** Not before this time by the monotonic clock. */
   let notBefore = Number.NEGATIVE_INFINITY;
-  /** The delivery that has ended the latest rounds. */
+  /** The delivery that ended the latest rounds. */
   let stuck = { guid: "", times: 0 };
 
   async function open(): Promise<DeliveryLog> {
@@ -107,7 +107,7 @@ export function openSource(
     return isNew;
   }
 
-  /** One that GitHub fails to show for an hour may not keep back all others. */
+  /** A delivery that GitHub does not show for an hour must not block the others. */
   async function readOrLeave(delivery: Delivery): ReturnType<DeliveryLog["payload"]> {
     const { guid } = delivery;
     try {
@@ -181,7 +181,7 @@ export function openSource(
   };
 }
 
-/** The delivery that has started the newest run of an event's group; undefined when its order does not matter. */
+/** The delivery that started the newest run of an event's group; undefined if the order does not matter. */
 async function latestDelivery(
   store: Pick<RunStore, "list" | "get">,
   workflow: Workflow,

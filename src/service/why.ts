@@ -13,13 +13,13 @@ import type { Engine } from "./engine.ts";
 import type { Ground } from "./ground.ts";
 import { previewWorkflows } from "./previews.ts";
 
-/** Of what matches, so much is told. */
+/** The most matches to report. */
 const [RUNS, EVENTS] = [25, 25];
 
 /**
- * Reads what may say why nothing happened: a bounded number of rows for any question.
- * @param startedAt when this process began to note who is heard; the store may know of earlier times.
- * @param writeNotes writes what this process has noted of events and has not written yet.
+ * Reads the facts that may explain why nothing happened: a bounded number of rows for any question.
+ * @param startedAt when this process began to note events; the store may know earlier ones.
+ * @param writeNotes writes the noted events that are not stored yet.
  */
 export function answersOf(
   { config, loaded, secrets, clock }: Pick<Ground, "config" | "loaded" | "secrets"> & { clock: Pick<Clock, "now"> },
@@ -70,7 +70,9 @@ export function answersOf(
     };
   }
 
-  /** Those of an application are looked for by its name, too: any number of newer runs may have that in a longer name. */
+  /**
+   * Also searches by the application's exact name, because any number of newer runs may contain it in a longer name.
+   */
   async function runsOf(search: Search, known: readonly KnownWorkflow[]): Promise<RunPage> {
     const group = namedApplication(search, known);
     const byName = group === undefined ? undefined : { ...search.filter, words: undefined, group };
@@ -101,7 +103,7 @@ const NOTHING: RunPage = { runs: [], next: undefined };
 
 const NO_EVENTS: EventPage = { events: [], next: undefined };
 
-/** Events have no status: none is of a search by one. */
+/** Events have no status, so a search by status finds none. */
 function ignoredBy(
   ignored: EventNotes["ignored"],
   { filter: { status, id, ...filter } }: Search,

@@ -13,7 +13,7 @@ import type { Ground } from "./ground.ts";
 
 type Store = Pick<RunStore, "workflowStats" | "workflowNames" | "schedules">;
 
-/** What is known about the workflows of a service, and about those that are gone and have runs. */
+/** Facts about the workflows of a service, and about removed workflows that still have runs. */
 export function workflowFacts(
   { loaded, secrets, clock }: Pick<Ground, "loaded" | "secrets" | "clock">,
   store: Store,
@@ -57,7 +57,10 @@ const NONE: WorkflowStats = statsOf([]);
 
 type Schedule = Parameters<typeof lastTick>[0];
 
-/** Open pages ask several times a minute, and 25 ticks take 1 ms. The last ones may be missing for so long, ms. */
+/**
+ * Open pages ask several times per minute, and 25 ticks take 1 ms to compute. So they are cached for this time, ms, and
+ * the last ones may be missing.
+ */
 const KNOWN_MS = 30_000;
 
 type Ticks = {
@@ -67,7 +70,7 @@ type Ticks = {
   readonly last: number | undefined;
 };
 
-/** Finds the ticks of a schedule, and knows them for a while. */
+/** Computes and caches the ticks of a schedule. */
 function knownTicks(): (schedule: Schedule, now: number) => Ticks {
   const known = new WeakMap<Schedule, Ticks>();
   return (schedule, now) => {

@@ -18,30 +18,30 @@ import { makeFolder } from "../store/make-folder.ts";
 import { type LoadedFile, workflowsBelow, workflowsIn } from "../workflows/load/load-workflows.ts";
 import { filesBelow } from "./watch-folder.ts";
 
-/** What a folder of workflows holds, apart from packages, tests and names that begin with a dot. */
+/** What belongs to a folder of workflows: everything except packages, tests and names that begin with a dot. */
 export const countsAsWorkflows = (name: string) => !/\.(?:test|d)\.\w+$/.test(name);
 
-/** More is no folder of workflows, but something around it. */
+/** A larger folder is probably not a folder of workflows, but one around it. */
 const MAX_BYTES = 16 * 1024 * 1024;
 
-/** Versions that are kept beside those that run: attempts that began with one may still read its files. */
+/** Old versions to keep, because attempts that began with one may still read its files. */
 const KEPT = 5;
 
 export type WorkflowVersions = {
   /** @throws Error when the folder cannot be read or copied. */
   load(): Promise<readonly LoadedFile[]>;
-  /** Whether the folder holds something else than what was loaded last. */
+  /** Whether the content of the folder differs from what was last loaded. */
   hasChanged(): boolean;
-  /** The version of a file that was sound last, as an earlier process has noted it. */
+  /** The last valid version of a file, as an earlier process noted it. */
   earlier(file: string): Promise<LoadedFile | undefined>;
-  /** Notes which version of each file is sound, and deletes what is not needed any more. */
+  /** Notes which version of each file is valid, and deletes versions that are no longer needed. */
   keep(sound: ReadonlyMap<string, LoadedFile>): void;
 };
 
 /**
- * Loads WORKFLOWS_DIR from copies in DATA_DIR, one for each version, named by its content. So the code that runs stays as it is
- * when git-sync deletes the folder of the commit before, content that was there before takes no memory again, and the version
- * of a file that was sound last is there after a restart.
+ * Loads WORKFLOWS_DIR from copies in DATA_DIR, one per version, named by its content. This has three effects. Running
+ * code stays unchanged when git-sync deletes the folder of the previous commit. Content that was loaded before takes no
+ * more memory. The last valid version of a file is there after a restart.
  * @throws Error when DATA_DIR cannot be written.
  */
 export function workflowVersions(
@@ -56,7 +56,7 @@ export function workflowVersions(
     async load() {
       const content = contentOf(dir);
       take(content, dir, root);
-      // Code stays in memory as long as the process lives: 12 KiB for a small workflow (measured).
+      // Code stays in memory while the process lives: 12 KiB for a small workflow (measured).
       const same = last ? unchanged(last.content.files, content.files) : new Set<string>();
       const kept = last?.files.filter(({ file, problem }) => same.has(file) && problem === undefined) ?? [];
       const loaded = await loadOne(content.version, new Set(kept.map(({ file }) => file)));
@@ -79,7 +79,7 @@ export function workflowVersions(
   };
 }
 
-/** The same for a command, which changes nothing: from the folder itself. */
+/** For a command, which changes nothing: loads from the folder itself. */
 export function workflowVersionsRead(
   { dir, dataDir }: { readonly dir: string; readonly dataDir: string },
   closing: AsyncDisposableStack,
@@ -95,7 +95,7 @@ export function workflowVersionsRead(
   };
 }
 
-/** Which version of each file is sound. */
+/** The valid version of each file. */
 const SOUND = "sound.json";
 
 function notedIn(root: string): string | undefined {
@@ -126,8 +126,8 @@ const VERSION = /^[0-9a-f]{16}$/;
 type Content = { readonly version: string; readonly files: ReadonlyMap<string, Buffer> };
 
 /**
- * The files directly in the folder that need not be loaded again: their text is the same, and so is all that they may import,
- * which is what lies in folders below, what is no workflow, and files that they name.
+ * The files directly in the folder that need not be loaded again: they did not change, and nothing that they may
+ * import did. That is everything in subfolders, files that are no workflows, and files that they name.
  */
 function unchanged(before: ReadonlyMap<string, Buffer>, now: ReadonlyMap<string, Buffer>): ReadonlySet<string> {
   const isWorkflow = (path: string) => /^[^/\\]+\.(ts|mts|js)$/.test(path);
@@ -145,7 +145,7 @@ function unchanged(before: ReadonlyMap<string, Buffer>, now: ReadonlyMap<string,
   return new Set(all.filter((path) => isWorkflow(path) && !changed.includes(path)));
 }
 
-/** Copies the folder, unless that version is there. */
+/** Copies the folder, unless this version exists. */
 function take({ version, files }: Content, dir: string, root: string): void {
   const target = join(root, version);
   if (existsSync(target)) {
@@ -161,7 +161,7 @@ function take({ version, files }: Content, dir: string, root: string): void {
     mkdirSync(unfinished, { recursive: true });
     renameSync(unfinished, target);
   }
-  // Packages stay where they are. Their place may be another with each commit.
+  // Packages are not copied. Their location may change with each commit.
   const packages = packagesAbove(realpathSync(dir));
   rmSync(join(target, "node_modules"), { force: true });
   if (packages !== undefined) symlinkSync(packages, join(target, "node_modules"));
@@ -172,7 +172,7 @@ function contentOf(dir: string): Content {
   const files = new Map<string, Buffer>();
   let bytes = 0;
   try {
-    // Where it leads to now: a link that changes meanwhile does not mix two versions.
+    // Resolves links once, so that a link that changes now does not mix two versions.
     const folder = realpathSync(dir);
     for (const path of filesBelow(folder, countsAsWorkflows)) {
       const content = readFileSync(join(folder, path));
@@ -190,7 +190,7 @@ function contentOf(dir: string): Content {
   return { version: whole.digest("hex").slice(0, 16), files };
 }
 
-/** The `node_modules` that Node would look into first. */
+/** The `node_modules` folder that Node would search first. */
 function packagesAbove(folder: string): string | undefined {
   for (let at = folder; ; at = dirname(at)) {
     const packages = join(at, "node_modules");
@@ -199,7 +199,7 @@ function packagesAbove(folder: string): string | undefined {
   }
 }
 
-/** `existsSync` throws where Node's permissions close a path. */
+/** `existsSync` throws if Node's permissions forbid a path. */
 function mayRead(path: string): boolean {
   try {
     accessSync(path);

@@ -24,37 +24,37 @@ type Options = {
   app?: WorkflowsConfig["app"];
   address?: WorkflowsConfig["address"];
   hasWebhookSecret: boolean;
-  /** Where people reach the service. */
+  /** Address of the service for people. */
   publicUrl?: string | undefined;
-  /** Whether a broken file stops everything. */
+  /** Whether a broken file is an error. */
   strict?: boolean;
-  /** Where files come from whose previous version is kept. Without it: from the folder itself, and none is kept. */
+  /** Loads files and keeps their previous versions. Without it: loads from the folder, and keeps none. */
   versions?: WorkflowVersions | undefined;
 };
 
-/** The workflows of a service, which a reload replaces as a whole. */
+/** The workflows of a service. A reload replaces all of them. */
 export type LoadedWorkflows = {
   readonly current: CheckedWorkflows;
-  /** Where the code of a workflow is found in a stack; undefined when it comes from no file. */
+  /** Where a workflow's code appears in a stack trace; undefined if it comes from no file. */
   sourceOf(name: string): WorkflowSource | undefined;
-  /** Whether the folder holds something else than what was loaded last. Throws when it cannot be read. */
+  /** Whether the content of the folder differs from what was last loaded. Throws when it cannot be read. */
   hasChanged(): boolean;
   /**
-   * Takes the values of variables, Apps and addresses as the settings have them now, without loading any code. One that
-   * cannot be used keeps the value that it had.
-   * @returns those that cannot be used.
+   * Applies the current values of variables, Apps and addresses, without loading code. An invalid one keeps its
+   * previous value.
+   * @returns the invalid ones.
    */
   renew(settings: ValueSources): Promise<readonly Wrong[]>;
   /**
-   * Loads the files again, one time after the other. Those that are broken are left out, or with versions stay what they
-   * were. Throws when the folder cannot be read.
+   * Loads the files again, one reload at a time. Broken files are left out, or keep their previous version if there are
+   * versions. Throws when the folder cannot be read.
    */
   reload(): Promise<void>;
 };
 
 /**
- * All workflows of a service: the built-in ones, those of WORKFLOWS_DIR, and more.
- * @throws Error that begins with "Cannot": with `strict` it names everything that is wrong with any file.
+ * All workflows of a service: the built-in ones, those of WORKFLOWS_DIR, and `more`.
+ * @throws Error that begins with "Cannot". With `strict` it names all problems of all files.
  */
 export async function openWorkflows(
   config: WorkflowsConfig,
@@ -88,7 +88,7 @@ export async function openWorkflows(
       before,
     );
   let files = await load();
-  /** The version of each file that was sound last. */
+  /** The last valid version of each file. */
   let sound: ReadonlyMap<string, LoadedFile> = new Map();
   let current!: CheckedWorkflows;
   async function take(before?: CheckedWorkflows): Promise<void> {
@@ -131,7 +131,7 @@ export async function openWorkflows(
 
 type ValueSources = Pick<WorkflowsConfig, "variable" | "app" | "address">;
 
-/** Values as their sources have them; one that cannot be used any more is as it was before. */
+/** The current values. One that became invalid keeps its previous value. */
 function keptValues(sources: ValueSources) {
   const wrong = new Map<string, string>();
   const kept =
@@ -163,8 +163,8 @@ function keptValues(sources: ValueSources) {
 }
 
 /**
- * A file that is broken is replaced by its version that was sound last.
- * @param versions without them a broken file is left out.
+ * Replaces a broken file by its last valid version.
+ * @param versions without them, a broken file is left out.
  */
 async function withEarlier(
   files: readonly LoadedFile[],
@@ -188,14 +188,17 @@ async function withEarlier(
   return { checked, sound: new Map(taken.flatMap((each) => (left.has(each.file) ? [] : [[each.file, each]]))) };
 }
 
-/** Whether a workflow may be started by GitHub's webhook, as far as settings tell: files of WORKFLOWS_DIR are not run for it. */
+/**
+ * Whether GitHub's webhook may start a workflow, judged by the settings. Files of WORKFLOWS_DIR are not run for this,
+ * so they count as yes.
+ */
 export function mayWantWebhooks(config: WorkflowsConfig): boolean {
   if (config.dir !== undefined) return true;
   const builtIn = builtInWorkflows(config, { publicUrl: undefined, hasWebhookSecret: true });
   return builtIn.some(({ on }) => gitHubEntries(on).length > 0);
 }
 
-/** The one that the service is for, and with FOLLOW those that follow what it has started. */
+/** The main workflow, and with FOLLOW those that follow its tests. */
 function builtInWorkflows(
   config: WorkflowsConfig,
   { publicUrl, hasWebhookSecret }: Pick<Options, "publicUrl" | "hasWebhookSecret">,
@@ -218,7 +221,7 @@ function requireSound(broken: readonly BrokenFile[]): void {
   throw new Error(`Cannot start. Fix these workflows (docs/workflows.md):${lines.join("")}`);
 }
 
-/** Has the variables of workflows never be seen: those that hold a token for certain, and those that may. */
+/** Hides the variables of workflows in all output: those that certainly contain a token, and those that may. */
 export function hideVariables({ workflows, variables, apps, addresses }: CheckedWorkflows, secrets: Secrets): void {
   const tokens = new Set([...workflows.flatMap(tokenVariables), ...keyVariables(workflows)]);
   for (const { privateKey } of Object.values(apps)) secrets.guard(privateKey);
@@ -229,12 +232,12 @@ export function hideVariables({ workflows, variables, apps, addresses }: Checked
   }
 }
 
-/** Variables that hold tokens for GitHub. */
+/** Variables with tokens for GitHub. */
 function tokenVariables({ githubToken, identities = {} }: Workflow): readonly (string | undefined)[] {
   return [githubToken, ...Object.values<Identity>(identities).map((each) => each.githubToken)];
 }
 
-/** Variables that hold what callers of a workflow must bring. */
+/** Variables with credentials of a workflow's callers. */
 export function keyVariables(workflows: readonly Workflow[]): readonly string[] {
   return workflows.flatMap(({ on }) => [on.http?.token ?? [], on.flux?.key ?? []].flat());
 }

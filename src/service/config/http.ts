@@ -88,7 +88,7 @@ function pageColor(text: string): Color | undefined {
 }
 
 function publicUrl(text: string): string {
-  const url = baseUrl("https://ci.example/gh-runner", "the proxy's own settings")(text);
+  const url = baseUrl("https://ci.example/gh-runner", "the settings of the proxy")(text);
   if (urlPrefix(new URL(url).pathname) !== undefined) return url;
   throw new Error("its path may only have letters, digits and ._~- between single slashes, such as /gh-runner");
 }

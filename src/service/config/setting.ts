@@ -184,7 +184,7 @@ function fileOf(environment: Environment, name: string): string | undefined {
 }
 
 function textIn(file: string, name: string): string {
-  // A text that is no path may be the secret. The message shows neither the text nor the system's error, which repeats it.
+  // A text that is no path may be the secret, so the message does not show it. The system's error repeats it, so it is left out.
   if (!existsSync(file)) {
     throw new Error(
       `${name}_FILE names a file that does not exist. The name is not shown, because it may be the secret. Set it to the path of a file, or set ${name}`,

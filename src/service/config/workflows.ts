@@ -94,7 +94,7 @@ export const WORKFLOWS_SETTINGS = {
     "ARGOCD_URL",
     "",
     "Address of ArgoCD, for links in reports and on the page: `https://argocd.example`.",
-    (text) => (text === "" ? undefined : baseUrl("https://argocd.example", "ArgoCD's own sign-in")(text)),
+    (text) => (text === "" ? undefined : baseUrl("https://argocd.example", "the sign-in of ArgoCD")(text)),
   ),
   dir: setting(
     "WORKFLOWS_DIR",
