@@ -52,7 +52,10 @@ describe("AUTH_OIDC", () => {
       { actor: "alice" },
     ];
     for (const claims of tooOpen)
-      assert.throws(() => trusts({ ...ACTIONS, claims }), /entry 1: everyone can get a token of https:\/\/token\.actions/);
+      assert.throws(
+        () => trusts({ ...ACTIONS, claims }),
+        /entry 1: everyone can get a token of https:\/\/token\.actions/,
+      );
     const taken = [
       { repository: "acme/*" },
       { repository_owner_id: 123, ref: "*" },

@@ -68,7 +68,10 @@ describe("the credentials that a workflow names", () => {
         { BOT_ID: "7", BOT_PRIVATE_KEY: privateKey.split("\n")[0] },
         /BOT_PRIVATE_KEY: is cut off: .* Use BOT_PRIVATE_KEY_FILE/,
       ],
-      [{ BOT_ID: "7", BOT_PRIVATE_KEY: "/run/secrets/bot.pem" }, /If this is the name of a file, use BOT_PRIVATE_KEY_FILE/],
+      [
+        { BOT_ID: "7", BOT_PRIVATE_KEY: "/run/secrets/bot.pem" },
+        /If this is the name of a file, use BOT_PRIVATE_KEY_FILE/,
+      ],
       [{ BOT_ID: "7", BOT_PRIVATE_KEY: publicKey }, /BOT_PRIVATE_KEY: is public/],
       [
         { BOT_ID: "7", BOT_PRIVATE_KEY: elliptic.export({ type: "sec1", format: "pem" }).toString() },
