@@ -11,6 +11,12 @@ it("docs/api.md begins with a request and its answer", async (t) => {
   assert.equal((await notify(url, JSON.parse(body))).text, shown);
 });
 
+it("docs/api.md shows a problem with the words of the service", async (t) => {
+  const { url } = await startService(t);
+  const shown = documentOf("docs/api.md").blocks.find(({ text }) => text.includes("about:blank"))?.text ?? "";
+  assert.deepEqual((await notify(url, { application: 1 })).json, JSON.parse(shown));
+});
+
 it("docs/access.md shows what a token may do", async (t) => {
   const [, { text } = assert.fail("no example")] = documentOf("docs/access.md").blocks;
   const [, shown] = /^\$ curl -H "Authorization: Bearer \$TOKEN" localhost:9555\/api\/me\n(.*)\n$/.exec(text) ?? [];
