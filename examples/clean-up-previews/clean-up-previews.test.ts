@@ -15,7 +15,7 @@ const BRANCHES = {
   "preview/open": "2026-01-01T00:00:00Z",
 };
 
-/** In the afternoon before; 3 o'clock in Zagreb is 2 o'clock UTC. */
+/** The afternoon before the run at 3:00 in Zagreb, which is 2:00 UTC. */
 async function scene(t: TestContext, mode = "delete") {
   const example = await startExample(t, "clean-up-previews", {
     settings: { CLEAN_UP: mode },
@@ -41,14 +41,14 @@ async function scene(t: TestContext, mode = "delete") {
 const LEFT = ["feature/old", "main", "preview/kept", "preview/new", "preview/open"];
 
 describe("clean-up-previews", () => {
-  it("deletes stale branches, except those that are kept, in use, new or no previews", async (t) => {
+  it("deletes stale preview branches, but none that is kept, in use or new", async (t) => {
     const { night, lastRun, shop } = await scene(t);
     await night();
     assert.deepEqual((await lastRun()).outputs.deleted, ["preview/old-1", "preview/old-2"]);
     assert.deepEqual(shop.branches(), LEFT);
   });
 
-  it("only tells what it would delete until it is allowed to", async (t) => {
+  it("only reports what it would delete, until it may delete", async (t) => {
     const { night, lastRun, shop, done } = await scene(t, "report");
     await night();
     const { outputs } = await lastRun();
@@ -57,7 +57,7 @@ describe("clean-up-previews", () => {
     assert.equal(shop.branches().length, 7);
   });
 
-  it("finds nothing to do in the next night", async (t) => {
+  it("finds nothing to do the next night", async (t) => {
     const { night, lastRun, done, runs } = await scene(t);
     await night();
     await lastRun();
@@ -66,7 +66,7 @@ describe("clean-up-previews", () => {
     assert.deepEqual([done(DELETE), (await runs()).length], [2, 2]);
   });
 
-  it("goes on after a fault with the branches that are left, without looking again", async (t) => {
+  it("continues with the remaining branches after a failure, without a new search", async (t) => {
     const { night, lastRun, breakDown, recover, done, shop } = await scene(t);
     breakDown({ route: DELETE, after: 1 });
     await night();

@@ -6,8 +6,8 @@ const KEEP_FILE = ".github/keep-branches";
 const STALE_MS = 14 * 86_400_000;
 
 /**
- * Every night: deletes branches of previews that had no commit for 14 days, belong to no open pull request, and are not
- * on the list of those to keep. Deletes only when `CLEAN_UP` is "delete"; else it tells what it would.
+ * Every night: deletes preview branches without a commit for 14 days. Branches of open pull requests and on the list of
+ * those to keep stay. Unless `CLEAN_UP` is "delete", it only reports what it would delete.
  */
 export default defineWorkflow({
   name: "clean-up-previews",
@@ -23,7 +23,7 @@ export default defineWorkflow({
     }
     for (const branch of stale) {
       await step(`delete ${branch}`, async () => {
-        // 422: it is gone already.
+        // 422: the branch is gone already.
         const gone = { allow: [422] };
         const ref = { ...SHOP, ref: `heads/${branch}` };
         await github.request("DELETE /repos/{owner}/{repo}/git/refs/{ref}", ref, gone);
@@ -35,7 +35,7 @@ export default defineWorkflow({
 
 async function staleBranches(github: GitHub, before: number): Promise<string[]> {
   const keep = ((await github.readFile("acme/shop", KEEP_FILE)) ?? "").split("\n").map((line) => line.trim());
-  // All of them at once: this list has no pages.
+  // This list has no pages: GitHub sends all of it at once.
   const beginning = { ...SHOP, ref: `heads/${PREFIX}` };
   const { data: refs } = await github.request("GET /repos/{owner}/{repo}/git/matching-refs/{ref}", beginning);
   const stale: string[] = [];

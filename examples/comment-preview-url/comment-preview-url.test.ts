@@ -9,7 +9,7 @@ import { startExample } from "../../test/support/example.ts";
 const CREATE = "POST /repos/{owner}/{repo}/issues/{issue_number}/comments";
 const UPDATE = "PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}";
 
-/** Previews that answer 503 until they are up. */
+/** Previews that answer 503 until they are ready. */
 async function scene(t: TestContext) {
   const previews = { up: true, asked: 0 };
   const server = createServer((_, answer) => {
@@ -30,7 +30,7 @@ async function scene(t: TestContext) {
 }
 
 describe("comment-preview-url", () => {
-  it("says on the pull request where its preview is, and later updates that comment", async (t) => {
+  it("comments the preview's URL on the pull request, and later updates that comment", async (t) => {
     const { deployed, comments, url, done } = await scene(t);
     assert.equal((await deployed("a")).json.done, "created");
     assert.deepEqual(comments()[1], `<!-- preview-url -->\nPreview: ${url}/pr-7 (\`aaaaaaaaaa\`)`);
@@ -46,7 +46,7 @@ describe("comment-preview-url", () => {
     assert.deepEqual([done(CREATE), done(UPDATE)], [1, 0]);
   });
 
-  it("finds its comment behind hundreds of others", async (t) => {
+  it("finds its comment after hundreds of others", async (t) => {
     const { deployed, comments, github, done } = await scene(t);
     const shop = github.repository("acme/shop");
     for (let id = 2; id < 250; id++) shop.comments.push({ id, issue: 7, author: "hubot", body: `No ${id}` });
@@ -71,7 +71,7 @@ describe("comment-preview-url", () => {
     assert.equal(comments().length, 2);
   });
 
-  it("comments once although the answer to it was lost", async (t) => {
+  it("comments once if the answer is lost", async (t) => {
     const { deployed, comments, github, recover, lastRun } = await scene(t);
     github.fault({ route: CREATE }, { kind: "reset", afterHandling: true });
     assert.equal((await deployed("a")).status, 500);
@@ -80,7 +80,7 @@ describe("comment-preview-url", () => {
     assert.equal(comments().length, 2);
   });
 
-  it("comments once although GitHub failed in between", async (t) => {
+  it("comments once if GitHub fails in between", async (t) => {
     const { deployed, comments, breakDown, recover, lastRun, done } = await scene(t);
     breakDown({ route: CREATE });
     assert.equal((await deployed("a")).status, 500);

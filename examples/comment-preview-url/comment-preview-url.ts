@@ -2,10 +2,10 @@ import { defineWorkflow, type GitHub, skip } from "gh-runner";
 import * as z from "zod";
 
 const SHOP = { owner: "acme", repo: "shop" };
-/** Invisible on the page; tells the workflow's own comment from all others. */
+/** Marks the workflow's comment. The page does not show it. */
 const MARKER = "<!-- preview-url -->";
 
-/** A preview is deployed: once it answers, its pull request says where it is. */
+/** When a preview is deployed and answers: comments its URL on the pull request. */
 export default defineWorkflow({
   name: "comment-preview-url",
   on: {
@@ -26,21 +26,21 @@ export default defineWorkflow({
 
     const body = `${MARKER}\nPreview: ${url}${revision ? ` (\`${revision.slice(0, 10)}\`)` : ""}`;
     const comment = await step("comment", async () => {
-      const own = await ownComment(github, number);
-      if (own?.body === body) return { url: own.html_url, done: "left as it was" };
-      const { data } = own
+      const known = await findComment(github, number);
+      if (known?.body === body) return { url: known.html_url, done: "left as it was" };
+      const { data } = known
         ? await github.request("PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}", {
             ...SHOP,
-            comment_id: own.id,
+            comment_id: known.id,
             body,
           })
         : await github.request(
             "POST /repos/{owner}/{repo}/issues/{issue_number}/comments",
             { ...SHOP, issue_number: number, body },
-            // Should the answer be lost, the next attempt finds the comment.
+            // If the answer is lost, the next attempt finds the comment.
             { retry: false },
           );
-      return { url: data.html_url, done: own ? "updated" : "created" };
+      return { url: data.html_url, done: known ? "updated" : "created" };
     });
     return comment;
   },
@@ -48,7 +48,7 @@ export default defineWorkflow({
 
 const PER_PAGE = 100;
 
-async function ownComment(github: GitHub, number: number) {
+async function findComment(github: GitHub, number: number) {
   for (let page = 1; ; page++) {
     const { data } = await github.request("GET /repos/{owner}/{repo}/issues/{issue_number}/comments", {
       ...SHOP,
@@ -56,7 +56,7 @@ async function ownComment(github: GitHub, number: number) {
       per_page: PER_PAGE,
       page,
     });
-    const own = data.find(({ body }) => body?.startsWith(MARKER));
-    if (own || data.length < PER_PAGE) return own;
+    const known = data.find(({ body }) => body?.startsWith(MARKER));
+    if (known || data.length < PER_PAGE) return known;
   }
 }

@@ -7,10 +7,10 @@ import { describe, it, type TestContext } from "node:test";
 import { exampleEvent, testRun } from "gh-runner/testing";
 import backport from "./backport.ts";
 
-/** Merges without a work tree since git 2.38. */
+/** git can merge without a work tree since 2.38. */
 const canMerge = spawnSync("git", ["merge-tree", "-h"], { encoding: "utf8" }).stdout?.includes("--write-tree") ?? false;
 
-/** A repository with `main` and `release-1.2`, whose answers are those of git itself. */
+/** A repository with `main` and `release-1.2`. git gives its answers. */
 function gitHubOf(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), "backport-"));
   t.after(() => rmSync(folder, { recursive: true }));
@@ -89,7 +89,7 @@ function gitHubOf(t: TestContext) {
 }
 
 describe("backport", { skip: canMerge ? false : "git is older than 2.38" }, () => {
-  it("gives the commit that git cherry-pick gives, in a pull request to the branch", async (t) => {
+  it("creates the same commit as git cherry-pick, in a pull request to the branch", async (t) => {
     const { git, commit, run } = gitHubOf(t);
     commit("main.txt", "only on main\n");
     const merged = commit("a.txt", "1\n2\nthree\n", "Fix it (#7)");
@@ -108,7 +108,7 @@ describe("backport", { skip: canMerge ? false : "git is older than 2.38" }, () =
     assert.equal(picked, git("rev-parse", "HEAD^{tree}"));
   });
 
-  it("says where it conflicts, and leaves no branch behind", async (t) => {
+  it("reports where it conflicts, and leaves no branch behind", async (t) => {
     const { git, commit, run } = gitHubOf(t);
     const merged = commit("a.txt", "1\n2\nthree\n");
     git("checkout", "--quiet", "release-1.2");
@@ -121,7 +121,7 @@ describe("backport", { skip: canMerge ? false : "git is older than 2.38" }, () =
     assert.equal(git("branch", "--list", "backport-*"), "");
   });
 
-  it("does nothing without a label for it", async (t) => {
+  it("does nothing without its label", async (t) => {
     const { commit, run } = gitHubOf(t);
     const tested = await run(commit("a.txt", "1\n"), "bug");
     assert.deepEqual([tested.run.status, tested.sent], ["success", []]);

@@ -1,6 +1,6 @@
 import { defineWorkflow, fail, type GitHub, type Repo } from "gh-runner";
 
-/** A squashed pull request with a label `backport 1.2` is picked onto `release-1.2`, in a pull request to that branch. */
+/** Cherry-picks a squashed pull request with a label `backport 1.2` onto `release-1.2`, in a new pull request. */
 export default defineWorkflow({
   name: "backport",
   on: {
@@ -27,7 +27,7 @@ export default defineWorkflow({
   },
 });
 
-/** `git cherry-pick` without a clone: makes a branch with the commit on top of another branch; false where they conflict. */
+/** `git cherry-pick` without a clone: creates the branch `head` with the commit on top of `base`. False if they conflict. */
 async function pick(
   github: GitHub,
   repo: Repo,
@@ -37,7 +37,7 @@ async function pick(
   const { data: branch } = await git.getRef({ ...repo, ref: `heads/${base}` });
   const { data: tip } = await git.getCommit({ ...repo, commit_sha: branch.object.sha });
   const { data: merged } = await git.getCommit({ ...repo, commit_sha: commit });
-  // A sibling of the commit with the files of the branch: merged with the commit, it has what picking it gives.
+  // A commit with the parent of the merged one and the files of `base`: merging both gives the files of a cherry-pick.
   const parents = merged.parents.slice(0, 1).map(({ sha }) => sha);
   const { data: sibling } = await git.createCommit({ ...repo, message: head, tree: tip.tree.sha, parents });
   await git.createRef({ ...repo, ref: `refs/heads/${head}`, sha: sibling.sha }, { allow: [422] });

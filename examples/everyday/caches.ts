@@ -1,6 +1,6 @@
 import { defineWorkflow } from "gh-runner";
 
-/** A pull request is closed: its caches are not needed any more. */
+/** Deletes the caches of a pull request that was closed. */
 export default defineWorkflow({
   name: "caches",
   on: { github: { events: "pull_request", actions: ["closed"] } },

@@ -1,6 +1,6 @@
 import { defineWorkflow, fail } from "gh-runner";
 
-/** `/ecosystem-ci run [suite]` in a pull request, by someone who may: tests the projects that depend on us with it. */
+/** The comment `/ecosystem-ci run [suite]` of an authorized person: tests dependent projects with the pull request. */
 export default defineWorkflow({
   name: "ecosystem",
   on: {

@@ -20,7 +20,7 @@ import tag from "./tag.ts";
 import title from "./title.ts";
 import website from "./website.ts";
 
-/** An event of acme/shop, with as much of its payload as a workflow looks at. */
+/** An event of acme/shop, with the part of its payload that a workflow reads. */
 function event<Name extends WebhookName>(name: Name, payload: object): WebhookEvent<Name> {
   return { name, delivery: "1", payload: { repository: { full_name: "acme/shop" }, ...payload } } as never;
 }
@@ -34,7 +34,7 @@ const requestsOf = (tested: Parameters<typeof sentTo>[0]) => sentTo(tested).map(
 const LONG_AGO = Date.UTC(2020, 0, 1);
 
 describe("everyday workflows", () => {
-  it("milestone: puts what is merged into the next release", async () => {
+  it("milestone: adds a merged pull request to the next release", async () => {
     const tested = await testRun(
       milestone,
       { event: event("pull_request", { action: "closed", ...pull({ merged: true }) }) },
@@ -95,7 +95,7 @@ describe("everyday workflows", () => {
     assert.deepEqual([other.run.status, other.sent], ["skipped", []]);
   });
 
-  it("labeled: takes what is obsolete away, and asks for an example", async () => {
+  it("labeled: removes obsolete labels, and asks for an example", async () => {
     const labels = [{ name: "pending triage" }, { name: "needs reproduction" }];
     const issue = { number: 3, labels, user: { login: "octocat" } };
     const tested = await testRun(
@@ -143,7 +143,7 @@ describe("everyday workflows", () => {
     });
   }
 
-  it("tag: tags the head of develop, and rejects what is no version", async () => {
+  it("tag: tags the head of develop, and rejects an invalid version", async () => {
     const sha = "b".repeat(40);
     const refs = {
       "GET /repos/{owner}/{repo}/git/ref/{ref}": {
@@ -156,7 +156,7 @@ describe("everyday workflows", () => {
     await assert.rejects(testRun(tag, { inputs: { version: "1.2" } }), /must be a version/);
   });
 
-  it("website: tells it where the change is", async () => {
+  it("website: sends the address of the change", async () => {
     const push = (ref: string, file: string) => {
       const commits = [{ id: "a".repeat(40), distinct: true, added: [], removed: [], modified: [file] }];
       const [before, after] = ["c".repeat(40), "a".repeat(40)];
@@ -172,13 +172,13 @@ describe("everyday workflows", () => {
       });
     };
     const prepare = (github: StandInGitHub) => void github.repository("acme/website");
-    const told = await testRun(website, { event: push("refs/heads/3.x", "docs/a.md") }, { prepare });
-    assert.deepEqual(told.dispatches, [
+    const sent = await testRun(website, { event: push("refs/heads/3.x", "docs/a.md") }, { prepare });
+    assert.deepEqual(sent.dispatches, [
       { repo: "acme/website", eventType: "docs-updated", payload: { url: "https://compare" } },
     ]);
   });
 
-  it("project: adds a pull request, and names the one plugin that it changes", async () => {
+  it("project: adds a pull request, and sets the field of the one plugin that it changes", async () => {
     const asked: unknown[] = [];
     const nodes = [
       { id: "F1", name: "Plugin" },
@@ -219,7 +219,7 @@ describe("everyday workflows", () => {
       comment: { id: 5, body: "/ecosystem-ci run vue", created_at: "2026-02-02T00:00:00Z" },
       sender: { login: "octocat" },
     });
-    /** @param pushedAt when the pull request was changed last. */
+    /** @param pushedAt when the pull request last changed. */
     async function scene(t: TestContext, { triage = true, pushedAt = "2026-02-01T00:00:00Z", found = 200 } = {}) {
       const packages = createServer((_request, response) => void response.writeHead(found).end()).listen(
         0,
@@ -272,7 +272,7 @@ describe("everyday workflows", () => {
       });
     });
 
-    it("has a preview released first where there is none", async (t) => {
+    it("releases a preview first if there is none", async (t) => {
       await using tested = await scene(t, { found: 404 });
       assert.equal(tested.run.status, "waiting");
       await tested.advance("1m");
@@ -281,7 +281,7 @@ describe("everyday workflows", () => {
       assert.deepEqual(requestsOf(tested), [REACT, REACT, ...released, START]);
     });
 
-    it("does nothing for someone who may not, or when the pull request has changed since", async (t) => {
+    it("does nothing for an unauthorized person, or if the pull request has changed since", async (t) => {
       const stranger = await scene(t, { triage: false });
       assert.deepEqual([stranger.run.reason, requestsOf(stranger)], ["octocat may not start it", [REACT]]);
       const changed = await scene(t, { pushedAt: "2026-02-03T00:00:00Z" });
@@ -289,7 +289,7 @@ describe("everyday workflows", () => {
     });
   });
 
-  it("stale: marks a pull request without activity, and leaves issues alone", async () => {
+  it("stale: marks an inactive pull request, and ignores issues", async () => {
     await using tested = await testRun(
       stale,
       { inputs: { dryRun: false } },
@@ -325,7 +325,7 @@ describe("everyday workflows", () => {
     assert.deepEqual(requestsOf(tested), ["POST issues/3/comments", "PUT issues/3/lock"]);
   });
 
-  it("label-paths: labels by the repository's labeler.yml, and takes away what no longer fits", async () => {
+  it("label-paths: labels by the repository's labeler.yml, and removes what no longer matches", async () => {
     const tested = await testRun(
       labelPaths,
       { event: event("pull_request", { action: "synchronize", ...pull({ labels: [{ name: "core" }] }) }) },
@@ -359,7 +359,7 @@ describe("everyday workflows", () => {
     });
   }
 
-  it("dependabot: approves a minor update and switches auto-merge on, and leaves a major one alone", async () => {
+  it("dependabot: approves a minor update and turns on auto-merge, and ignores a major one", async () => {
     const sha = "a".repeat(40);
     const of = pull({ user: { login: "dependabot[bot]" }, head: { ref: "dependabot/npm_and_yarn/zod-4.1.0", sha } });
     const update = (type: string) =>

@@ -1,4 +1,4 @@
 import { labeler } from "gh-runner/workflows";
 
-/** Labels a pull request as `.github/labeler.yml` says, and takes labels away that no longer fit. */
+/** Labels a pull request by `.github/labeler.yml`, and removes labels that no longer match. */
 export default labeler({ syncLabels: true });

@@ -1,6 +1,6 @@
 import { defineWorkflow } from "gh-runner";
 
-/** An issue gets a label that ends its triage: takes the labels away that no longer hold, and asks for what is missing. */
+/** When an issue gets a label that ends its triage: removes obsolete labels, and asks for a missing example. */
 export default defineWorkflow({
   name: "labeled",
   on: { github: { events: "issues", actions: ["labeled"] } },

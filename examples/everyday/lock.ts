@@ -1,6 +1,6 @@
 import { lockThreads } from "gh-runner/workflows";
 
-/** What has been closed for a month is locked: anyone with the same problem opens another issue. */
+/** Locks what has been closed for a month: people with the same problem open another issue. */
 export default lockThreads({
   cron: "0 0 * * *",
   issueInactiveDays: 30,

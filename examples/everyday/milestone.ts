@@ -1,6 +1,6 @@
 import { defineWorkflow } from "gh-runner";
 
-/** A pull request that is merged goes into the milestone of the next release. */
+/** Adds a merged pull request to the milestone of the next release. */
 export default defineWorkflow({
   name: "milestone",
   on: {

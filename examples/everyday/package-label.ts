@@ -1,6 +1,6 @@
 import { defineWorkflow, skip } from "gh-runner";
 
-/** Which label an issue gets by the package that its form names. */
+/** The package that the form of an issue names, and its label. */
 const LABELS: Readonly<Record<string, string>> = {
   "@acme/browser": "Package: Browser",
   "@acme/angular": "Package: Angular",
@@ -21,7 +21,7 @@ const LABELS: Readonly<Record<string, string>> = {
   "Browser CDN bundle": "Package-Meta: CDN",
 };
 
-/** An issue is opened with the form: labels it with its package. */
+/** Labels a new issue with the package that its form names. */
 export default defineWorkflow({
   name: "package-label",
   on: { github: { events: "issues", actions: ["opened"] } },

@@ -2,7 +2,7 @@ import { defineWorkflow } from "gh-runner";
 
 const PROJECT = { org: "acme", number: 1 };
 
-/** Issues and pull requests go into the organisation's project; a pull request for one plugin or theme names it there. */
+/** Adds issues and pull requests to the organisation's project. Sets a field if only one plugin or theme changes. */
 export default defineWorkflow({
   name: "project",
   on: {

@@ -1,6 +1,6 @@
 import { defineWorkflow, fail } from "gh-runner";
 
-/** Three rules of pull requests, as one required check: labels, a changelog, and a title that names the branch. */
+/** One required check for three rules of pull requests: labels, a changelog, and a title that names the branch. */
 export default defineWorkflow({
   name: "pull-request-rules",
   on: { github: { events: "pull_request", actions: ["opened", "edited", "labeled", "unlabeled", "synchronize"] } },

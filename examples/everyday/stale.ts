@@ -1,6 +1,6 @@
 import { stale } from "gh-runner/workflows";
 
-/** Pull requests without activity for two weeks are stale, and closed a week later. Issues stay as they are. */
+/** Marks pull requests without activity for two weeks as stale, and closes them a week later. Ignores issues. */
 export default stale({
   cron: "30 1 * * *",
   stalePrLabel: "kind/stale",

@@ -3,7 +3,7 @@ import * as z from "zod";
 
 const VERSION = z.string().regex(/^v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$/, "must be a version such as v1.2.2");
 
-/** A person tags a version of the package. A tag that is there already is not moved. */
+/** Started by a person: tags a version of the package. An existing tag is not moved. */
 export default defineWorkflow({
   name: "tag",
   on: { manual: { inputs: z.object({ version: VERSION }), description: "Tags the head of develop" } },

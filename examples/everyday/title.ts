@@ -1,6 +1,6 @@
 import { pullRequestTitle } from "gh-runner/workflows";
 
-/** The title of a pull request is a conventional commit with one of these scopes; a check says what is wrong. */
+/** Checks that the title of a pull request is a conventional commit with one of these scopes. */
 export default pullRequestTitle({
   scopes: ["docs", "kit", "schema", "vite", "deps"],
   subjectPattern: "^(?![A-Z]).+$",

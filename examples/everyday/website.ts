@@ -1,6 +1,6 @@
 import { defineWorkflow } from "gh-runner";
 
-/** The documentation has changed on the branch of a release: the website is built again. */
+/** Starts the build of the website when the documentation changes on the release branch. */
 export default defineWorkflow({
   name: "website",
   on: { github: { events: "push", branches: ["3.x"], paths: ["docs/**"] } },

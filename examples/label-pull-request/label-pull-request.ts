@@ -1,13 +1,13 @@
 import { defineWorkflow } from "gh-runner";
 
-/** Which label a change of which paths brings. */
+/** Labels, and the paths that they stand for. */
 const LABELS: Readonly<Record<string, RegExp>> = {
   documentation: /^docs\/|\.md$/,
   deployment: /^(charts|deploy)\//,
   dependencies: /(^|\/)(package-lock\.json|go\.sum)$/,
 };
 
-/** A pull request is opened or changed: labels it by what it touches, and assigns its author when nobody is. */
+/** Labels a new or changed pull request by its paths, and assigns its author if it has no assignee. */
 export default defineWorkflow({
   name: "label-pull-request",
   on: {

@@ -25,7 +25,7 @@ async function scene(t: TestContext) {
     shop,
     fileOf,
     runsOf,
-    /** The tests of a preview are started, and its run waits for their end. */
+    /** Starts the tests of a preview. The run then waits for them. */
     async started(commit = COMMIT) {
       const answer = await argocd("/monorepo-tests", { application: "pr-7", commit });
       await waiting();
@@ -36,7 +36,7 @@ async function scene(t: TestContext) {
       github.actions.end(shop, id, conclusion);
       return tellEnded("acme/shop", id);
     },
-    /** The states that each target has had on a commit. */
+    /** All states of each target on a commit, in order. */
     states: (commit = COMMIT) =>
       TARGETS.map((target) =>
         shop.statuses
@@ -48,7 +48,7 @@ async function scene(t: TestContext) {
 }
 
 describe("monorepo-tests", () => {
-  it("has both parts tested side by side, and shows each result as soon as it is there", async (t) => {
+  it("tests both parts side by side, and shows each result at once", async (t) => {
     const { started, end, states, shop, lastRun, runsOf } = await scene(t);
     assert.equal((await started()).status, 202);
     assert.deepEqual([runsOf("api").length, runsOf("web").length, states()], [1, 1, ["pending", "pending"]]);
@@ -77,7 +77,7 @@ describe("monorepo-tests", () => {
     }
   });
 
-  it("shows the result of one part also when the other cannot be started", async (t) => {
+  it("shows the result of one part even if the other cannot be started", async (t) => {
     const { started, end, states, shop, fileOf, lastRun } = await scene(t);
     shop.remove(fileOf("web"));
     await started();
@@ -87,7 +87,7 @@ describe("monorepo-tests", () => {
     assert.match(shop.comments[0]?.body ?? "", /\| api \| \[success\].*\n\| web \| .*web-tests\.yml/);
   });
 
-  it("does not stay pending when tests never end", async (t) => {
+  it("does not stay pending if tests never end", async (t) => {
     const { started, end, states, clock, waiting, lastRun } = await scene(t);
     await started();
     await end("api", "success");
@@ -98,7 +98,7 @@ describe("monorepo-tests", () => {
     assert.deepEqual(states(), ["pending success", "pending error"]);
   });
 
-  it("starts each once when GitHub's answer to one is lost", async (t) => {
+  it("starts each once if GitHub's answer to one is lost", async (t) => {
     const { argocd, github, passUntil, runsOf, states } = await scene(t);
     github.actions.script(() => ({ takesMs: 60_000 }));
     github.fault({ route: START, times: 1 }, { kind: "reset", afterHandling: true });
@@ -129,7 +129,7 @@ describe("monorepo-tests", () => {
     );
   });
 
-  it("skips what belongs to no pull request", async (t) => {
+  it("skips an application without a pull request", async (t) => {
     const { argocd } = await scene(t);
     const answer = await argocd("/monorepo-tests", { application: "production", commit: COMMIT });
     assert.equal(answer.json.status, "skipped");

@@ -2,12 +2,12 @@ import { type CommitStatus, defineWorkflow, type GitHub, PermanentFailure, skip 
 import * as z from "zod";
 
 const SHOP = "acme/shop";
-/** What is tested, and the workflow file that does it. */
+/** Each part, and the workflow file that tests it. */
 const TARGETS = { api: "api-tests.yml", web: "web-tests.yml" };
 
 type Shown = Pick<CommitStatus, "state" | "description" | "targetUrl">;
 
-/** A preview of a monorepo is deployed: has its parts tested side by side, and shows what came of each. */
+/** When a preview of a monorepo is deployed: tests its parts side by side, and shows each result. */
 export default defineWorkflow({
   name: "monorepo-tests",
   on: {

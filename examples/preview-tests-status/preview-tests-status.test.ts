@@ -22,7 +22,7 @@ async function scene(t: TestContext) {
   const states = () => shop.statuses.map(({ state }) => state);
   const end = (conclusion: string) => github.actions.end(shop, lastActionsRun("acme/shop").id, conclusion);
   const tell = (delivery?: string) => tellEnded("acme/shop", lastActionsRun("acme/shop").id, delivery);
-  /** The tests of a preview are started, and its run waits for their end. */
+  /** Starts the tests of a preview. The run then waits for them. */
   const started = async () => {
     const answer = await argocd("/preview-tests", NOTIFICATION);
     await waiting();
@@ -32,7 +32,7 @@ async function scene(t: TestContext) {
 }
 
 describe("preview-tests", () => {
-  it("are pending on the commit before they are started, and end with what came of them", async (t) => {
+  it("are pending on the commit before they start, and then show their result", async (t) => {
     const { started, end, tell, lastRun, lastActionsRun, shop, github } = await scene(t);
     assert.equal((await started()).status, 202);
     assert.deepEqual(
@@ -57,7 +57,7 @@ describe("preview-tests", () => {
     ["failure", "failure"],
     ["cancelled", "error"],
   ] as const) {
-    it(`that end with ${conclusion} make it ${state}, also when the webhook is lost`, async (t) => {
+    it(`that end with ${conclusion} make it ${state}, even if the webhook is lost`, async (t) => {
       const { started, end, passUntil, lastRun, states, clock } = await scene(t);
       await started();
       const before = clock.now();
@@ -69,7 +69,7 @@ describe("preview-tests", () => {
     });
   }
 
-  it("are started once for a commit, and ended once by a delivery that comes early, and twice", async (t) => {
+  it("start once per commit, and end once if a delivery arrives early, and twice", async (t) => {
     const { argocd, started, end, tell, lastRun, states, done } = await scene(t);
     await started();
     await tell("early");
@@ -80,7 +80,7 @@ describe("preview-tests", () => {
     assert.deepEqual([states(), done(START)], [["pending", "success"], 1]);
   });
 
-  it("are started once when GitHub's answer to that is lost", async (t) => {
+  it("start once if GitHub's answer is lost", async (t) => {
     const { argocd, github, end, passUntil, lastRun, states, done, shop } = await scene(t);
     github.fault({ route: START, times: 1 }, { kind: "reset", afterHandling: true });
     await argocd("/preview-tests", NOTIFICATION);
@@ -99,7 +99,7 @@ describe("preview-tests", () => {
     assert.match(shop.statuses.at(-1)?.description ?? "", /not ended within 3h/);
   });
 
-  it("are not announced again when GitHub failed before they could be started", async (t) => {
+  it("are not announced again if GitHub fails before they start", async (t) => {
     const { argocd, breakDown, github, passUntil, states, shop } = await scene(t);
     breakDown({ route: START });
     assert.equal((await argocd("/preview-tests", NOTIFICATION)).status, 202);
@@ -109,7 +109,7 @@ describe("preview-tests", () => {
     assert.deepEqual([states(), shop.runs.size], [["pending"], 1]);
   });
 
-  it("that can never be started do not stay pending", async (t) => {
+  it("that cannot start do not stay pending", async (t) => {
     const { argocd, shop, states } = await scene(t);
     shop.remove(FILE);
     assert.equal((await argocd("/preview-tests", NOTIFICATION)).status, 500);

@@ -3,7 +3,7 @@ import * as z from "zod";
 
 const SHOP = "acme/shop";
 
-/** A preview is deployed: its commit shows that tests are under way, then what came of them. */
+/** When a preview is deployed: shows on its commit that tests run, and then their result. */
 export default defineWorkflow({
   name: "preview-tests-status",
   on: {

@@ -20,13 +20,13 @@ async function scene(t: TestContext) {
   shop.put(".github/workflows/preview-tests.yml", fileOf("preview-tests.after.yml"));
   github.repository("acme/deployment").put(".github/workflows/promote.yml", fileOf("promote.after.yml"));
   const comments = (kind: RegExp) => shop.comments.map(({ body }) => body).filter((body) => kind.test(body));
-  /** The one that shows how far it is. */
+  /** The comment that shows the progress. */
   const shown = () => {
     const [comment = "", ...others] = comments(/<!--/);
     assert.deepEqual(others, []);
     return comment;
   };
-  /** Those that ask for approval. */
+  /** The comments that ask for approval. */
   const questions = () => comments(/^\[Promote \w+\?\]/);
   const deployed = (commit = COMMIT) => argocd("/promotions", { pr: 7, commit });
   return {
@@ -34,7 +34,7 @@ async function scene(t: TestContext) {
     shown,
     questions,
     deployed,
-    /** A preview is deployed, and its tests have ended so. */
+    /** Reports a deployed preview, and ends its tests with this conclusion. */
     async tested(conclusion: string, commit?: string) {
       await deployed(commit);
       await waiting();
@@ -42,14 +42,14 @@ async function scene(t: TestContext) {
       github.actions.end(github.repository("acme/shop"), id, conclusion);
       await tellEnded("acme/shop", id);
     },
-    /** A person is asked, and this is the link. */
+    /** Waits for the question, and gives its link. */
     async asked(times = 1) {
       await until("a person is asked", () => questions().length === times);
       await waiting();
       const link = /\((https:[^)]+)\)/.exec(questions().at(-1) ?? "")?.[1] ?? assert.fail("no link");
       return new URL(link).pathname;
     },
-    /** A person, or a program, answers. */
+    /** Answers as a person, or as a program. */
     answer: (path: string, approved: boolean) =>
       send(url, { method: "POST", path, body: JSON.stringify({ approved, by: "kim" }) }),
     promoted: () => github.dispatches.map(({ repo, eventType, payload }) => [repo, eventType, payload.commit]),
@@ -58,7 +58,7 @@ async function scene(t: TestContext) {
 }
 
 describe("promotion", () => {
-  it("promotes what has passed its tests and was approved", async (t) => {
+  it("promotes a commit that passed its tests and was approved", async (t) => {
     const { tested, asked, answer, lastRun, promoted, shown, lastActionsRun } = await scene(t);
     await tested("success");
     const link = await asked();
@@ -80,7 +80,7 @@ describe("promotion", () => {
     assert.deepEqual(promoted(), []);
   });
 
-  it("asks no person when the tests have failed, and says why", async (t) => {
+  it("asks no person after failed tests, and shows why", async (t) => {
     const { tested, lastRun, promoted, questions, shown } = await scene(t);
     await tested("failure");
     assert.equal((await lastRun()).status, "failure");
@@ -88,7 +88,7 @@ describe("promotion", () => {
     assert.deepEqual([questions(), promoted()], [[], []]);
   });
 
-  it("waits for an answer for two days", async (t) => {
+  it("waits two days for an answer", async (t) => {
     const { tested, asked, answer, clock, lastRun, promoted, shown } = await scene(t);
     await tested("success");
     const link = await asked();
@@ -99,7 +99,7 @@ describe("promotion", () => {
     assert.deepEqual(promoted(), []);
   });
 
-  it("asks again for a newer commit, and then takes no answer for the older one", async (t) => {
+  it("asks again for a newer commit, and then accepts no answer for the older one", async (t) => {
     const { tested, asked, answer, deployed, statuses, passUntil, lastRun, promoted, shown } = await scene(t);
     await tested("success");
     const older = await asked();
@@ -116,7 +116,7 @@ describe("promotion", () => {
     assert.deepEqual(promoted(), [["acme/deployment", "promote", NEWER]]);
   });
 
-  it("promotes once when GitHub's answer to that is lost", async (t) => {
+  it("promotes once if GitHub's answer is lost", async (t) => {
     const { tested, asked, answer, github, passUntil, statuses, promoted } = await scene(t);
     await tested("success");
     const link = await asked();

@@ -4,7 +4,7 @@ import * as z from "zod";
 const SHOP = "acme/shop";
 const APPROVAL = z.object({ approved: z.boolean(), by: z.string() });
 
-/** A preview is deployed: tests it, asks on its pull request whether to promote it, and does so. */
+/** When a preview is deployed: tests it, asks on its pull request for approval, and promotes it. */
 export default defineWorkflow({
   name: "promotion",
   on: {
@@ -27,7 +27,7 @@ export default defineWorkflow({
 
       const approval = await callback("approval", { body: APPROVAL, timeout: "2d" });
       await step("ask", async () => {
-        // A new comment, which notifies people. acme/shop is private: anyone who reads this can answer.
+        // A new comment notifies people. acme/shop is private: anyone who reads the comment can answer.
         const question = {
           owner: "acme",
           repo: "shop",

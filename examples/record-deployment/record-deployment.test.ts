@@ -24,7 +24,7 @@ const argocd = (phase: string) => ({
   url: "https://pr-7.preview.example.com",
 });
 
-/** As notification-controller writes it, with the Alert's eventMetadata in it. */
+/** An event of notification-controller, with the Alert's eventMetadata. */
 const flux = (reason: string, severity = "info") => ({
   involvedObject: {
     kind: "Kustomization",
@@ -42,8 +42,8 @@ const flux = (reason: string, severity = "info") => ({
   reportingInstance: "kustomize-controller-6c8f7d9b5-abcde",
 });
 
-describe("record-deployment, told by ArgoCD", () => {
-  it("records a deployment and how it goes on, each once", async (t) => {
+describe("record-deployment, started by ArgoCD", () => {
+  it("records a deployment and its states, each once", async (t) => {
     const { argocd: send, states, shop, done } = await scene(t);
     for (const phase of ["Running", "Running", "Succeeded", "Succeeded"]) {
       const answer = await send("/deployments/argocd", argocd(phase));
@@ -54,7 +54,7 @@ describe("record-deployment, told by ArgoCD", () => {
     assert.deepEqual([done(CREATE), done(STATUS)], [1, 2]);
   });
 
-  it("goes on after a fault with the status: the deployment is there", async (t) => {
+  it("continues with the status after a failure, because the deployment exists", async (t) => {
     const { argocd: send, states, breakDown, recover, lastRun, done } = await scene(t);
     breakDown({ route: STATUS });
     assert.equal((await send("/deployments/argocd", argocd("Succeeded"))).status, 500);
@@ -64,7 +64,7 @@ describe("record-deployment, told by ArgoCD", () => {
     assert.equal(done(CREATE), 1);
   });
 
-  it("records each once although the answers to both were lost", async (t) => {
+  it("records each once if both answers are lost", async (t) => {
     const { argocd: send, states, github, recover, lastRun } = await scene(t);
     for (const [route, phase] of [
       [CREATE, "Running"],
@@ -78,14 +78,14 @@ describe("record-deployment, told by ArgoCD", () => {
     assert.deepEqual(states(), [["pr-7", "success", "in_progress"]]);
   });
 
-  it("says in one line what is wrong with a template", async (t) => {
+  it("reports in one line what is wrong with a template", async (t) => {
     const { argocd: send } = await scene(t);
     const answer = await send("/deployments/argocd", { ...argocd("Running"), revision: "<no value>" });
     assert.deepEqual([answer.status, answer.json.detail], [400, "revision must be a whole commit hash."]);
   });
 });
 
-describe("record-deployment, told by Flux", () => {
+describe("record-deployment, started by Flux", () => {
   it("records progress, success and failure, and no reconciliation that changed nothing", async (t) => {
     const { flux: send, states, lastRun, done, runs } = await scene(t);
     for (const event of [
@@ -102,7 +102,7 @@ describe("record-deployment, told by Flux", () => {
     assert.equal((await runs()).length, 3);
   });
 
-  it("skips what names no repository, and says what to set", async (t) => {
+  it("skips an event without a repository, and names what to set", async (t) => {
     const { flux: send, lastRun } = await scene(t);
     const { repository: _, ...metadata } = flux("Progressing").metadata;
     await send("/deployments/flux", { ...flux("Progressing"), metadata });

@@ -1,13 +1,13 @@
 import { defineWorkflow, type FluxEvent, skip } from "gh-runner";
 import * as z from "zod";
 
-/** What ArgoCD calls the phase of an operation, and GitHub the state of a deployment. */
+/** GitHub's state of a deployment, per phase of ArgoCD's operation. */
 const STATES = { Running: "in_progress", Succeeded: "success", Failed: "failure", Error: "failure" } as const;
 
-/** Should the answer be lost, the next attempt of the run finds what was made. */
+/** If the answer is lost, the next attempt of the run finds what was created. */
 const FOUND_LATER = { retry: false } as const;
 
-/** Writes a GitHub Deployment and its status: one deployment for a commit in an environment, no status twice in a row. */
+/** Writes GitHub Deployments and statuses: one deployment per commit and environment, no status twice in a row. */
 export default defineWorkflow({
   name: "record-deployment",
   on: {
@@ -43,11 +43,11 @@ export default defineWorkflow({
         { ...where, ref: commit, auto_merge: false, required_contexts: [] },
         FOUND_LATER,
       );
-      // 202 without an id: GitHub has merged instead, which auto_merge rules out.
+      // GitHub answers 202 without an id if it merges instead. `auto_merge: false` prevents that.
       return "id" in data ? Number(data.id) : 0;
     });
 
-    const told = await step("status", async () => {
+    const written = await step("status", async () => {
       const its = { owner, repo, deployment_id: deployment };
       const { data } = await github.request("GET /repos/{owner}/{repo}/deployments/{deployment_id}/statuses", its);
       if (data[0]?.state === state) return false;
@@ -58,7 +58,7 @@ export default defineWorkflow({
       );
       return true;
     });
-    return { deployment, state, told };
+    return { deployment, state, written };
   },
 });
 

@@ -1,6 +1,6 @@
 import { environmentReady } from "gh-runner/workflows";
 
-/** Another pair of repositories, with one commit for each environment: nothing but options. */
+/** Another pair of repositories, with one commit per environment. Options are enough. */
 export default environmentReady({
   name: "handbook-ready",
   path: "/handbook-ready",

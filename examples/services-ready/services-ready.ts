@@ -7,7 +7,7 @@ const TARGET_REPO = "acme/shop";
 const SERVICES = ["api", "search", "web"];
 const AN_HOUR = 3600;
 
-/** A preview of a monorepo is deployed: has each of its services tested, at the commit that it runs. */
+/** When a preview of a monorepo is deployed: starts the tests of each service at its commit. */
 export default defineWorkflow({
   name: "services-ready",
   on: {
