@@ -58,8 +58,8 @@ async function endsTwice({ start, port, post, runOf }: Scene, died: () => Promis
   await ended().catch(ended);
   const run = await runOf("bomb");
   assert.equal(run.attemptCount, 2);
-  assert.match(run.reason, /^The process ended 2 times while this run was all that it had in flight, so it is not att/);
-  assert.match(run.reason, /See in its log, or from its platform, what ended it .*re-run it\.$/);
+  assert.match(run.reason, /^The process ended 2 times while this was its only run in flight, so it is not att/);
+  assert.match(run.reason, /Find out from the log or the platform what ended the process.*re-run it\.$/);
   assert.equal((await post("/fine")).status, 200);
   third.stop();
   assert.equal(await third.ended, 0);

@@ -206,7 +206,7 @@ describe("a run with the caller's token", () => {
     service.github.fault({ route: DISPATCH }, { kind: "status", status: 502 });
     const answer = await notify(service.url, { application: "pr-1", github_token: CALLERS_TOKEN });
     assert.equal(answer.status, 500);
-    assert.match(answer.json.detail, /502.*not tried again: .*brought its token.*Send it again/);
+    assert.match(answer.json.detail, /502.*not retried: .*brought its token.*Send it again/);
     service.clock.move(24 * HOUR);
     assert.equal(attemptsIn(service).length, 1);
   });

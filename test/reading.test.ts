@@ -213,7 +213,7 @@ describe("a revision that was just pushed", () => {
       }
       const { status, reason } = await run();
       assert.equal(status, "failure");
-      assert.match(reason, /It was attempted 3 times, and is not tried again by itself\.$/);
+      assert.match(reason, /It was attempted 3 times and is not retried automatically\.$/);
       assert.deepEqual(waits, [300, 1000, 300, 1000, 300, 1000]);
       const sent = github.counts.requests;
       clock.move(86_400_000);
@@ -237,7 +237,7 @@ describe("a revision that was just pushed", () => {
     const { status, json } = await notify(url, { ...event, github_token: TOKEN });
     assert.equal(status, 404);
     assert.match(json.detail, /422 "No commit found for SHA: a1b2c3d4".*It comes from the request's field revision/);
-    assert.match(json.detail, /It is not tried again: the run brought its token/);
+    assert.match(json.detail, /It is not retried: the run brought its token/);
     assert.deepEqual(waits, [300, 1000]);
   });
 });

@@ -64,7 +64,7 @@ describe("What a search means", () => {
       "localhost:9555: use workflow, status, group, repo, event, pull, commit, by, trigger, since or until. " +
         'To look for this text, write "localhost:9555".',
     );
-    assert.match(problemOf("-status:success"), /^-status:success: nothing can be left out\./);
+    assert.match(problemOf("-status:success"), /^-status:success: a search cannot exclude anything\./);
   });
 
   it("says what is wrong with the value of a qualifier", () => {

@@ -69,7 +69,7 @@ describe("a run's title", () => {
       assert.deepEqual([run.status, run.title], ["success", undefined]);
       assert.deepEqual(await rowsOf(url), [["group-3", "named"]]);
       const [record, ...more] = log().filter(({ msg }) =>
-        String(msg).startsWith("the title of a run could not be made"),
+        String(msg).startsWith("the title of a run could not be computed"),
       );
       assert.equal(more.length, 0);
       assert.equal(record?.workflow, "named");

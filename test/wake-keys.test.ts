@@ -74,7 +74,7 @@ describe("the keys by which an event finds the runs that wait for it", () => {
     for (const [wakeOn, expected] of [
       [{ check: { repository: "acme/shop", sha: "0123456" } }, /sha: expected the full SHA of a commit, got 0123456/],
       [{ pullRequest: { repository: "shop", number: 3 } }, /repository: expected owner\/name, got shop/],
-      [{ pullRequest: { repository: "acme/shop", number: 0 } }, /number: expected a number of GitHub's, got 0/],
+      [{ pullRequest: { repository: "acme/shop", number: 0 } }, /number: expected a GitHub number, got 0/],
       [{ pull: {} } as never, /expected workflowRun, pullRequest, deployment or check/],
     ] as const) {
       assert.throws(() => wakeKeys(wakeOn), expected);

@@ -100,8 +100,8 @@ describe("POST /api/workflows/{name}/runs", () => {
     const answer = await start("button", { inputs: { ref: "main", force: true } });
     assert.equal(answer.status, 400);
     assert.deepEqual(answer.json.problems, [
-      "ref is not taken: this workflow has no inputs",
-      "force is not taken: this workflow has no inputs",
+      "ref is not accepted: this workflow has no inputs",
+      "force is not accepted: this workflow has no inputs",
     ]);
     assert.equal((await runs()).length, 3);
   });

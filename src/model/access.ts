@@ -3,51 +3,54 @@ import { ALL_WORKFLOWS } from "./run-actions.ts";
 import { ROLES, type Role, type Who } from "./who.ts";
 
 /**
- * What a route asks for. `self`: shows callers what concerns themselves alone. `call`: starts runs through a trigger. `read`:
- * shows runs of workflows. `read-all`: shows what concerns the whole service, so a grant with a limit has it not. `operate`:
- * does something with runs and workflows. `operate-all`: does something with all workflows, or shows the audit log.
+ * What a route requires. `self`: shows callers only what concerns them. `call`: starts runs through a trigger. `read`:
+ * shows runs of workflows. `read-all`: shows data of the whole service, so a limited grant does not have it. `operate`:
+ * acts on runs and workflows. `operate-all`: acts on all workflows, or shows the audit log.
  */
 export type Permission = "self" | "call" | "read" | "read-all" | "operate" | "operate-all";
 
-/** A role, and to which workflows it is limited; without `workflows` to none. */
+/** A role, and the workflows to which it is limited. Without `workflows`: all. */
 export type Grant = { readonly role: Role; readonly workflows?: readonly string[] | undefined };
 
-/** A token that lets a caller in, how the history names who brings it (`token argocd`), and what that one may do. */
+/** A caller's token, its name in the history (`token argocd`), and its permissions. */
 export type CallerToken = { readonly text: string; readonly actor: string; readonly grants: readonly Grant[] };
 
-/** Who sends a request that was let in, and what they may do: what any of the grants allows. */
+/** The sender of an accepted request. They may do what any of their grants allows. */
 export type Principal = {
   readonly grants: readonly Grant[];
-  /** As the history and the log name it: `token argocd`, `oidc repo:acme/shop:ref:refs/heads/main`, `user alice@acme.com`, `github octocat`, `anonymous`. */
+  /**
+   * The name in the history and the log: `token argocd`, `oidc repo:acme/shop:ref:refs/heads/main`, `user
+   * alice@acme.com`, `github octocat`, `anonymous`.
+   */
   readonly actor: string;
-  /** What they brought to be let in. */
+  /** The credential that identified them. */
   readonly via: Credential;
-  /** From where: the address of the client, as far as proxies that are trusted report it. */
+  /** The client's address, as far as trusted proxies report it. */
   readonly address: string;
 };
 
-/** What a request brings that may say who sends it. */
+/** The parts of a request that may identify its sender. */
 export type Presented = {
   /** The header `Authorization`. */
   readonly authorization: string | undefined;
-  /** The secret of a session, out of its cookie. */
+  /** The secret of a session, from its cookie. */
   readonly session: string | undefined;
-  /** From where, as in `Principal`. */
+  /** The client's address, as in `Principal`. */
   readonly address: string;
-  /** Who has opened the connection: the client, or the proxy in front. */
+  /** The address that opened the connection: the client, or the proxy in front. */
   readonly peer: string;
-  /** Names and values of all headers in turn, as they came. */
+  /** Names and values of all headers, alternating, in the original order. */
   readonly rawHeaders: readonly string[];
 };
 
-/** Who sends a request, or why that is not known. */
+/** The sender of a request, or why the sender is unknown. */
 export type Identified =
   | { readonly status: "known"; readonly principal: Principal }
-  /** It brings nothing, or nothing valid: 401. `reason`: what is wrong with it, where that can be said. */
+  /** The request has no valid credential: 401. `reason`: what is wrong, if that can be reported. */
   | { readonly status: "unknown"; readonly credential: Credential; readonly reason?: string | undefined }
   | (TryLater & { readonly credential: Credential });
 
-/** A credential cannot be checked now: what is answered, and when it may be sent again. */
+/** The credential cannot be checked now: the answer, and when to send it again. */
 export type TryLater = {
   readonly status: "later";
   readonly http: 429 | 503;
@@ -55,19 +58,22 @@ export type TryLater = {
   readonly retryAfterSeconds: number;
 };
 
-/** Says who sends a request: at once where only tokens are looked at, so that a caller with one waits for nothing more. */
+/**
+ * Identifies the sender of a request. Synchronous if only tokens are checked, so that a caller with a token does not
+ * wait.
+ */
 export type Identify = (presented: Presented) => Identified | Promise<Identified>;
 
-/** How the service knows who sends a request. */
+/** How the service identifies callers. */
 export type Access = {
   readonly identify: Identify;
-  /** The same of a path that has tokens which count instead. */
+  /** Identifies callers of a path whose tokens replace the general ones. */
   readonly identifyWith: (tokens: () => readonly CallerToken[]) => Identify;
-  /** Whether everyone may do everything, since no way to identify a caller is set up. */
+  /** Whether anyone may do everything, because no way to identify a caller is set up. */
   readonly isOpen: boolean;
 };
 
-/** Who sends a request where everyone may do everything. */
+/** The sender if anyone may do everything. */
 export function anonymous(address: string): Principal {
   return { grants: EVERYTHING, actor: ANONYMOUS, via: "none", address };
 }
@@ -80,16 +86,14 @@ const GRANTED: Readonly<Record<Role, readonly Permission[]>> = {
   operator: ["self", "call", "read", "read-all", "operate", "operate-all"],
 };
 
-/**
- * The workflows for which grants have a permission: undefined for all of them, none where they do not have it at all.
- */
+/** The workflows for which grants have a permission: undefined for all, empty for none. */
 export function workflowsFor(grants: readonly Grant[], permission: Permission): readonly string[] | undefined {
   const having = grants.filter(({ role }) => GRANTED[role].includes(permission));
   if (having.some(({ workflows }) => workflows === undefined)) return undefined;
   return permission.endsWith("-all") ? [] : [...new Set(having.flatMap(({ workflows = [] }) => workflows))];
 }
 
-/** What narrows a filter of runs to the workflows for which grants have a permission. */
+/** Limits a filter of runs to the workflows for which grants have a permission. */
 export function limitOf(
   grants: readonly Grant[],
   permission: Permission,
@@ -98,14 +102,14 @@ export function limitOf(
   return workflows === undefined ? {} : { workflows };
 }
 
-/** Whether grants have a permission, for any workflow or for this one. */
+/** Whether grants have a permission for any workflow, or for this one. */
 export function may(grants: readonly Grant[], permission: Permission, workflow?: string): boolean {
   const workflows = workflowsFor(grants, permission);
   if (workflows === undefined) return true;
   return workflow === undefined ? workflows.length > 0 : workflows.includes(workflow);
 }
 
-/** Whether one may read a run: of its workflow, or since they have started it themselves. */
+/** Whether someone may read a run: its workflow's runs, or a run that they started. */
 export function mayRead(
   { grants, actor }: Principal,
   run: { readonly workflow: string; readonly actor?: string | undefined },
@@ -113,12 +117,12 @@ export function mayRead(
   return may(grants, "read", run.workflow) || run.actor === actor;
 }
 
-/** The highest role among grants, as the log and the audit log name it. */
+/** The highest role among grants, for the log and the audit log. */
 export function roleOf(grants: readonly Grant[]): Role | undefined {
   return ROLES.findLast((each) => grants.some(({ role }) => role === each));
 }
 
-/** How what one does is recorded. */
+/** How the sender's actions are recorded. */
 export function whoIs({ grants, actor, via, address }: Principal): Who {
   return { actor, role: roleOf(grants), via, address };
 }
@@ -135,7 +139,7 @@ export function rolesInWords(permission: Permission): string {
 }
 
 /**
- * A grant as settings spell it: `caller`, or limited to workflows, `caller@environment-ready+deploy`.
+ * Parses a grant from the settings: `caller`, or limited to workflows, `caller@environment-ready+deploy`.
  * @throws Error that says what was expected.
  */
 export function grantOf(text: string): Grant {
@@ -144,7 +148,7 @@ export function grantOf(text: string): Grant {
   if (limits.length === 0) return { role };
   const workflows = limits.join("@").split("+");
   if (!workflows.every((each) => /^[a-z0-9][a-z0-9-]{0,99}$/i.test(each)))
-    throw new Error(`expected names of workflows behind ${role}@, with + in between`);
+    throw new Error(`expected names of workflows after ${role}@, separated by +`);
   return { role, workflows };
 }
 
@@ -159,8 +163,8 @@ function inWords({ role, workflows }: Grant): string {
 }
 
 /**
- * Why a caller who is known may not do something: who it is, what that needs, and who has it. Names no token.
- * @param workflow that it concerns; undefined: none in particular, `*`: all of them.
+ * Why a known caller may not do something: the caller, what it needs, and who has that. Names no token.
+ * @param workflow the workflow concerned; undefined: none in particular, `*`: all workflows.
  */
 export function whyForbidden({ actor, grants }: Principal, permission: Permission, workflow?: string): string {
   const suffices = rolesInWords(permission);

@@ -2,8 +2,8 @@ import type { FollowedRun, FoundRun, StartedRun, WorkflowInputs } from "./github
 import type { Json } from "./run.ts";
 
 /**
- * What `once`, `findRun` and `follow` are made of: single looks and single sends, without any wait. They throw as the
- * methods of `GitHub` do.
+ * The parts of `once`, `findRun` and `follow`: single looks and single sends, without waits. They throw the same errors
+ * as the methods of `GitHub`.
  */
 export type ActionsRuns = {
   /** Sends a `repository_dispatch` event once. `since`: by GitHub's clock, RFC 3339. */
@@ -13,21 +13,21 @@ export type ActionsRuns = {
     payload: { readonly [key: string]: Json },
   ): Promise<{ readonly since: string }>;
   /**
-   * Starts a workflow once. With `key` its input `run` is that key; a workflow without such an input is started without it,
-   * and the answer then has no key.
+   * Starts a workflow once. With `key`, its input `run` is that key. If the workflow has no such input, it starts
+   * without it, and the answer has no key.
    */
   startWorkflow(
     repository: string,
     workflow: string,
     options: { ref: string; inputs?: WorkflowInputs; key?: string },
   ): Promise<{ readonly since: string; readonly key?: string; readonly runId?: number; readonly htmlUrl?: string }>;
-  /** The time by GitHub's clock as far as it is known, RFC 3339. */
+  /** The time by GitHub's clock, as far as known, RFC 3339. */
   time(): string;
-  /** The run that was started; undefined when there is none. Two that fit by time alone are a PermanentFailure. */
+  /** The started run; undefined if there is none. If two runs match by time only, this is a PermanentFailure. */
   find(started: StartedRun): Promise<FoundRun | undefined>;
-  /** How a run is now: with `ended` when it has ended. */
+  /** The current state of a run. It has `ended` if the run has ended. */
   show(repository: string, runId: number): Promise<ShownRun>;
-  /** Why nothing has started. */
+  /** Explains why nothing has started. */
   whyNothing(
     started: StartedRun,
     what: { readonly eventType?: string; readonly workflow?: string },
@@ -46,28 +46,28 @@ export type WhyNothing = {
   /** As in `FailureFacts`. */
   readonly happened: string;
   readonly remedy: string;
-  /** Whether the same event may start something when it is sent again. */
+  /** Whether sending the same event again may start something. */
   readonly sendAgain: boolean;
 };
 
 /** The lists of a repository's runs, newest first: one request each, up to 100 runs. */
 export type ActionsRunLists = {
-  /** @param of.since created at this time (RFC 3339) or later. @param of.page from 1 on. */
+  /** @param of.since runs created at this time (RFC 3339) or later. @param of.page from 1. */
   listNewest(
     repository: string,
     of: { readonly event?: StartedRun["event"]; readonly since: string; readonly page?: number },
   ): Promise<ListedActionsRuns>;
-  /** Those that have ended. */
+  /** The runs that have ended. */
   listCompleted(repository: string, of: { readonly since: string; readonly page?: number }): Promise<ListedActionsRuns>;
 };
 
 export type ListedActionsRuns = {
-  /** Of all pages, as GitHub counts them; it lists the newest 1,000 of them. */
+  /** On all pages, as GitHub counts them. GitHub lists the newest 1,000. */
   readonly total: number;
   readonly runs: readonly ListedActionsRun[];
 };
 
-/** Whether a run or a job ended well: what was skipped counts so at GitHub, too, also where it is required. */
+/** Whether a run or a job ended well. Like GitHub, this includes skipped ones, even if they are required. */
 export function hasPassed({ conclusion }: { readonly conclusion?: string | undefined }): boolean {
   return conclusion !== undefined && PASSED.includes(conclusion);
 }
@@ -79,7 +79,7 @@ export type ListedActionsRun = {
   readonly id: number;
   readonly htmlUrl: string;
   readonly attempt: number;
-  /** What its `run-name` made of it. */
+  /** The title from its `run-name`. */
   readonly title: string;
   readonly event: string;
   /** The file name of its workflow. */

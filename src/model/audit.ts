@@ -2,8 +2,8 @@ import type { Action } from "./run.ts";
 import type { Who } from "./who.ts";
 
 /**
- * What the audit log records. `request`: one that was rejected. `sign-in` with the outcome `rejected`: one that failed. Runs
- * that events start are not among them: they are in the list of runs, with their actor.
+ * The actions in the audit log. `request`: a rejected request. `sign-in` with the outcome `rejected`: a failed one.
+ * Runs that events start are not included: the list of runs shows them with their actor.
  */
 export const AUDIT_ACTIONS = [
   "started",
@@ -23,44 +23,44 @@ type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
 export const AUDIT_OUTCOMES = ["done", "rejected"] as const;
 
-/** What is about to be recorded. Never holds a body, a token, a cookie or a secret. */
+/** A new entry. Never contains a body, a token, a cookie or a secret. */
 export type AuditEntry = Who & {
-  /** Epoch milliseconds, by the clock of the process; of equal ones the first. */
+  /** Epoch milliseconds, by the clock of the process. Of several equal entries, the first. */
   readonly at: number;
   readonly action: AuditAction;
   /** Without it: `done`. */
   readonly outcome?: (typeof AUDIT_OUTCOMES)[number] | undefined;
-  /** The id of the run that it was done with. */
+  /** The id of the run concerned. */
   readonly run?: string | undefined;
-  /** `*` is all of them. */
+  /** `*` means all workflows. */
   readonly workflow?: string | undefined;
-  /** What else is known, in words: `from the failure`, `POST /api/pause: …`. */
+  /** More details, in words: `from the failure`, `POST /api/pause: …`. */
   readonly details?: string | undefined;
-  /** How many equal ones this stands for; without it one. */
+  /** How many equal entries this stands for; 1 without it. */
   readonly times?: number | undefined;
 };
 
-/** What is recorded by itself, in no transaction of an action: its time is now. */
+/** An entry that belongs to no other transaction. Its time is now. */
 export type AuditNote = Omit<AuditEntry, "at">;
 
-/** A place in the chain of records: how many came before it and with it, and the hash of the last. */
+/** A position in the chain of records: the number of records up to it, and the hash of the last one. */
 export type ChainLink = {
   readonly number: number;
   /** SHA-256 in hex; empty before the first record. */
   readonly hash: string;
 };
 
-/** Before any record. */
+/** The position before any record. */
 export const NO_LINK: ChainLink = { number: 0, hash: "" };
 
 export type AuditRecord = AuditEntry & {
   readonly outcome: (typeof AUDIT_OUTCOMES)[number];
   readonly times: number;
-  /** Its place in the chain; undefined: an earlier version has written it, which seals none. */
+  /** Its position in the chain; undefined if an earlier version wrote it, which had no chain. */
   readonly link: ChainLink | undefined;
 };
 
-/** Which records are looked for: all that is given has to match. */
+/** Which records to find. All given conditions must match. */
 export type AuditFilter = {
   readonly actor?: string | undefined;
   readonly action?: AuditAction | undefined;
@@ -77,21 +77,21 @@ export type AuditFilter = {
 
 type AuditPage = { readonly records: readonly AuditRecord[]; readonly next: string | undefined };
 
-/** What is wrong with the chain, at which record. */
+/** A problem of the chain, and its records. */
 export type ChainProblem = {
   /**
-   * `missing`: these were removed from between others. `cut_start`, `cut_end`: the oldest or the newest were. `changed`: it is
-   * not as it was written. `misplaced`: it stands in another place than it was written, or was added.
+   * `missing`: these were removed from between others. `cut_start`, `cut_end`: the oldest or the newest were removed.
+   * `changed`: the record was changed after it was written. `misplaced`: it was moved, or added.
    */
   readonly kind: "missing" | "cut_start" | "cut_end" | "changed" | "misplaced";
-  /** The numbers of the first and the last record that it concerns. */
+  /** The numbers of the first and the last record concerned. */
   readonly from: number;
   readonly to: number;
 };
 
-/** What a look at the whole chain found. */
+/** The result of checking the whole chain. */
 export type Verification = {
-  /** What was deleted since its time was over ends with this. */
+  /** The last record that was deleted because of its age. */
   readonly anchor: ChainLink;
   /** The newest record. */
   readonly head: ChainLink;
@@ -99,15 +99,15 @@ export type Verification = {
   readonly checked: number;
   /** Up to 100. */
   readonly problems: readonly ChainProblem[];
-  /** Records without a hash: an earlier version wrote them. `latestAt`: when the last of them was written. */
+  /** Records without a hash, from an earlier version. `latestAt`: when the last of them was written. */
   readonly notSealed: { readonly count: number; readonly latestAt: number | undefined };
 };
 
-/** What a store keeps of who did what. */
+/** The store's audit log. */
 export type AuditLog = {
   /** Seals and adds records, in one transaction. */
   add(entries: readonly AuditEntry[]): Promise<void>;
-  /** Newest first; `cursor` is the `next` of an earlier page. With `newer` oldest first, beginning behind the cursor. */
+  /** Newest first; `cursor` is the `next` of an earlier page. With `newer` oldest first, starting after the cursor. */
   list(
     filter: AuditFilter,
     page: { limit: number; cursor?: string | undefined; newer?: boolean | undefined },
@@ -115,13 +115,13 @@ export type AuditLog = {
   /** Reads all records, oldest first, and checks each hash. */
   verify(): Promise<Verification>;
   /**
-   * Tells each record that this process has added, once it is stored.
-   * @returns how to end it.
+   * Gets each record that this process has added, after it is stored.
+   * @returns a function that ends it.
    */
   hear(listener: (record: AuditRecord) => void): () => void;
 };
 
-/** What is wrong, in a sentence. */
+/** The problem, in a sentence. */
 export function problemText({ kind, from, to }: ChainProblem): string {
   const what = from === to ? `Record ${from}` : `Records ${from} to ${to}`;
   const texts = {

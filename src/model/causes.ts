@@ -1,20 +1,20 @@
 import type { FailureReason } from "./history.ts";
 
-/** Failures that have one cause, as far as their reasons tell. */
+/** Failures with the same cause, as far as their reasons show. */
 export type Cause = {
-  /** The reason that they share, with `…` for what differs from one to the next. */
+  /** The shared reason, with `…` for the parts that differ. */
   readonly text: string;
   readonly count: number;
   readonly workflows: readonly string[];
-  /** The newest of them, and when it was accepted, epoch milliseconds. */
+  /** The newest failure, and when it was accepted, epoch milliseconds. */
   readonly newest: { readonly id: string; readonly at: number };
   /** When the first one was accepted. */
   readonly firstAt: number;
-  /** Words of a search that finds them: parts of the reason that do not differ. */
+  /** Words of a search that finds them: parts of the reason that are always the same. */
   readonly words: readonly string[];
 };
 
-/** Groups failures by their cause, those with the most failures first. */
+/** Groups failures by their cause, the most frequent first. */
 export function causesOf(failures: readonly FailureReason[]): readonly Cause[] {
   const groups = Map.groupBy(failures, ({ reason }) => sharedText(reason));
   return [...groups]
@@ -35,25 +35,25 @@ function causeOf(text: string, those: readonly FailureReason[]): Cause {
   };
 }
 
-/** What stands for a part that differs. */
+/** Replaces a part that differs. */
 const GAP = "…";
 
-/** Where longer reasons begin to differ does not matter. */
+/** Differences after this length do not matter. */
 const COMPARED_CHARACTERS = 500;
 
-/** Names, numbers, hashes and times, which differ between failures of one cause. */
+/** Names, numbers, hashes and times, which differ between failures with the same cause. */
 const DIFFERS = [
-  // What others said, or a name that they gave.
+  // Quotes and names from outside.
   /"[^"\n]*"|“[^”\n]*”|`[^`\n]*`/g,
   /\bhttps?:\/\/\S+/g,
   /\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/gi,
   // Paths and repositories.
   /(?<![\w…])[\w.@~+-]*(?:\/[\w.@~+-]+)+\/?/g,
-  // pr-1234, 3f9c2a1, 12:00:07.123Z, #7, 2 h. The status of an answer is the cause itself.
+  // pr-1234, 3f9c2a1, 12:00:07.123Z, #7, 2 h. The status of an answer is part of the cause.
   /(?<!(?:answered|status|code|HTTP)[\s:=]{1,3})(?!(?<=(?:answered|returned|responded)(?: with)?\s)[1-5]\d\d\b)(?<![\w…])[\w#.:+-]*\d[\w.:+-]*/gi,
 ] as const;
 
-/** The reason without what differs. */
+/** The reason without the parts that differ. */
 function sharedText(reason: string): string {
   let text = reason.slice(0, COMPARED_CHARACTERS);
   for (const pattern of DIFFERS) text = text.replace(pattern, (found) => GAP + (/[.:,]+$/.exec(found)?.[0] ?? ""));
@@ -62,17 +62,17 @@ function sharedText(reason: string): string {
     .replace(/…(?:[ ,.]*…)+/g, GAP)
     .replace(/…\.(?=\s|$)/g, GAP)
     .trim();
-  // Where all of it differs, nothing says that the causes are one.
+  // If everything differs, nothing shows that the causes are the same.
   return /[\p{L}\p{N}]/u.test(shared) ? shared : reason.trim();
 }
 
-/** Shorter parts find too much. */
+/** Shorter parts match too much. */
 const LEAST_WORD_CHARACTERS = 4;
 
-/** More of a part finds nothing else, and makes the address long. */
+/** A longer part finds nothing more, and makes the address long. */
 const MOST_WORD_CHARACTERS = 80;
 
-/** So many of the longest parts tell a cause from others. */
+/** How many of the longest parts distinguish a cause from others. */
 const MOST_WORDS = 4;
 
 function wordsOf(text: string, reason: string): readonly string[] {
@@ -81,7 +81,7 @@ function wordsOf(text: string, reason: string): readonly string[] {
     // White space may have been more than one space.
     .flatMap((part) => (reason.includes(part) ? part : part.split(" ")))
     .map((part) => part.replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, ""))
-    // Not half of a character, which no text has.
+    // No text contains half of a surrogate pair.
     .map((part) =>
       part
         .slice(0, MOST_WORD_CHARACTERS)

@@ -6,13 +6,13 @@ export const STAGES = ["received", "read", "dispatched", "created", "started", "
 
 export type Stage = {
   readonly name: (typeof STAGES)[number];
-  /** Epoch milliseconds; undefined: not yet, or not known. Some by GitHub's clock. */
+  /** Epoch milliseconds; undefined: not yet, or unknown. Some are by GitHub's clock. */
   readonly at: number | undefined;
   /** Since the latest known stage before it, ms. */
   readonly ms: number | undefined;
 };
 
-/** A run as chains are made of it. */
+/** A run, as chains use it. */
 export type ChainMember = Pick<RunDetail, "run" | "steps">;
 
 export type Link = { readonly url: string | undefined };
@@ -31,7 +31,7 @@ export type TestsJob = Link & {
   readonly endedAt: number | undefined;
 };
 
-/** What two runs have in them about an environment and its tests. */
+/** What two runs contain about an environment and its tests. */
 export type ChainFacts = {
   readonly application: string | undefined;
   readonly isFollowed: boolean;
@@ -39,9 +39,9 @@ export type ChainFacts = {
   readonly values:
     | { readonly repository: string; readonly path: string; readonly commit: string | undefined }
     | undefined;
-  /** As the values file names it, and its full hash where that is known. */
+  /** The commit as the values file names it, and its full hash if known. */
   readonly commit: { readonly name: string; readonly sha: string | undefined } | undefined;
-  /** Where the tests are, `owner/name`. */
+  /** The repository of the tests, `owner/name`. */
   readonly repository: string | undefined;
   readonly pullRequest: PullRequestLink | undefined;
   readonly actionsRun: (Link & { readonly id: number }) | undefined;
@@ -51,10 +51,10 @@ export type ChainFacts = {
   readonly times: { readonly [Name in Stage["name"]]?: number | undefined };
 };
 
-/** GitHub's own bound for a page is higher; what is followed has up to 50. */
+/** GitHub's limit for a page is higher, but a followed run has up to 50. */
 const MAX_JOBS = 50;
 
-/** Nothing of what is read here is relied upon: it may be of another version, or of a workflow of that name. */
+/** None of these values is guaranteed: they may be from another version, or from another workflow with that name. */
 export function factsIn(environment: ChainMember | undefined, tests: ChainMember | undefined): ChainFacts {
   const input = tests?.run.input ?? null;
   const started = at(input, "tests");
@@ -91,30 +91,30 @@ export function factsIn(environment: ChainMember | undefined, tests: ChainMember
   };
 }
 
-/** The ids that the run which dispatched may have given to the run that follows. */
+/** The ids that the dispatching run may have given to the following run. */
 export function keysIn({ steps }: ChainMember): readonly string[] {
   return [...new Set(steps.flatMap(({ result }) => text(at(result, "key")) ?? []))];
 }
 
-/** The id of the run that dispatched, as the run that follows was given it. */
+/** The id of the dispatching run, as the following run received it. */
 export function dispatchedByIn({ run }: ChainMember): string | undefined {
   const by = text(at(run.input, "dispatchedBy")) ?? /^run (.+)$/.exec(run.actor ?? "")?.[1];
   return by !== undefined && isRunId(by) ? by : undefined;
 }
 
-/** Whether a run follows the tests of an application; others of its workflow clean up. */
+/** Whether a run follows an application's tests. Other runs of its workflow clean up. */
 export function isFollower({ run }: ChainMember): boolean {
   return text(at(run.input, "application")) !== undefined;
 }
 
-/** The runs that a reason names. */
+/** The run ids in a reason. */
 export function idsIn(reason: string | undefined): readonly string[] {
   return [...(reason ?? "").matchAll(RUN_ID)].map(([found]) => found);
 }
 
 const RUN_ID = /\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g;
 
-/** With a key, the send is a step, and what was before it is known. */
+/** With a key, sending is a step, so the time before it is known. */
 function dispatchTimes(environment: ChainMember | undefined, started: Json | undefined, read: Step | undefined) {
   const sent = environment?.steps.findLast(({ result, endedAt }) => {
     return endedAt !== undefined && text(at(result, "since")) !== undefined && text(at(result, "event")) !== undefined;
@@ -167,7 +167,7 @@ function jobsIn(value: Json | undefined): readonly TestsJob[] {
   });
 }
 
-/** An address that a browser may be led to; undefined for any other. */
+/** An address that is safe for a link; undefined for any other. */
 function webUrl(value: Json | undefined): string | undefined {
   const url = typeof value === "string" && value.length <= 2000 ? URL.parse(value) : null;
   return url && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "" ? url.href : undefined;
@@ -200,7 +200,7 @@ function repositoryName(value: Json | undefined): string | undefined {
   return isRepositoryName(value) ? value : undefined;
 }
 
-/** Epoch milliseconds of a time as JSON has it. */
+/** The epoch milliseconds of a time in JSON. */
 function moment(value: Json | undefined): number | undefined {
   const ms = typeof value === "number" ? value : typeof value === "string" ? Date.parse(value) : Number.NaN;
   return ms > 0 && ms < 8.64e15 ? ms : undefined;

@@ -2,55 +2,55 @@ import { hasPassed } from "./actions-runs.ts";
 import { type ChainFacts, type ChainMember, factsIn, type Link, STAGES, type Stage } from "./chain-facts.ts";
 import { isOpen, type Run, type RunStatus } from "./run.ts";
 
-/** From the notification about an environment to the result of its tests, as two runs tell it. */
+/** The way from the notification about an environment to the result of its tests, as two runs show it. */
 export type Chain = Pick<ChainFacts, "values" | "commit" | "repository" | "pullRequest" | "jobs"> & {
   readonly application: string;
   readonly result: PreviewResult;
-  /** Why it is so, in a sentence; undefined where the result says it. */
+  /** The reason, in a sentence; undefined if the result says it. */
   readonly reason: string | undefined;
   /** When the notification was received, epoch milliseconds. */
   readonly receivedAt: number;
-  /** The run that reads the values file and dispatches; undefined when it is gone. */
+  /** The run that reads the values file and dispatches; undefined if it is gone. */
   readonly environment: ChainRun | undefined;
-  /** The run that follows the tests; undefined when nothing follows them. */
+  /** The run that follows the tests; undefined if nothing follows them. */
   readonly tests: ChainRun | undefined;
   /** The newer run that replaced one of them. */
   readonly supersededBy: string | undefined;
   readonly actionsRun:
     | (Link & { readonly id: number; readonly attempt: number | undefined; readonly conclusion: string | undefined })
     | undefined;
-  /** All stages in their order. */
+  /** All stages, in order. */
   readonly stages: readonly Stage[];
-  /** The same was reported again later, and started nothing: the run of that report. */
+  /** The run of a later report of the same deployment, which started nothing. */
   readonly repeatedBy: { readonly id: string; readonly at: number } | undefined;
 };
 
 export const PREVIEW_RESULTS = ["running", "passed", "failed", "nothing_started", "cancelled", "dispatched"] as const;
 
 /**
- * `running`: under way. `nothing_started`: no Actions run, and none will come. `cancelled`: by a person, a newer commit, or
- * the end of the pull request. `dispatched`: the tests are not followed.
+ * `running`: in progress. `nothing_started`: there is no Actions run, and none will come. `cancelled`: by a person, a
+ * newer commit, or the end of the pull request. `dispatched`: the tests are not followed.
  */
 export type PreviewResult = (typeof PREVIEW_RESULTS)[number];
 
 export type PreviewQuery = {
-  /** All previews of this one, by its whole name. */
+  /** All previews of this application, by its full name. */
   readonly application?: string | undefined;
-  /** Part of the application's name; letters count in any case. */
+  /** Part of the application's name, in any case. */
   readonly text?: string | undefined;
   readonly result?: PreviewResult | undefined;
   /** As in `RunFilter`. */
   readonly workflows?: readonly string[] | undefined;
 };
 
-/** With a `result`, so many are looked through at once: a page can have few, or none, and still a `next`. */
+/** With a `result`, each page checks a fixed number of previews. So a page can have few or none, and still a `next`. */
 export type PreviewPage = { readonly previews: readonly Chain[]; readonly next: string | undefined };
 
 export type ChainRun = { readonly id: string; readonly workflow: string; readonly status: RunStatus };
 
 /**
- * Makes the chain of the run that dispatched and the run that follows, of which one is enough. Runs of an older version, of
- * other workflows, and ones that ended half way have less in them, and then so has the chain.
+ * Builds the chain of the dispatching run and the following run. One of them is enough. Runs of an older version, of
+ * other workflows, or that ended early contain less, and so does the chain.
  */
 export function chainOf(
   environment: ChainMember | undefined,
@@ -88,7 +88,7 @@ function resultOf(environment: Run | undefined, tests: Run | undefined, facts: C
   if (run.status === "cancelled" || run.status === "superseded") return "cancelled";
   if (!tests) return run.status === "success" ? "dispatched" : "nothing_started";
   if (run.status === "skipped") return "cancelled";
-  // That the result could not be reported makes the run fail, and not the tests.
+  // If the result could not be reported, the run fails, but not the tests.
   if (run.status === "success" || hasPassed(facts)) return "passed";
   return facts.actionsRun || facts.conclusion !== undefined ? "failed" : "nothing_started";
 }
@@ -97,9 +97,9 @@ function reasonOf(run: Run, result: PreviewResult, facts: ChainFacts): string | 
   if (run.supersededBy !== undefined) return "A newer event of the same application replaced it.";
   if (result === "passed") return run.status === "success" ? undefined : run.reason;
   if (result === "dispatched" && run.ownToken)
-    return "The request brought its GitHub token: its tests are not followed.";
+    return "The request brought its GitHub token, so its tests are not followed.";
   if (result !== "running") return run.reason;
-  // While it waits for another attempt, that is why; here is a better sentence than that of the wait.
+  // While it waits for another attempt, its reason says why. While it runs, these sentences are better than the wait's.
   if (run.status === "queued") return run.reason ?? "It waits for its turn.";
   if (run.cancelledBy !== undefined) return "It is being cancelled.";
   if (!facts.isFollowed) return run.reason ?? "The values file is being read.";
@@ -112,7 +112,7 @@ function stagesOf(times: ChainFacts["times"]): readonly Stage[] {
   let before: number | undefined;
   return STAGES.map((name) => {
     const at = times[name];
-    // GitHub's clock and ours differ a little.
+    // GitHub's clock and this machine's clock differ a little.
     const ms = at === undefined || before === undefined ? undefined : Math.max(0, at - before);
     before = at ?? before;
     return { name, at, ms };

@@ -1,29 +1,29 @@
 import { at, eventFacts } from "./event-facts.ts";
 
-/** What GitHub shows of the files that an event has changed. JSON, so that it can be kept. */
+/** What GitHub shows about the files that an event changed. JSON, so that it can be stored. */
 export type ChangedFiles = {
-  /** Paths from the repository's root, also of files that are gone. Of a renamed file the new one. */
+  /** Paths from the repository's root, including deleted files. For a renamed file, the new path. */
   readonly files: readonly string[];
-  /** What renamed files were called before. */
+  /** The previous paths of renamed files. */
   readonly earlier: readonly string[];
-  /** False: GitHub does not show all of them, or none. */
+  /** False: GitHub does not show all files, or none. */
   readonly isWhole: boolean;
 };
 
-/** Where the files are read that an event has changed. */
+/** Where to read the files that an event changed. */
 export type Change =
-  /** The payload has them all. */
+  /** The payload lists all of them. */
   | { readonly known: readonly string[] }
   | { readonly pull: number }
-  /** Between two commits. `isForced`: the older one need not be an ancestor of the newer one. */
+  /** Between two commits. `isForced`: the older one may not be an ancestor of the newer one. */
   | { readonly base: string; readonly head: string; readonly isForced?: boolean }
-  /** Between the parent of a commit and another commit. */
+  /** Between a commit's parent and another commit. */
   | { readonly parentOf: string; readonly head: string };
 
 type Delivery = { readonly name: string; readonly payload: unknown };
 
 /**
- * Where the changed files of an event are read, as Actions reads them for its path filters; undefined where it has none.
+ * Where to read an event's changed files, as Actions does for its path filters. Undefined if the event has none.
  * @see https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#git-diff-comparisons
  */
 export function changeIn({ name, payload }: Delivery): Change | undefined {
@@ -50,18 +50,21 @@ function changeInPush(payload: unknown): Change | undefined {
   return { parentOf: typeof deepest === "string" ? deepest : after, head: after };
 }
 
-/** GitHub lists up to 2,048 commits of a push; Actions looks at no paths of a push of more than these. */
+/** GitHub lists up to 2,048 commits of a push. Actions ignores path filters if a push has more than this many. */
 export const MAX_COMMITS = 1000;
 
-/** The most files that a comparison of GitHub shows. Whether a payload has more of a commit is not documented. */
+/**
+ * The most files that a GitHub comparison shows. GitHub does not document whether a payload can have more for one
+ * commit.
+ */
 export const MAX_COMPARED_FILES = 300;
 
-/** More of them take time to look at, while others wait; then the run asks GitHub, which shows 300. */
+/** Checking more would delay others. The run then asks GitHub, which shows 300. */
 const MAX_TOUCHED_CHARACTERS = 100_000;
 
 /**
- * Every path that the commits of a push have touched, as its payload says: those that the push has changed, and those that
- * were changed back. Undefined where the payload may lack some. Needs no request, so it can rule out paths at once.
+ * Every path that the commits of a push touched, from its payload: changed files, and files that were changed back.
+ * Undefined if the payload may be incomplete. Needs no request, so it can rule out paths at once.
  */
 export function touchedByPush({ name, payload }: Delivery): readonly string[] | undefined {
   if (name !== "push") return undefined;
@@ -70,13 +73,13 @@ export function touchedByPush({ name, payload }: Delivery): readonly string[] | 
   if (at(payload, "forced") === true && !isNew) return undefined;
   const listed = commitsIn(payload);
   const head = at(payload, "head_commit");
-  // A new branch without new commits is looked at as its newest commit.
+  // For a new branch without new commits, its newest commit counts.
   const commits = listed.length === 0 && isNew && head ? [head] : listed;
   const isListed =
     commits.length > 0 && commits.length < MAX_COMMITS && at(commits.at(-1), "id") === at(payload, "after");
   if (!isListed) return undefined;
   const touched = commits.map(touchedBy);
-  // A commit without any may be a merge.
+  // A commit without files may be a merge.
   if (touched.some((paths) => paths.length === 0 || paths.length >= MAX_COMPARED_FILES)) return undefined;
   const all = [...new Set(touched.flat())];
   return all.join("").length > MAX_TOUCHED_CHARACTERS ? undefined : all;
@@ -94,7 +97,7 @@ function touchedBy(commit: unknown): readonly string[] {
   });
 }
 
-/** A file as GitHub's comparisons list it. */
+/** A file in GitHub's comparisons. */
 export type ComparedFile = {
   readonly filename: string;
   readonly sha?: string | null;
@@ -103,8 +106,8 @@ export type ComparedFile = {
 };
 
 /**
- * The paths that differ between two commits, of which each was compared with the ancestor that they share.
- * @param gone what one of them has changed since then; `come`: the same of the other.
+ * The paths that differ between two commits, each compared with their common ancestor.
+ * @param gone the changes of one commit; `come`: the changes of the other.
  */
 export function differing(gone: readonly ComparedFile[], come: readonly ComparedFile[]): readonly string[] {
   const before = new Map(gone.flatMap(contentsIn));
@@ -112,7 +115,7 @@ export function differing(gone: readonly ComparedFile[], come: readonly Compared
   return [...new Set([...before.keys(), ...after.keys()])].filter((path) => before.get(path) !== after.get(path));
 }
 
-/** The paths that a file had or has, each with its content there; none where it is gone. */
+/** The paths that a file had or has, each with its content there; no content if it is deleted. */
 function contentsIn({ filename, sha, status, previous_filename }: ComparedFile): [path: string, content: string][] {
   const its: [string, string] = [filename, status === "removed" ? "" : (sha ?? "")];
   return status === "renamed" && previous_filename !== undefined ? [[previous_filename, ""], its] : [its];

@@ -1,10 +1,10 @@
-/** What small bots do: change one file, and open the pull request for it. */
+/** Common work of small bots: change one file, and open a pull request for it. */
 export type Changes = {
   /**
-   * Makes a file of a repository hold this text, with one commit; no commit where it holds it already. A branch that does not exist
-   * is made from the default branch. What others commit at the same time is kept: the file is then read again. After a
-   * lost answer it is looked at before anything is written again.
-   * @param path below the repository's folder, without a `/` at its beginning.
+   * Writes this text to a repository's file, with one commit. Makes no commit if the file already has this text. A
+   * missing branch is created from the default branch. Concurrent commits are kept: the file is then read again. After
+   * a lost answer, the file is checked before anything is written again.
+   * @param path from the repository's root, without a leading `/`.
    */
   writeFile(
     repository: string,
@@ -13,48 +13,49 @@ export type Changes = {
     options: WriteFileOptions,
   ): Promise<WrittenFile>;
   /**
-   * Opens the pull request of a branch, or updates the one that is open: its title, body and labels. There are never two.
-   * @returns undefined where there is nothing to merge: no such branch, or no commit that the base lacks. So it can follow
-   * each `writeFile`.
+   * Opens the pull request of a branch, or updates the open one: its title, body and labels. There is never a second
+   * one.
+   * @returns undefined if there is nothing to merge: the branch does not exist, or has no new commit. So you can call
+   * it after each `writeFile`.
    */
   openPull(pull: PullToOpen): Promise<OpenedPull | undefined>;
 };
 
 export type WriteFileOptions = {
-  /** Of the commit. */
+  /** The commit's message. */
   readonly message: string;
-  /** The default branch without it. */
+  /** Default: the default branch. */
   readonly branch?: string;
-  /** The branch that a missing branch is made from; the default branch without it. */
+  /** The branch from which a missing branch is created. Default: the default branch. */
   readonly base?: string;
 };
 
 export type WrittenFile = {
-  /** False: the file had this text. */
+  /** False: the file already had this text. */
   readonly changed: boolean;
-  /** The commit that was made, its full hash. There is none in a dry run. */
+  /** The full hash of the new commit. Missing in a dry run. */
   readonly commit?: string;
 };
 
 export type PullToOpen = {
   readonly repository: string;
-  /** The branch with the changes; `octocat:fix` in the fork of octocat. */
+  /** The branch with the changes; `octocat:fix` in octocat's fork. */
   readonly head: string;
-  /** The branch that they are for; the default branch without it. */
+  /** The branch to merge into. Default: the default branch. */
   readonly base?: string;
   readonly title: string;
   /** Markdown. */
   readonly body?: string;
-  /** Of a pull request that is opened; an open one stays as it is. */
+  /** For a new pull request. An open one does not change. */
   readonly draft?: boolean;
-  /** Are added. Those that people have added stay. */
+  /** Labels to add. Existing labels stay. */
   readonly labels?: readonly string[];
 };
 
 export type OpenedPull = {
   readonly number: number;
-  /** Its page for people; empty in a dry run that would open it. */
+  /** Its web page; empty in a dry run that would open it. */
   readonly htmlUrl: string;
-  /** False: it was open already. */
+  /** False: it was already open. */
   readonly created: boolean;
 };

@@ -1,14 +1,14 @@
-/** What a receiver of notices takes: a chat, or anything that takes JSON. */
+/** A receiver of notices: a chat, or any receiver of JSON. */
 export const NOTICE_FORMATS = ["slack", "teams", "discord", "json"] as const;
 
 export type NoticeFormat = (typeof NOTICE_FORMATS)[number];
 
 type ChatFormat = Exclude<NoticeFormat, "json">;
 
-/** The text without secrets, in so many characters. */
+/** Shortens a text to `most` characters, and removes secrets. */
 type Brief = (text: string, most: number) => string;
 
-/** Which chat has this address; undefined: no known one. */
+/** The chat of this address; undefined if unknown. */
 export function chatOf({ hostname }: URL): ChatFormat | undefined {
   if (SLACK.test(hostname)) return "slack";
   if (DISCORD.test(hostname)) return "discord";
@@ -17,34 +17,37 @@ export function chatOf({ hostname }: URL): ChatFormat | undefined {
 
 const SLACK = /^hooks\.slack(?:-gov)?\.com$/;
 const DISCORD = /^(?:[a-z]+\.)?discord(?:app)?\.com$/;
-/** Workflows of Teams, and the connectors before them: https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using */
+/**
+ * Teams workflows, and the older connectors:
+ * https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using
+ */
 const TEAMS = /\.(?:webhook\.office\.com|logic\.azure\.(?:com|us)|api\.powerplatform\.com)$/;
 
 /**
- * What the webhook of a chat takes for a text. The text has Markdown's links, `[tests](https://…)`, and `**bold**`: Discord, Teams and
- * Mattermost read them, and for Slack they are written in its way.
- * @returns the JSON for the host of the address. What is no known host gets Slack's form with the text as it is, which
- * Mattermost, Rocket.Chat and others take.
+ * Builds a chat's webhook message from a text. The text may have Markdown links, `[tests](https://…)`, and `**bold**`.
+ * Discord, Teams and Mattermost show them; for Slack they are converted.
+ * @returns the JSON for the address's host. An unknown host gets Slack's form with the text unchanged, which
+ * Mattermost, Rocket.Chat and others accept.
  */
 export function chatMessage(url: URL, text: string, brief: Brief): object {
   const chat = chatOf(url);
   if (chat === "slack") return { text: slackText(brief(text, MAX_SLACK)) };
   if (chat === "discord") return discordMessage(brief(text, MAX_DISCORD));
-  // A line break alone is a space there.
+  // Teams shows a single line break as a space.
   if (chat === "teams") return teamsMessage([textBlock(brief(text, MAX_TEAMS).replace(/\r?\n/g, "\n\n"))]);
   return { text: brief(text, MAX_SLACK) };
 }
 
-/** A message in parts. They are shown as they are: what others wrote makes no link, no bold letters, and notifies no one. */
+/** A message in parts, shown literally: text from others creates no link or bold text, and notifies no person. */
 export type ChatCard = {
   /** One line. */
   readonly title: string;
-  /** Paragraphs below it. */
+  /** Paragraphs below the title. */
   readonly lines: readonly string[];
   readonly links: readonly { readonly title: string; readonly url: string }[];
 };
 
-/** What the webhook of a chat takes for a message in parts. */
+/** Builds a chat's webhook message from parts. */
 export function chatCard(chat: ChatFormat, card: ChatCard, brief: Brief): object {
   if (chat === "slack") return slackCard(card, brief);
   if (chat === "discord") return discordCard(card, brief);
@@ -56,26 +59,32 @@ export function chatCard(chat: ChatFormat, card: ChatCard, brief: Brief): object
   );
 }
 
-/** Characters, with room for the sign that there are more. https://docs.slack.dev/changelog/2018-truncating-really-long-messages */
+/** Characters, with room for the "…". https://docs.slack.dev/changelog/2018-truncating-really-long-messages */
 const MAX_SLACK = 39_999;
 
 /** The same. https://docs.discord.com/developers/resources/webhook#execute-webhook */
 const MAX_DISCORD = 1999;
 
-/** A message may have 28 KB, and a character 4 bytes: https://learn.microsoft.com/microsoftteams/limits-specifications-teams */
+/**
+ * A message may have 28 KB, and a character 4 bytes:
+ * https://learn.microsoft.com/microsoftteams/limits-specifications-teams
+ */
 const MAX_TEAMS = 6000;
 
-/** Of each part of a card, characters. Five parts are within what Teams takes. */
+/** The limit for each part of a card, characters. Five parts are within Teams' limit. */
 const MAX_PART = 1200;
 
-/** Slack's way of writing it. */
+/** Converts to Slack's syntax. */
 function slackText(text: string): string {
   return forSlack(text)
     .replace(/\[([^\][\n]{1,500})\]\((https?:[^\s()|]{1,2000})\)/g, "<$2|$1>")
     .replace(/\*\*([^*\n]{1,500})\*\*/g, "*$1*");
 }
 
-/** Without it a name such as `<!channel>` would notify everyone: https://docs.slack.dev/messaging/formatting-message-text */
+/**
+ * Without escaping, a name such as `<!channel>` would notify everyone:
+ * https://docs.slack.dev/messaging/formatting-message-text
+ */
 export function forSlack(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
@@ -83,10 +92,13 @@ export function forSlack(text: string): string {
 /** Characters of one block: https://docs.slack.dev/reference/block-kit/blocks/section-block */
 const MAX_SLACK_BLOCK = 2990;
 
-/** The longest that one character becomes, `&amp;`. */
+/** The longest escape of one character, `&amp;`. */
 const MAX_ESCAPED = 5;
 
-/** The text is shown in a notification, and where blocks are not. A link, because a button wants an app that answers when it is pressed. */
+/**
+ * The text appears in notifications, and where blocks are not supported. It has a link, because a button needs an app
+ * that answers clicks.
+ */
 function slackCard({ title, lines, links }: ChatCard, brief: Brief): object {
   const fitting = (text: string) => {
     const whole = forSlack(brief(text, MAX_SLACK_BLOCK));
@@ -94,17 +106,19 @@ function slackCard({ title, lines, links }: ChatCard, brief: Brief): object {
   };
   const shown = links.map(({ title, url }) => `<${forSlack(url)}|${forSlack(title)}>`).join(" · ");
   const texts = [`*${fitting(title)}*`, ...lines.map(fitting), shown].filter(Boolean);
-  // What is verbatim makes no links of names such as #general, and none of addresses that others wrote.
+  // `verbatim` creates no links from names such as #general, or from addresses in texts of others.
   const blocks = texts.map((text) => ({ type: "section", text: { type: "mrkdwn", text, verbatim: true } }));
   return { text: [fitting(title), ...texts.slice(1)].join("\n"), blocks };
 }
 
-/** A name that a text happens to hold notifies no one: https://docs.discord.com/developers/resources/message */
+/** Names in the text notify no person: https://docs.discord.com/developers/resources/message */
 function discordMessage(content: string): object {
   return { content, allowed_mentions: { parse: [] } };
 }
 
-/** Without pictures of the pages that it names: https://docs.discord.com/developers/resources/message#message-object-message-flags */
+/**
+ * Without previews of linked pages: https://docs.discord.com/developers/resources/message#message-object-message-flags
+ */
 function discordCard({ title, lines, links }: ChatCard, brief: Brief): object {
   const shown = links.map(({ title, url }) => `[${title}](<${url}>)`).join(" · ");
   const room = Math.floor((MAX_DISCORD - shown.length) / 2 / (lines.length + 1)) - 4;

@@ -1,11 +1,11 @@
-/** What a check of the settings has found. */
+/** A result of checking the settings. */
 export type Check = {
-  /** What was looked at, such as `target repository`. */
+  /** What was checked, such as `target repository`. */
   readonly check: string;
-  /** A problem keeps the service from doing its job; a warning may, now or later. */
+  /** A problem keeps the service from working. A warning may, now or later. */
   readonly status: "ok" | "warning" | "problem";
   readonly message: string;
-  /** What to do, as a sentence; null when there is nothing to do. */
+  /** What to do, in a sentence; null if there is nothing to do. */
   readonly remedy: string | null;
 };
 

@@ -1,26 +1,26 @@
 import type { FailureKind, FailureStatus, Json, Run, Step, Suspension, WaitKind } from "./run.ts";
 
 /**
- * Who claims, and for how long. The store measures the length with its clock, so a claim lasts as long as it should,
- * also when `now` (epoch milliseconds, for the history) is wrong.
+ * Who claims, and for how long. The store's clock measures the length, so a claim lasts the right time even if `now`
+ * (epoch milliseconds, for the history) is wrong.
  */
 export type Lease = { readonly owner: string; readonly now: number; readonly leaseMs: number };
 
-/** A run that this worker alone may execute until the lease ends. */
+/** A run that only this worker may execute until the lease ends. */
 export type Claim = {
   readonly run: Run;
-  /** Number of the attempt that begins, from 1. */
+  /** The number of the attempt that begins, from 1. */
   readonly attempt: number;
   readonly owner: string;
-  /** Completed steps whose results stand. */
+  /** Completed steps whose results are final. */
   readonly steps: readonly Step[];
-  /** Waits under way. */
+  /** Current waits. */
   readonly waits?: readonly ClaimedWait[];
-  /** The first attempt since it was accepted, or re-run; 1 without it. */
+  /** The first attempt since the run was accepted or re-run; 1 without it. */
   readonly firstAttempt?: number;
   /** The run is cancelled: this is for the workflow's `cancelled`, not its `run`. */
   readonly handler?: boolean;
-  /** Its two latest attempts ended with their processes: it may be the cause. */
+  /** Its two latest attempts ended with their processes, so it may be the cause. */
   readonly suspect?: boolean;
 };
 
@@ -29,19 +29,19 @@ export function hasWaited({ waits = [], steps }: Pick<Claim, "waits" | "steps">)
   return waits.length > 0 || steps.some(({ kind }) => kind !== "step");
 }
 
-/** A wait under way, as the next attempt finds it. */
+/** A current wait, as the next attempt finds it. */
 export type ClaimedWait = {
   readonly name: string;
   readonly kind: WaitKind;
   readonly attempt: number;
   readonly startedAt: number;
-  /** Its last moment has passed, by the store's clock. */
+  /** Its time has passed, by the store's clock. */
   readonly isOver: boolean;
-  /** What a callback was answered with. */
+  /** The answer to a callback. */
   readonly answer?: { readonly body: Json; readonly actor: string; readonly at: number } | undefined;
 };
 
-/** What an attempt led to. */
+/** The result of an attempt. */
 export type Settlement =
   | { readonly status: "success"; readonly outputs: Json; readonly dedupeKey: string | undefined }
   | { readonly status: "skipped"; readonly reason: string }

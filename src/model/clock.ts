@@ -1,22 +1,22 @@
-/** Time as an argument: the service takes the system's, tests move their own. */
+/** Time as an argument: the service uses the system's clock, and tests move theirs. */
 export type Clock = {
   /** Epoch milliseconds. */
   now(): number;
-  /** Milliseconds since some moment. Nobody can set it: leases and lengths of time are measured with it. */
+  /** Milliseconds since some moment. It cannot be set, so it measures leases and durations. */
   monotonic(): number;
   /**
-   * Calls back once at that time (epoch milliseconds), or as soon as it has passed. The process stays up until then:
-   * cancel what you have set when you stop. Returns how to cancel it.
+   * Calls `ring` once at this time (epoch milliseconds), or at once if it has passed. The process stays up until then:
+   * cancel your alarms when you stop. Returns a function that cancels it.
    */
   alarm(at: number, ring: () => void): () => void;
 };
 
-/** `setTimeout` fires at once for anything longer. */
+/** `setTimeout` fires at once for a longer time. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   now: Date.now,
-  // Not `performance.now()`: for it Node loads perf_hooks, 2 ms of CPU at the start.
+  // `performance.now()` would make Node load perf_hooks: 2 ms of CPU at the start.
   monotonic: () => process.uptime() * 1000,
   alarm(at, ring) {
     const timer = setTimeout(ring, Math.min(Math.max(0, at - Date.now()), MAX_TIMEOUT_MS));
@@ -24,7 +24,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** Waits for so many milliseconds, or until the signal is aborted. */
+/** Waits for this many milliseconds, or until the signal aborts. */
 export async function pause(
   clock: Pick<Clock, "now" | "alarm">,
   milliseconds: number,

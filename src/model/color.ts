@@ -1,14 +1,17 @@
 /** `#bf3989`, in lower case. */
 export type Color = `#${string}`;
 
-/** A colour as CSS writes it in hexadecimal, `#bf3989` or `#b38`; the `#`, which begins a comment in YAML, may be missing. */
+/** Parses a CSS hexadecimal colour, `#bf3989` or `#b38`. The `#`, which starts a comment in YAML, may be missing. */
 export function colorOf(text: string): Color | undefined {
   const [, digits = ""] = /^#?([\da-f]{3}|[\da-f]{6})$/i.exec(text) ?? [];
   if (digits === "") return undefined;
   return `#${(digits.length === 3 ? digits.replace(/./g, "$&$&") : digits).toLowerCase()}`;
 }
 
-/** What can be read on a colour: the one of both that stands out more. Its contrast is at least the root of 21, 4.58. */
+/**
+ * The text colour to use on a colour: the one with the higher contrast. The contrast is at least the square root of 21,
+ * 4.58.
+ */
 export function textOn(color: Color): "#000000" | "#ffffff" {
   return contrast(color, "#ffffff") >= contrast(color, "#000000") ? "#ffffff" : "#000000";
 }

@@ -6,56 +6,63 @@ import type { Json } from "./run.ts";
 import type { Schema } from "./triggers.ts";
 import type { WakeOn } from "./waits.ts";
 
-/** What a running workflow is given besides the event that started it. */
+/** What a running workflow gets in addition to its event. */
 export type RunContext<EnvName extends string = string, IdentityName extends string = string> = {
   readonly github: GitHub<IdentityName>;
-  /** The repository that the run is about, `owner/name`: of the event, else the workflow's `repository`, else TARGET_REPO. */
+  /**
+   * The run's repository, `owner/name`: from the event, otherwise the workflow's `repository`, otherwise TARGET_REPO.
+   */
   readonly repository: string;
-  /** The same as the parameters of GitHub's routes: `github.request("GET /repos/{owner}/{repo}", { ...repo })`. */
+  /** The same as parameters of GitHub's routes: `github.request("GET /repos/{owner}/{repo}", { ...repo })`. */
   readonly repo: Repo;
   /** Other runs of this service. */
   readonly runs: Runs;
-  /** Id of the run: the same in every attempt. */
+  /** The run's id, the same in every attempt. */
   readonly runId: string;
-  /** Number of this attempt, from 1. */
+  /** The number of this attempt, from 1. */
   readonly attempt: number;
-  /** Who started the run, as far as is known: `token argocd`, `schedule`, `GitHub webhook`. */
+  /** Who started the run, as far as known: `token argocd`, `schedule`, `GitHub webhook`. */
   readonly by: string | undefined;
-  /** The run had ended, and was re-run. */
+  /** Whether the run had ended and was re-run. */
   readonly isRerun: boolean;
-  /** The event brought its GitHub token, which is not stored: the run is attempted once, and cannot wait. */
+  /** The event brought its GitHub token, which is not stored. So the run is attempted once, and cannot wait. */
   readonly hasOwnToken: boolean;
-  /** Aborts when the attempt is over, or when the service is about to stop. Hand it to `fetch` and the like. */
+  /**
+   * Aborts when the attempt is over, or when the service is about to stop. Pass it to `fetch` and similar functions.
+   */
   readonly signal: AbortSignal;
-  /** The environment variables that the workflow declares in its own `env`; each has a value. */
+  /** The environment variables that the workflow declares in `env`. Each has a value. */
   readonly env: { readonly [Name in EnvName]: string };
-  /** Lines of the run's log, and of the service's. Up to 200 lines and 64 KB per attempt; what is beyond is counted. */
+  /**
+   * Writes to the run's log and the service's log. Up to 200 lines and 64 KB per attempt; further lines are only
+   * counted.
+   */
   readonly log: RunLog;
   /**
-   * Does something once: its result is kept with the run, and a later attempt gets the result without doing it again.
-   * Names are unique within a run. Results are kept as JSON, and given as JSON in the first attempt too: a Date comes
-   * out as text, and a token as `***`. Side effects go last, one a step.
+   * Does something once. The result is stored with the run, so a later attempt gets it without repeating the work.
+   * Names are unique within a run. Results are JSON, in the first attempt too: a Date becomes text, and a token becomes
+   * `***`. Put the side effect last, one per step.
    */
   step<Result>(name: string, work: () => Promise<Result> | Result): Promise<Result>;
   /**
-   * The paths of the files that the event has changed: of a pull request, a push or a merge group. Of a renamed file the new
-   * path; files that are gone are among them. Remembered like a step: a run costs one request per 100 files. GitHub shows up
-   * to 3,000 files of a pull request and 300 of a push.
-   * @throws PermanentFailure when the event changes no files, or something else has started the run.
+   * The paths of the files that the event changed: a pull request, a push or a merge group. For a renamed file, the new
+   * path. Deleted files are included. The result is remembered like a step's: a run needs one request per 100 files.
+   * GitHub shows up to 3,000 files of a pull request and 300 of a push.
+   * @throws PermanentFailure if the event changes no files, or something else started the run.
    */
   changedFiles(): Promise<readonly string[]>;
   /**
-   * Waits for a length of time, or until a time of the wall clock. Like every wait it has a name, unique among the run's
-   * steps and waits. The attempt ends meanwhile, and a later one continues from here: what stands before it runs again,
-   * except steps and waits that are done. `finally` blocks do not run when an attempt ends so.
+   * Waits for a duration, or until a date. Each wait has a name that is unique among the run's steps and waits. The
+   * attempt ends, and a later one continues from here: code before it runs again, except finished steps and waits.
+   * `finally` blocks do not run when an attempt ends this way.
    */
   sleep(name: string, length: Duration | Date): Promise<void>;
   /**
-   * Waits until `check` gives a result other than undefined, and resolves with it, as JSON. `check` is called at once, at
-   * each interval, and whenever an event comes for what `wakeOn` names: an event that is lost, early or late costs time,
-   * never the result. With `wakeOn` it is called again after five seconds, for an event that came during the first call. What
-   * it throws fails the attempt as usual.
-   * @throws PermanentFailure when it gave none in time.
+   * Waits until `check` returns a result other than undefined, and resolves with it, as JSON. `check` is called at
+   * once, at each interval, and for each event that `wakeOn` names. A lost, early or late event costs time, but never
+   * the result. With `wakeOn`, `check` runs again after five seconds, for an event that arrived during the first call.
+   * If it throws, the attempt fails as usual.
+   * @throws PermanentFailure if there is no result in time.
    */
   waitUntil<Result>(
     name: string,
@@ -63,92 +70,94 @@ export type RunContext<EnvName extends string = string, IdentityName extends str
     options?: WaitUntilOptions,
   ): Promise<Result>;
   /**
-   * Resolves once a GET of the URL is answered as wanted: previews are often announced before they answer. Asks once a
-   * second at first; after ten seconds it is a wait like `waitUntil`, which asks every ten. Within a step, and in a run
-   * that brought its token, all of it happens within the attempt.
-   * @throws TransientFailure when it never was: the run is attempted again later.
+   * Resolves when a GET of the URL returns the expected answer, since previews are often announced before they answer.
+   * It asks once a second at first. After ten seconds it becomes a wait like `waitUntil`, which asks every ten seconds.
+   * In a step, or in a run that brought its token, all of it happens within the attempt.
+   * @throws TransientFailure if the answer never came: the run is attempted again later.
    */
   waitFor(url: string | URL, options?: WaitForOptions): Promise<void>;
   /**
-   * Makes a URL that another system, or a person, can answer once. Hand it on, then `await result()`, which resolves with
-   * the body that was sent. Needs PUBLIC_URL. Who has the URL can answer: treat it as a secret.
-   * `result` throws PermanentFailure when no answer came in time.
+   * Creates a URL that another system, or a person, can answer once. Pass it on, then `await result()`, which resolves
+   * with the sent body. Needs PUBLIC_URL. Anyone with the URL can answer, so treat it as a secret.
+   * `result` throws PermanentFailure if no answer arrives in time.
    */
   callback<Body = Json>(name: string, options?: CallbackOptions<Body>): Promise<OpenCallback<Body>>;
   /**
-   * The platform's `fetch`, within the attempt: it ends with that, and goes by the proxy of the settings. Any status resolves,
-   * redirects are followed as `fetch` does, and an answer may have 50 MB. A GET or HEAD that meets a passing fault, or
-   * a 5xx, is sent twice more. In a dry run anything else is shown, and answered with 200 and `{}`.
-   * @throws TransientFailure without an answer, so that the run is attempted again later; PermanentFailure for a request that cannot be
-   * made. Neither shows the query, or what looks like a secret in the path.
+   * The platform's `fetch`, within the attempt: it ends with the attempt, and uses the proxy of the settings. Any
+   * status resolves. It follows redirects like `fetch`, and an answer may have 50 MB. After a transient fault or a 5xx,
+   * a GET or HEAD is sent twice more. In a dry run, any other request is shown instead, and answered with 200 and `{}`.
+   * @throws TransientFailure without an answer, so that the run is attempted again later; PermanentFailure if the
+   * request cannot be sent. Neither shows the query, or possible secrets in the path.
    */
   fetch(url: string | URL, init?: RequestInit): Promise<Response>;
   /**
-   * Posts a text to an incoming webhook of Slack, Discord or Teams, or of what takes Slack's form: `await notify(env.SLACK_URL,
-   * "**done**: [the run](https://…)")`. The text may have Markdown's links and bold; it is cut to what the chat takes, and
-   * in these three it notifies no one. Is not remembered: within a `step` it is posted once.
-   * @throws LimitReached when the chat asks for patience; PermanentFailure when it rejects the text.
+   * Posts a text to an incoming webhook of Slack, Discord or Teams, or of a service that accepts Slack's format: `await
+   * notify(env.SLACK_URL, "**done**: [the run](https://…)")`. The text may have Markdown links and bold. It is cut to
+   * the chat's limit, and notifies no person in these three chats. It is not remembered: call it in a `step` to post
+   * once.
+   * @throws LimitReached if the chat asks for a pause; PermanentFailure if it rejects the text.
    */
   notify(url: string | URL, text: string): Promise<void>;
   /**
-   * Marks this run with a key, and tells the id of a run of the same workflow that succeeded with the same key within
-   * the last so many seconds: the way to absorb repeats. When the key is known from the event alone, the option
-   * `dedupe` is simpler.
+   * Marks this run with a key. Resolves with the id of a run of the same workflow that succeeded with this key within
+   * the last `seconds`. Use it to skip repeats. If the event alone determines the key, the option `dedupe` is simpler.
    */
   repeatOf(key: string, seconds: number): Promise<string | undefined>;
   /**
-   * Says what the check or the status of this run shows, when its workflow has the option `report`. It is written when the
-   * attempt ends. Of several titles and summaries the latest counts; annotations are added. Call it outside of steps: a later
-   * attempt does not repeat what stands in one.
+   * Sets what this run's check or status shows, if its workflow has the option `report`. It is written when the attempt
+   * ends. The latest title and summary count; annotations add up. Call it outside steps, because a later attempt does
+   * not repeat a step's code.
    */
   report(report: RunReport): void;
 };
 
 export type Runs = {
   /**
-   * Starts a run of another workflow of this service that has the trigger `call`, once in this run. The run is stored when
-   * the promise resolves.
-   * @param inputs what its schema takes.
-   * @param options.id of the new run, a UUID; without it one is made. The same workflow is started again only with another id
-   * or name.
+   * Starts a run of another workflow of this service, which needs the trigger `call`. Happens once per run. The run is
+   * stored when the promise resolves.
+   * @param inputs as the workflow's schema requires.
+   * @param options.id of the new run, a UUID; created if missing. To start the same workflow again, use another id or
+   * name.
    * @returns its id.
    */
   start(workflow: string, inputs: Json, options?: { readonly id?: string; readonly name?: string }): Promise<string>;
-  /** The newest run of a workflow that is queued, running or waiting in a concurrency group; undefined when there is none. */
+  /**
+   * The newest run of a workflow that is queued, running or waiting in a concurrency group; undefined if there is none.
+   */
   open(workflow: string, group: string): Promise<{ readonly id: string; readonly input: Json } | undefined>;
-  /** The newest run of a workflow in a concurrency group, also when it has ended; undefined when there is none. */
+  /** The newest run of a workflow in a concurrency group, even if it has ended; undefined if there is none. */
   newest(workflow: string, group: string): Promise<{ readonly id: string; readonly input: Json } | undefined>;
 };
 
 export type WaitUntilOptions = {
-  /** How often `check` is called when no event comes; 1 minute without it, at least 1 second. */
+  /** The interval between calls of `check` without an event. Default: 1 minute; at least 1 second. */
   readonly every?: Duration;
-  /** For how long; 1 day without it. */
+  /** The longest time to wait. Default: 1 day. */
   readonly timeout?: Duration;
-  /** Events at GitHub upon which it is called, too. Needs the webhook of the repository. */
+  /** Events at GitHub that also call it. Needs the repository's webhook. */
   readonly wakeOn?: WakeOn;
 };
 
 export type WaitForOptions = {
-  /** Which answer is wanted; without it any 2xx. Redirects are not followed. */
+  /** Accepts the expected answer. Default: any 2xx. Redirects are not followed. */
   readonly until?: (answer: { readonly status: number; readonly text: string }) => boolean;
-  /** How long it is asked; 2 minutes without it. */
+  /** The longest time to wait. Default: 2 minutes. */
   readonly timeout?: Duration;
-  /** How often it is asked after the first ten seconds; every 10 seconds without it. */
+  /** The interval between requests after the first ten seconds. Default: 10 seconds. */
   readonly every?: Duration;
-  /** The name of the wait; without it the URL. */
+  /** The name of the wait. Default: the URL. */
   readonly name?: string;
 };
 
 export type CallbackOptions<Body> = {
-  /** What the answer must be: a schema of zod 4. Without it any JSON is. */
+  /** The required answer: a zod 4 schema. Default: any JSON. */
   readonly body?: Schema<Body>;
-  /** How long `result` waits; 7 days without it. */
+  /** How long `result` waits. Default: 7 days. */
   readonly timeout?: Duration;
 };
 
 export type OpenCallback<Body> = {
-  /** Takes one `POST` with the body as JSON; a person who opens it in a browser gets a form. */
+  /** Accepts one `POST` with the body as JSON. A person who opens it in a browser gets a form. */
   readonly url: string;
   result(): Promise<Body>;
 };

@@ -1,4 +1,4 @@
-/** What a request can bring to be let in; `other` is an `Authorization` of a kind that is not taken. */
+/** What a request can bring to be accepted. `other` is an `Authorization` of a kind that is not accepted. */
 export const CREDENTIALS = [
   "bearer",
   "basic",
@@ -16,8 +16,8 @@ export const CREDENTIALS = [
 
 export type Credential = (typeof CREDENTIALS)[number];
 
-/** Those that begin a session, which from then on is known as this. */
+/** The credentials that start a session. Later requests of the session count as this. */
 export const SIGN_INS: readonly Credential[] = ["sign_in_form", "oidc_sign_in", "github_sign_in"];
 
-/** The actor where no tokens are set. */
+/** The actor if no tokens are set. */
 export const ANONYMOUS = "anonymous";

@@ -1,4 +1,4 @@
-/** A length of time as one writes it: `"500ms"`, `"90s"`, `"5m"`, `"1.5h"`, `"7d"`. */
+/** A duration: `"500ms"`, `"90s"`, `"5m"`, `"1.5h"`, `"7d"`. */
 export type Duration = `${number}${Unit}`;
 
 type Unit = keyof typeof UNIT_MS;
@@ -7,7 +7,7 @@ const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as co
 
 /**
  * Its milliseconds.
- * @throws RangeError when it is no length of time, or longer than 365 days.
+ * @throws RangeError if it is not a duration, or longer than 365 days.
  */
 export function millisecondsOf(duration: string): number {
   const [, number = "", unit = ""] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(duration) ?? [];

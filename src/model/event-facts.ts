@@ -1,26 +1,26 @@
 import { isCommitHash, ownerAndName } from "./github-names.ts";
 import type { WebhookName } from "./webhooks.ts";
 
-/** What an event of GitHub is about. A field is missing where the event has no such thing. */
+/** What a GitHub event is about. A field is missing if the event has no such thing. */
 export type EventFacts = {
-  /** `owner/name` of the repository. */
+  /** The repository, `owner/name`. */
   readonly repository?: string;
-  /** The same as the parameters of GitHub's routes: `{ ...repo, issue_number: issue }`. */
+  /** The same as parameters of GitHub's routes: `{ ...repo, issue_number: issue }`. */
   readonly repo?: Repo;
-  /** Number of the issue; also of the pull request, which is an issue, too. */
+  /** The number of the issue, or of the pull request, which is also an issue. */
   readonly issue?: number;
-  /** Number of the pull request. */
+  /** The number of the pull request. */
   readonly pull?: number;
   /**
-   * Full hash of the commit: the head of a pull request, what a push has left, what a check, a status, a deployment, a merge
-   * group or an Actions run is for.
+   * The full hash of the commit: a pull request's head, the result of a push, or the commit of a check, status,
+   * deployment, merge group or Actions run.
    */
   readonly sha?: string;
 };
 
 export type Repo = { readonly owner: string; readonly repo: string };
 
-/** The same as types: what every one of these events has is there, the rest may be. */
+/** The same as types: required if every one of these events has it, otherwise optional. */
 export type FactsOf<Name extends WebhookName> = {
   readonly repository: string;
   readonly repo: Repo;
@@ -29,7 +29,7 @@ export type FactsOf<Name extends WebhookName> = {
   readonly sha: [Name] extends [AboutPull | AboutCommit] ? string : string | undefined;
 };
 
-/** The events whose payload has a pull request always. */
+/** The events whose payload always has a pull request. */
 export const ABOUT_PULL = [
   ...(["pull_request", "pull_request_review"] as const),
   ...(["pull_request_review_comment", "pull_request_review_thread"] as const),
@@ -41,7 +41,7 @@ type AboutCommit =
   | ("check_run" | "check_suite" | "commit_comment" | "deployment" | "deployment_status")
   | ("merge_group" | "status" | "workflow_job" | "workflow_run");
 
-/** What a delivery is about. The payload is as its sender made it: what is not as GitHub makes it is missing. */
+/** What a delivery is about. Its sender wrote the payload, so a field that does not look like GitHub's is missing. */
 export function eventFacts({ name, payload }: { readonly name: string; readonly payload: unknown }): EventFacts {
   const repository = text(at(payload, "repository", "full_name"));
   const ofPull = number(at(payload, "pull_request", "number"));
@@ -53,17 +53,17 @@ export function eventFacts({ name, payload }: { readonly name: string; readonly 
     ...(repository !== undefined && { repository, repo: ownerAndName(repository) }),
     ...(issue !== undefined && { issue }),
     ...(pull !== undefined && { pull }),
-    // A branch that was deleted is left at a commit of zeros.
+    // A deleted branch has a commit of zeros.
     ...(sha !== undefined && isCommitHash(sha) && /[^0]/.test(sha) && { sha }),
   };
 }
 
-/** Whether events of this name may be about a commit, or about a pull request, which has one. */
+/** Whether events with this name may be about a commit, or about a pull request, which has one. */
 export function mayHaveCommit(name: string): boolean {
   return name in SHA_AT || name === "issue_comment" || name.startsWith("pull_request");
 }
 
-/** Where the commit stands in the payloads of events that are about none of a pull request. */
+/** Where the payload has the commit, for events that are not about a pull request. */
 const SHA_AT: Readonly<Record<string, readonly string[]>> = {
   check_run: ["check_run", "head_sha"],
   check_suite: ["check_suite", "head_sha"],
@@ -77,7 +77,7 @@ const SHA_AT: Readonly<Record<string, readonly string[]>> = {
   workflow_run: ["workflow_run", "head_sha"],
 };
 
-/** What lies at a path of JSON that may have any shape. */
+/** The value at a path of JSON with any shape. */
 export function at(value: unknown, ...path: readonly string[]): unknown {
   return path.reduce<unknown>(
     (inner, name) =>

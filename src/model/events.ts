@@ -1,34 +1,33 @@
 import type { RunFilter } from "./history.ts";
 import type { RejectedKind } from "./overview.ts";
 
-/**
- * An event that came from where it says, and started no run. Never holds a body or a token.
- * All times are epoch milliseconds.
- */
+/** A verified event that started no run. Never contains a body or a token. All times are epoch milliseconds. */
 export type IgnoredEvent = {
   readonly at: number;
   readonly source: "github" | "flux" | "http";
-  /** `pull_request.opened`; of Flux kind and reason, `Kustomization.ReconciliationSucceeded`; of a request its path. */
+  /**
+   * `pull_request.opened`; for Flux, kind and reason, `Kustomization.ReconciliationSucceeded`; for a request, its path.
+   */
   readonly event: string;
   /** `owner/name`. */
   readonly repository?: string | undefined;
-  /** Of the pull request, or of the issue. */
+  /** The number of the pull request or issue. */
   readonly number?: number | undefined;
   /** The application, or Flux's object: `apps/pr-1234`. */
   readonly subject?: string | undefined;
   /** Who caused it, as GitHub names them. */
   readonly sender?: string | undefined;
-  /** A branch or tag; of Flux the revision. */
+  /** A branch or tag; for Flux, the revision. */
   readonly ref?: string | undefined;
-  /** Full hash of the commit. */
+  /** The full hash of the commit. */
   readonly sha?: string | undefined;
   /** GitHub's id of the delivery. */
   readonly delivery?: string | undefined;
-  /** So many runs waited for it and looked again. */
+  /** How many runs waited for it and looked again. */
   readonly woken: number;
-  /** What became of it, in a sentence. */
+  /** The outcome, in a sentence. */
   readonly answer: string;
-  /** Why each workflow does not want it: those that are for this event first. */
+  /** Why each workflow ignored it. Workflows for this kind of event come first. */
   readonly reasons: readonly Unwanted[];
 };
 
@@ -38,26 +37,29 @@ export type Unwanted = {
   readonly reason: string;
 };
 
-/** From where valid events came: a repository's webhooks, or requests to a path. */
+/** Where valid events came from: a repository's webhooks, or requests to a path. */
 export type Source = {
   readonly kind: IgnoredEvent["source"];
-  /** `owner/name` in lower case, or the path; an event of an organisation has `owner`. */
+  /** `owner/name` in lower case, or the path; `owner` for an event of an organisation. */
   readonly name: string;
-  /** Whose credential it was: `token argocd`; empty where one secret is for all. */
+  /** Whose credential it was: `token argocd`. Empty if all senders share one secret. */
   readonly actor: string;
 };
 
 export type Heard = Source & { readonly firstAt: number; readonly lastAt: number; readonly times: number };
 
 /**
- * Which events are looked for, in the words of a search for runs. The group is the application, or the name of Flux's object;
- * the workflow is one that did not want it; `by` is how the sender's name begins. An event has no status.
+ * Which events to find, in the terms of a search for runs. The group is the application, or the name of Flux's object.
+ * The workflow is one that ignored the event. `by` is the beginning of the sender's name. An event has no status.
  */
 export type EventFilter = Omit<RunFilter, "id" | "status">;
 
 export type EventPage = { readonly events: readonly IgnoredEvent[]; readonly next: string | undefined };
 
-/** Events that started no run, and rejected requests, that a search finds. `problems`: it cannot be understood. */
+/**
+ * The events that started no run, and the rejected requests, that a search finds. `problems`: why the search is not
+ * valid.
+ */
 export type FoundEvents = EventPage & {
   readonly rejected: readonly RejectedKind[];
   readonly problems: readonly string[];
@@ -66,14 +68,14 @@ export type FoundEvents = EventPage & {
 /** How many events are kept; the oldest are deleted. */
 export const MAX_IGNORED = 5000;
 
-/** How many sources are kept; those that were silent for longest are deleted. */
+/** How many sources are kept; those with no event for the longest time are deleted. */
 export const MAX_SOURCES = 1000;
 
-/** What a store keeps of events that started no run, and of who was heard. */
+/** The store's notes about events that started no run, and about the senders of events. */
 export type EventNotes = {
   /**
    * Adds all of this in one transaction, without waiting for the disk.
-   * @param since when the process began to note events. The first that a store is given stays.
+   * @param since when the process began to note events. The store keeps the first value.
    */
   note(notes: {
     readonly ignored: readonly IgnoredEvent[];
@@ -82,6 +84,6 @@ export type EventNotes = {
   }): Promise<void>;
   /** Newest first; `cursor` is the `next` of an earlier page. */
   ignored(filter: EventFilter, page: { limit: number; cursor?: string | undefined }): Promise<EventPage>;
-  /** Who was heard, the latest first, and since when that is noted; undefined: nothing was noted yet. */
+  /** The senders of events, the latest first, and since when they are noted; undefined: nothing was noted yet. */
   heard(): Promise<{ readonly since: number | undefined; readonly sources: readonly Heard[] }>;
 };

@@ -3,26 +3,26 @@ import type { FailureStatus } from "./run.ts";
 import { oneLine } from "./visible.ts";
 
 /**
- * The closed set of things that can go wrong while a workflow runs. The kind decides what happens next:
- * a permanent failure needs a person, a transient one is tried again, a limit is waited for.
+ * All kinds of failure of a workflow. The kind decides what happens next: a permanent failure needs a person, a
+ * transient one is retried, and a limit is waited for.
  */
 export type Failure = PermanentFailure | TransientFailure | LimitReached;
 
-/** The three sentences that every failure owes its reader, and the error behind it. */
+/** The three parts of every failure's message, and the error behind it. */
 export type FailureFacts = {
   /** What was tried, as a noun phrase: "reading a.yaml in acme/deployment". */
   readonly tried: string;
   /** What happened instead: "GitHub answered 403 ...". */
   readonly happened: string;
-  /** What the reader can do about it, as a sentence. */
+  /** What the reader can do, as a sentence. */
   readonly remedy: string;
-  /** Which argument of the caller's is wrong, so that a workflow can name the setting that it comes from. */
+  /** Which of the caller's arguments is wrong, so that a workflow can name its setting. */
   readonly about?: "path" | "ref" | "event type" | "no run";
-  /** False: it is certain that GitHub has not taken the request. */
+  /** False: GitHub certainly did not receive the request. */
   readonly sent?: false;
-  /** Of "no run": the same event may start something when it is sent again. */
+  /** For "no run": sending the same event again may start something. */
   readonly sendAgain?: true;
-  /** Of a GraphQL request: what GitHub's answer names, up to 50. */
+  /** For a GraphQL request: the errors in GitHub's answer, up to 50. */
   readonly errors?: readonly GraphQLError[];
   readonly cause?: unknown;
 };
@@ -38,7 +38,7 @@ class Failed extends Error {
   }
 }
 
-/** A person must act; trying again changes nothing. */
+/** A person must act; a retry changes nothing. */
 export class PermanentFailure extends Failed {
   override readonly name = "PermanentFailure";
   readonly kind = "permanent";
@@ -48,7 +48,7 @@ export class PermanentFailure extends Failed {
 export class TransientFailure extends Failed {
   override readonly name = "TransientFailure";
   readonly kind = "transient";
-  /** The failed attempt after which the run ends, where that is known to be enough. */
+  /** The number of failed attempts after which the run ends, if that is known. */
   readonly attempts: number | undefined;
 
   constructor(facts: FailureFacts, { http, attempts }: { http?: FailureStatus; attempts?: number } = {}) {
@@ -57,7 +57,7 @@ export class TransientFailure extends Failed {
   }
 }
 
-/** GitHub asks for silence until `notBefore` (epoch milliseconds). It does not count as an attempt. */
+/** GitHub asks for no requests until `notBefore` (epoch milliseconds). It does not count as an attempt. */
 export class LimitReached extends Failed {
   override readonly name = "LimitReached";
   readonly kind = "limit";
@@ -69,12 +69,12 @@ export class LimitReached extends Failed {
   }
 }
 
-/** By name, not by class: a workflow that is tested may use another copy of this module. */
+/** By name, not by class, because a test of a workflow may use another copy of this module. */
 export function isFailure(error: unknown): error is Failure {
   return error instanceof Error && NAMES.includes(error.name) && "kind" in error;
 }
 
-/** The same failure, of a request that was certainly not sent (false), or of one of which that is not certain. */
+/** The same failure for a request that was certainly not sent (false), or that may have been sent. */
 export function sentOf(failure: Failure, sent: false | undefined): Failure {
   const { sent: _, ...rest } = failure.facts;
   const facts = sent === undefined ? rest : { ...rest, sent };

@@ -1,14 +1,14 @@
 /**
- * GitHub's filter patterns, for the names of branches and tags and for paths: `*` is anything but a slash, `**` anything,
- * `?` and `+` repeat the character before them, `[a-z0-9]` is one of these, `\` takes the next character as it is, and `!` at
- * the beginning takes back what a pattern before it has chosen.
+ * GitHub's filter patterns, for names of branches and tags, and for paths. `*` matches anything except a slash, and
+ * `**` anything. `?` and `+` repeat the character before them. `[a-z0-9]` matches one of these characters. `\` takes
+ * the next character literally. `!` at the beginning excludes what an earlier pattern has included.
  * @see https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#filter-pattern-cheat-sheet
  */
 export type FilterPatterns = string | readonly string[];
 
 /**
- * Whether patterns choose a name: the last of them that matches it decides. A pattern matches the whole name, and case counts.
- * Takes time in proportion to the length of a pattern times the length of a name, whatever is in them.
+ * Returns whether patterns include a name: the last matching pattern decides. A pattern matches the whole name, and
+ * case matters. The time is proportional to the length of a pattern times the length of a name, for any pattern.
  */
 export function choosing(patterns: FilterPatterns): (name: string) => boolean {
   const inOrder = [patterns].flat().map(parsed);
@@ -20,25 +20,25 @@ export function choosing(patterns: FilterPatterns): (name: string) => boolean {
   };
 }
 
-/** What is wrong with a pattern, and what to write; undefined when nothing is. */
+/** What is wrong with a pattern, and what to write; undefined if nothing is. */
 export function patternProblem(pattern: string): string | undefined {
   const { problem, parts } = parsed(pattern);
   return problem ?? (parts.length === 0 ? "expected a pattern, got nothing" : undefined);
 }
 
-/** Whether a pattern takes back what others have chosen. */
+/** Whether a pattern excludes what others have included. */
 export function isNegative(pattern: string): boolean {
   return pattern.startsWith("!");
 }
 
 type Character = (character: string) => boolean;
 
-/** A part of a pattern takes one character. */
+/** Part of a pattern that takes one character. */
 type Part = {
   readonly takes: Character;
-  /** The only one that it takes, in every name that matches. */
+  /** The only character that it takes, in every matching name. */
   readonly literal?: string;
-  /** It may take further ones. */
+  /** Whether it may take more characters. */
   readonly repeats?: boolean;
   /** Instead of taking a character, the match may continue this many parts later. */
   readonly skips?: readonly number[];
@@ -47,13 +47,13 @@ type Part = {
 type Parsed = {
   readonly isNegative: boolean;
   readonly parts: readonly Part[];
-  /** What every name that matches begins and ends with. */
+  /** The beginning and the end of every matching name. */
   readonly begins: string;
   readonly ends: string;
   readonly problem?: string;
 };
 
-/** Few names get further than this. */
+/** Rules out most names quickly. */
 function mayMatch({ begins, ends }: Parsed, name: string): boolean {
   return name.startsWith(begins) && name.endsWith(ends);
 }
@@ -69,7 +69,7 @@ function parsed(pattern: string): Parsed {
   const parts: Part[] = [];
   let problem: string | undefined;
   let at = 0;
-  /** A folder may begin here: `**` and a slash stand for no folder, too. */
+  /** Whether a folder may begin here: then `**` and a slash also match no folder. */
   const isFolder = () =>
     (at === 0 || characters[at - 1] === "/") && characters[at + 2] === "/" && !/[?+]/.test(characters[at + 3] ?? "");
 
@@ -116,7 +116,7 @@ function literally(literal: string): Part {
   return { takes: (character) => character === literal, literal };
 }
 
-/** The literal characters before the first part that may take others, none, or more of them. */
+/** The literal characters before the first part that may take another character, none, or several. */
 function textOf(parts: readonly Part[]): string[] {
   const end = parts.findIndex(({ literal, repeats, skips }) => literal === undefined || repeats || skips);
   return parts.slice(0, end < 0 ? undefined : end).map(({ literal = "" }) => literal);
@@ -139,12 +139,12 @@ function oneOf(listed: readonly string[]): Character {
   return (character) => ranges.some(([from, to]) => from <= character && character <= to);
 }
 
-/** What is between brackets: `a-z` or a character, each. */
+/** The content of brackets, split into ranges like `a-z` and single characters. */
 function rangesIn(listed: readonly string[]): readonly string[] {
   return listed.join("").match(/.-.|./gsu) ?? [];
 }
 
-/** Follows all ways to match at once, so no pattern makes it go back. */
+/** Follows all possible matches at the same time, so that no pattern needs backtracking. */
 function matches(parts: readonly Part[], characters: readonly string[]): boolean {
   const seenAt = new Int32Array(parts.length + 1).fill(-1);
   let now: number[] = [];

@@ -2,10 +2,10 @@ export type CommitStatus = {
   readonly repository: string;
   /** The full SHA. */
   readonly sha: string;
-  /** What the status is about: `gh-runner/preview`. */
+  /** The subject of the status: `gh-runner/preview`. */
   readonly context: string;
   readonly state: "pending" | "success" | "failure" | "error";
-  /** Cut to the 140 characters that GitHub takes. */
+  /** Cut to GitHub's limit of 140 characters. */
   readonly description?: string | undefined;
   readonly targetUrl?: string | undefined;
 };
@@ -14,22 +14,22 @@ export type CommitCheck = {
   readonly repository: string;
   readonly sha: string;
   readonly name: string;
-  /** Tells checks of one name on one commit apart; GitHub's `external_id`. */
+  /** Distinguishes checks with the same name on one commit. This is GitHub's `external_id`. */
   readonly key: string;
   readonly status: "queued" | "in_progress" | "completed";
-  /** Of a check that is completed. */
+  /** For a completed check. */
   readonly conclusion?: "success" | "failure" | "neutral" | "cancelled" | "skipped" | "timed_out" | "action_required";
   readonly title: string;
   /** Markdown. */
   readonly summary: string;
   readonly detailsUrl?: string | undefined;
-  /** Of a check that is completed: up to 1,000. */
+  /** For a completed check: up to 1,000. */
   readonly annotations?: readonly Annotation[] | undefined;
 };
 
-/** A remark on lines of a file, beside which GitHub shows it. */
+/** A remark that GitHub shows next to lines of a file. */
 export type Annotation = {
-  /** From the top of the repository: `src/main.ts`. */
+  /** From the repository's root: `src/main.ts`. */
   readonly path: string;
   /** From 1. */
   readonly line: number;
@@ -42,7 +42,7 @@ export type Annotation = {
 
 export type KeyedComment = {
   readonly repository: string;
-  /** Of the issue or pull request. */
+  /** The number of the issue or pull request. */
   readonly number: number;
   /** Letters, digits, `.`, `_`, `/` and `-`, up to 100 characters. */
   readonly key: string;
@@ -53,7 +53,7 @@ export type KeyedComment = {
 export type DeploymentState = {
   readonly repository: string;
   readonly sha: string;
-  /** Name of the environment: `pr-1234`. */
+  /** The name of the environment: `pr-1234`. */
   readonly environment: string;
   /** One deployment per environment, commit and key. */
   readonly key: string;

@@ -10,36 +10,39 @@ export type GitHubTrigger<
 > = {
   /** GitHub's names: `"pull_request"`, `"workflow_run"`. */
   readonly events: EventNamed<Name> | readonly EventNamed<Name>[];
-  /** Only these actions, `["opened", "reopened"]`; all without it. */
+  /** Only these actions, `["opened", "reopened"]`. Default: all. */
   readonly actions?: readonly Action[];
   /**
-   * Only these branches, as GitHub's filter patterns name them: of a push the branch that was pushed, of a pull request and a
-   * merge group the one that it goes into, of a `workflow_run` the one that it ran on.
+   * Only these branches, as GitHub's filter patterns. For a push, the pushed branch. For a pull request or a merge
+   * group, the branch to merge into. For a `workflow_run`, the branch that it ran on.
    */
   readonly branches?: OnlyOf<Name, "branches">;
-  /** All branches but these. */
+  /** All branches except these. */
   readonly branchesIgnore?: OnlyOf<Name, "branches">;
-  /** Only pushes of these tags. With `tags` alone no push of a branch is meant, and with `branches` alone none of a tag. */
+  /**
+   * Only pushes of these tags. With only `tags`, pushes of branches do not match; with only `branches`, pushes of tags
+   * do not.
+   */
   readonly tags?: OnlyOf<Name, "tags">;
-  /** Only pushes of other tags than these. */
+  /** Only pushes of other tags. */
   readonly tagsIgnore?: OnlyOf<Name, "tags">;
   /**
-   * Only changes of one or more of these files, as GitHub's filter patterns name them: `["docs/**", "!docs/drafts/**"]`. Where
-   * the payload does not tell, the run asks GitHub, and ends as skipped when none is changed.
+   * Only events that change at least one of these files, as GitHub's filter patterns: `["docs/**", "!docs/drafts/**"]`.
+   * If the payload does not list the files, the run asks GitHub, and is skipped if none matches.
    */
   readonly paths?: OnlyOf<Name, "paths">;
-  /** Only changes of one or more other files than these. */
+  /** Only events that change at least one other file. */
   readonly pathsIgnore?: OnlyOf<Name, "paths">;
   /**
-   * Only issues, pull requests and discussions with one or more of these labels; case does not count. For the actions `labeled` and
-   * `unlabeled` it is the label that was added or removed.
+   * Only issues, pull requests and discussions with at least one of these labels, in any case. For the actions
+   * `labeled` and `unlabeled`, the label that was added or removed.
    */
   readonly labels?: OnlyOf<Name, "labels">;
-  /** A last look at the event: false, and there is no run. */
+  /** A final check of the event: if it returns false, there is no run. */
   filter?(event: WebhookEvent<Name, Action>): boolean;
 };
 
-/** Which events each filter is for, and what is said of others. */
+/** The events of each filter, and the message for other events. */
 export const FILTERS = {
   branches: {
     events: ["push", ...ABOUT_PULL, "merge_group", "workflow_run"],
@@ -56,19 +59,19 @@ export const FILTERS = {
   },
 } as const satisfies Record<string, { readonly events: readonly WebhookName[]; readonly words: string }>;
 
-/** The filters that are data, as they stand in an entry. */
+/** The filters of an entry that are data. */
 const FILTER_FIELDS = [
   ...(["branches", "branchesIgnore", "tags", "tagsIgnore"] as const),
   ...(["paths", "pathsIgnore", "labels"] as const),
 ] as const satisfies (keyof GitHubTrigger)[];
 
-/** The filters of an entry that are data, each with its patterns or labels. */
+/** An entry's data filters, each with its patterns or labels. */
 export function filtersOf(entry: GitHubTrigger): { [Field in (typeof FILTER_FIELDS)[number]]?: readonly string[] } {
   const used = FILTER_FIELDS.filter((field) => entry[field] !== undefined);
   return Object.fromEntries(used.map((field) => [field, [entry[field] ?? []].flat()]));
 }
 
-/** What an entry is for, in words: `pull_request`, and `opened; branches: main`. */
+/** An entry in words: `pull_request`, and `opened; branches: main`. */
 export function entryInWords(entry: GitHubTrigger): { readonly events: string; readonly only: string } {
   const filters = Object.entries(filtersOf(entry)).map(([field, patterns]) => `${field}: ${patterns.join(", ")}`);
   const only = [...(entry.actions ? [entry.actions.join(", ")] : []), ...filters].join("; ");
@@ -77,7 +80,7 @@ export function entryInWords(entry: GitHubTrigger): { readonly events: string; r
 
 type EventNamed<Name> = Name extends NoWebhook ? (typeof NO_WEBHOOKS)[Name] : Name;
 
-/** What a filter takes, or why it cannot be used for these events. */
+/** The type of a filter, or the message why these events do not have it. */
 type OnlyOf<Name, Filter extends keyof typeof FILTERS> = [
   Exclude<Name, (typeof FILTERS)[Filter]["events"][number]>,
 ] extends [never]
@@ -86,20 +89,20 @@ type OnlyOf<Name, Filter extends keyof typeof FILTERS> = [
     ? FilterPatterns
     : (typeof FILTERS)[Filter]["words"];
 
-/** Whether an entry may want an event, as far as its name and action tell. */
+/** Whether an entry may want an event, judging by its name and action. */
 export function mayWant({ events, actions }: GitHubTrigger, name: string, action: unknown): boolean {
   if (!([] as string[]).concat(events).includes(name)) return false;
   return !actions || (actions as readonly unknown[]).includes(action);
 }
 
-/** Whether an entry wants an event, as far as its payload tells: for `paths` the run may have to ask. */
+/** Whether an entry wants an event, judging by its payload. For `paths`, the run may have to ask GitHub. */
 export function isFor(entry: GitHubTrigger, event: WebhookEvent): boolean {
   return whyNot(entry, event) === undefined;
 }
 
 /**
- * Why a workflow with these entries does not want an event, in words that continue its name: `wants opened, this is closed`.
- * Undefined when one of them wants it. Entries for other events say nothing where one is for this one.
+ * Why no entry of a workflow wants an event, in words that continue its name: `wants opened, this is closed`. Undefined
+ * if an entry wants it. If some entries are for this kind of event, only their reasons count.
  */
 export function whyNoEntry(entries: readonly GitHubTrigger[], event: WebhookEvent): string | undefined {
   const reasons: string[] = [];
@@ -113,12 +116,12 @@ export function whyNoEntry(entries: readonly GitHubTrigger[], event: WebhookEven
   return `${FOR_OTHERS}${listed([...names], "and")}, not for ${event.name}`;
 }
 
-/** Whether a reason of `whyNoEntry` says that none of the entries is for this kind of event. */
+/** Whether a reason of `whyNoEntry` says that no entry is for this kind of event. */
 export const isForOthers = (reason: string): boolean => reason.startsWith(FOR_OTHERS);
 
 const FOR_OTHERS = "is for ";
 
-/** Why an entry does not want an event; undefined when it does, as far as its payload tells. */
+/** Why an entry does not want an event. Undefined if it does, judging by the payload. */
 function whyNot(entry: GitHubTrigger, event: WebhookEvent): string | undefined {
   const { name, payload } = event;
   const action = at(payload, "action");
@@ -137,7 +140,7 @@ function whyNot(entry: GitHubTrigger, event: WebhookEvent): string | undefined {
 
 const isForEvent = ({ events }: GitHubTrigger, name: string) => ([] as string[]).concat(events).includes(name);
 
-/** So many are named; a workflow can have hundreds of patterns, and a push of files. */
+/** How many names are listed: a workflow can have hundreds of patterns, and a push hundreds of files. */
 const MAX_NAMED = 4;
 
 /** `a`, `a or b`, `a, b, c, d or 3 more`. */
@@ -147,20 +150,20 @@ function listed(all: readonly string[], word: "or" | "and" = "or"): string {
 }
 
 /**
- * The entries that want an event if it has changed certain files. Undefined when the files do not matter: one of them wants it
- * in any case.
+ * The entries that want an event depending on its changed files. Undefined if the files do not matter, because an entry
+ * wants the event in any case.
  */
 export function entriesWithPaths(
   entries: readonly GitHubTrigger[],
   event: WebhookEvent,
 ): readonly GitHubTrigger[] | undefined {
-  // Most workflows have none, and a filter is not asked again for nothing.
+  // Most workflows have no paths, and this avoids calling a filter again.
   if (!entries.some((entry) => asksForFiles(entry, event))) return undefined;
   const its = entries.filter((entry) => isFor(entry, event));
   return its.length > 0 && its.every((entry) => asksForFiles(entry, event)) ? its : undefined;
 }
 
-/** Whether one of these files is one that an entry with paths wants. */
+/** Whether an entry with paths wants at least one of these files. */
 export function hasWantedFile({ paths, pathsIgnore }: GitHubTrigger, files: readonly string[]): boolean {
   if (paths !== undefined) return files.some(choosing(paths));
   const isIgnored = choosing(pathsIgnore ?? []);
@@ -174,7 +177,7 @@ function whyNotFiles(entry: GitHubTrigger, files: readonly string[]): string | u
   return `${verb} changes of ${listed([patterns ?? []].flat())}, this changed ${changed}`;
 }
 
-/** Actions does not look at the paths of a tag either. */
+/** Like Actions, ignores the paths of a tag. */
 function asksForFiles({ paths, pathsIgnore }: GitHubTrigger, { name, payload }: WebhookEvent): boolean {
   if (paths === undefined && pathsIgnore === undefined) return false;
   return !(name === "push" && String(at(payload, "ref")).startsWith("refs/tags/"));
@@ -198,14 +201,14 @@ function whyNotRef(
   return `ignores the ${many} ${listed([ignored].flat(), "and")}, this ${REF_IS[event.name] ?? "goes into"} ${name}`;
 }
 
-/** What an event has to do with the branch that its filters are about. */
+/** How an event relates to the branch of its filters. */
 const REF_IS: Readonly<Record<string, string>> = { push: "is", workflow_run: "ran on" };
 
 function refOf({ name, payload }: WebhookEvent): string {
   return String(at(payload, ...(REF_AT[name] ?? ["pull_request", "base", "ref"])) ?? "");
 }
 
-/** Where the branch or tag stands in the payloads of events that are about no pull request. */
+/** Where the payload has the branch or tag, for events that are not about a pull request. */
 const REF_AT: Readonly<Record<string, readonly string[]>> = {
   push: ["ref"],
   merge_group: ["merge_group", "base_ref"],

@@ -1,36 +1,36 @@
 import type { Action, Attempt, FailureKind, ListedRun, LogLine, Run, RunStatus, Step, Trigger } from "./run.ts";
 
 export type RunFilter = {
-  /** The beginning of an id; `isBeginningOfId` says which texts can be one. */
+  /** The beginning of an id; see `isBeginningOfId`. */
   readonly id?: string | undefined;
   readonly status?: RunStatus | undefined;
   readonly workflow?: string | undefined;
-  /** Those that one may read who asks: of other workflows there are no runs. Undefined: all. */
+  /** Workflows whose runs the reader may read: runs of other workflows are not found. Undefined: all. */
   readonly workflows?: readonly string[] | undefined;
   readonly group?: string | undefined;
-  /** All of them are looked for, each anywhere in what is known of a run, in any case of its letters. */
+  /** All words must match, each anywhere in a run's data, in any case. */
   readonly words?: readonly string[] | undefined;
   /** Accepted at or after, epoch milliseconds. */
   readonly since?: number | undefined;
   /** Accepted before, epoch milliseconds. */
   readonly until?: number | undefined;
-  /** Of the event: `owner/name` or `name`, in any case. */
+  /** The event's repository: `owner/name` or `name`, in any case. */
   readonly repository?: string | undefined;
   /** `pull_request`, with any action, or `pull_request.opened`. */
   readonly event?: string | undefined;
-  /** Number of the pull request. */
+  /** The number of the pull request. */
   readonly pull?: number | undefined;
-  /** The beginning of the hash of a commit that it is about. */
+  /** The beginning of the hash of the run's commit. */
   readonly commit?: string | undefined;
-  /** Part of the name of one who started, re-ran or cancelled it, or whose event it was; in any case. */
+  /** Part of the name of someone who started, re-ran or cancelled the run, or caused its event; in any case. */
   readonly by?: string | undefined;
   readonly trigger?: Trigger | undefined;
 };
 
-/** How many runs there are. `more`: they were counted so far, and there are others. */
+/** A number of runs. `more`: counting stopped there, and there are more. */
 export type Count = { readonly count: number; readonly more: boolean };
 
-/** How many runs there are in each status. */
+/** The number of runs in each status. */
 export type Counts = Readonly<Record<RunStatus, Count>>;
 
 /** Why a run failed. */
@@ -43,7 +43,7 @@ export type FailureReason = {
   readonly acceptedAt: number;
 };
 
-/** Whether a text can be the beginning of a run's id, which is a UUID, or the whole of it. */
+/** Whether a text can be the beginning of a run's id, which is a UUID, or the full id. */
 export function isBeginningOfId(text: string): boolean {
   return text !== "" && UUID.test(completed(text, "0"));
 }
@@ -53,7 +53,10 @@ export function idsThatBegin(text: string): readonly [string, string] {
   return [completed(text, "0"), completed(text, "f")];
 }
 
-/** Whether a text can be the id of a run, as the service writes it. PostgreSQL compares an id with no other text. */
+/**
+ * Whether a text can be the id of a run, as the service writes it. PostgreSQL rejects any other text in a comparison
+ * with an id.
+ */
 export const isRunId = (text: string): boolean => UUID.test(text);
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -65,7 +68,10 @@ function completed(text: string, digit: string): string {
 export type RunPage = {
   readonly runs: readonly ListedRun[];
   readonly next: string | undefined;
-  /** Of a search: so many runs it does not know as they are now, such as all of them after an upgrade. Absent when there is none. */
+  /**
+   * For a search: how many runs have changes that are not indexed yet, such as all runs after an upgrade. Missing if
+   * there are none.
+   */
   readonly unsearched?: Count | undefined;
 };
 
@@ -73,16 +79,16 @@ export type RunDetail = {
   readonly run: Run;
   readonly attempts: readonly Attempt[];
   readonly steps: readonly Step[];
-  /** Ids of the runs whose place it took, newest first. */
+  /** The ids of the runs that it replaced, newest first. */
   readonly superseded: readonly string[];
-  /** Of a run that waits: the events that wake it, as `wakeKeys` in model/waits.ts writes them. */
+  /** For a waiting run: the events that wake it, as written by `wakeKeys` in model/waits.ts. */
   readonly wakeKeys?: readonly string[];
-  /** What was done with it and by whom, oldest first. */
+  /** What was done with the run and by whom, oldest first. */
   readonly actions: readonly Action[];
 };
 
 export type LinesPage = {
   readonly lines: readonly (LogLine & { readonly attempt: number })[];
-  /** Give it as `after` to get what comes next, also of a run that has not ended. */
+  /** Pass it as `after` to get the following lines, even for a run that has not ended. */
   readonly next: string;
 };

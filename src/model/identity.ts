@@ -1,34 +1,36 @@
 import type { Permissions } from "./permissions.ts";
 
 /**
- * Another identity that a workflow asks GitHub as. `githubApp: "BOT"` names the variables BOT_ID and BOT_PRIVATE_KEY of a
- * GitHub App, `githubToken: "BOT_TOKEN"` the variable of a token.
+ * Another identity that a workflow uses at GitHub. `githubApp: "BOT"` names the variables BOT_ID and BOT_PRIVATE_KEY of
+ * a GitHub App. `githubToken: "BOT_TOKEN"` names the variable of a token.
  */
 export type Identity = { readonly permissions?: Permissions } & (
   | { readonly githubApp: string; readonly githubToken?: never }
   | { readonly githubToken: string; readonly githubApp?: never }
 );
 
-/** The options of a workflow that say as whom it asks GitHub. */
+/** The options for a workflow's credentials at GitHub. */
 export type CredentialOptions<IdentityName extends string> = {
-  /** Name of the environment variable with the GitHub token that this workflow uses instead of the service's own. */
+  /**
+   * The name of the environment variable with the GitHub token that this workflow uses instead of the service's token.
+   */
   readonly githubToken?: string;
   /**
-   * The same for a GitHub App: `"BOT"` names the variables `BOT_ID` and `BOT_PRIVATE_KEY`, each of which may be given as a
-   * file, `BOT_PRIVATE_KEY_FILE`.
+   * The same for a GitHub App: `"BOT"` names the variables `BOT_ID` and `BOT_PRIVATE_KEY`. Each may be given as a file,
+   * such as `BOT_PRIVATE_KEY_FILE`.
    */
   readonly githubApp?: string;
   /**
-   * Others that this workflow asks GitHub as: `{ bot: { githubApp: "BOT" }, reader: { githubToken: "READER_TOKEN" } }` gives
-   * `github.as("bot")` and `github.as("reader")`. `service` is always there: the service's own credentials.
+   * Further identities of this workflow at GitHub: `{ bot: { githubApp: "BOT" }, reader: { githubToken: "READER_TOKEN"
+   * } }` adds `github.as("bot")` and `github.as("reader")`. `service` always exists: the service's credentials.
    */
   readonly identities?: {
     readonly [Name in IdentityName]: Name extends typeof SERVICE ? never : Identity;
   };
   /**
-   * What the tokens of a GitHub App may do in this workflow, in the names of GitHub's API:
-   * `{ issues: "write", pull_requests: "read" }`. What is not named is not permitted. An identity that has `permissions` has
-   * those instead. Other tokens cannot be narrowed; `gh-runner doctor` compares what they have.
+   * The permissions of GitHub App tokens in this workflow, with the names of GitHub's API: `{ issues: "write",
+   * pull_requests: "read" }`. Anything else is not permitted. An identity with `permissions` uses those instead. Other
+   * tokens cannot be restricted; `gh-runner doctor` compares their permissions.
    */
   readonly permissions?: Permissions;
 };
@@ -36,14 +38,14 @@ export type CredentialOptions<IdentityName extends string> = {
 /** The service's credentials: GITHUB_TOKEN, or its GitHub App. */
 export const SERVICE = "service";
 
-/** Whether a workflow brings its credentials, so that it needs none of the service. */
+/** Whether a workflow has credentials, so that it does not need the service's. */
 export const hasCredentials = ({ githubApp, githubToken }: Pick<Credentials, "githubApp" | "githubToken">) =>
   githubApp !== undefined || githubToken !== undefined;
 
-/** How its App would be named, going by its settings GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY. */
+/** The name of the service's App, from its settings GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY. */
 export const SERVICE_APP = "GITHUB_APP";
 
-/** The GitHub App that the variables of a name say. */
+/** The GitHub App from the variables of a name. */
 export type AppKey = {
   readonly name: string;
   /** The App ID or the client ID. */
@@ -63,13 +65,14 @@ type Credentials = {
 };
 
 /**
- * As whom a workflow asks GitHub, and what its tokens may do, a line for each: `App RELEASE_APP (contents: write)`,
- * `bot: token BOT_TOKEN`. Names of variables, no values. Empty: it has the service's credentials, and all that they may.
+ * A workflow's credentials at GitHub, and the permissions of its tokens, one line each: `App RELEASE_APP (contents:
+ * write)`, `bot: token BOT_TOKEN`. Names of variables, without values. Empty: it uses the service's credentials,
+ * without restriction.
  */
-export function credentialLines({ identities = {}, ...own }: Credentials): readonly string[] {
-  const { permissions, ...named } = own;
+export function credentialLines({ identities = {}, ...main }: Credentials): readonly string[] {
+  const { permissions, ...named } = main;
   return [
-    ...(hasCredentials(named) || permissions ? [credentialLine(own)] : []),
+    ...(hasCredentials(named) || permissions ? [credentialLine(main)] : []),
     ...Object.entries(identities).map(([name, identity]) => `${name}: ${credentialLine(identity)}`),
   ];
 }

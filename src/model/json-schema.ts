@@ -4,7 +4,9 @@ import type { Schema, Triggers } from "./triggers.ts";
 
 export type JsonSchema = { readonly [name: string]: Json };
 
-/** What a schema takes, as JSON Schema 2020-12; undefined when it is not one of zod 4, or cannot be written as JSON. */
+/**
+ * The input of a schema, as JSON Schema 2020-12. Undefined if it is not a zod 4 schema, or cannot be written as JSON.
+ */
 export function jsonSchemaOf(schema: Schema<unknown>): JsonSchema | undefined {
   if (!("_zod" in schema)) return undefined;
   try {
@@ -18,7 +20,9 @@ export function jsonSchemaOf(schema: Schema<unknown>): JsonSchema | undefined {
   }
 }
 
-/** The same of the inputs that a person gives a workflow; undefined only when its schema cannot be written so. */
+/**
+ * The JSON Schema of the inputs that a person gives a workflow. Undefined only if its schema cannot be written as JSON.
+ */
 export function inputsJsonSchemaOf({ manual }: Triggers): JsonSchema | undefined {
   const inputs = manual === true ? undefined : manual?.inputs;
   return inputs === undefined ? NOTHING : jsonSchemaOf(inputs);
@@ -26,9 +30,7 @@ export function inputsJsonSchemaOf({ manual }: Triggers): JsonSchema | undefined
 
 const NOTHING: JsonSchema = { type: "object", properties: {}, additionalProperties: false };
 
-/**
- * A schema that takes what this JSON Schema allows; anything without one, or with one that says what zod cannot check.
- */
+/** A schema for this JSON Schema. Accepts anything if there is none, or if zod cannot check it. */
 export function schemaOf(written: Json | undefined): Schema<unknown> {
   try {
     return z.fromJSONSchema((written ?? {}) as Parameters<typeof z.fromJSONSchema>[0]);

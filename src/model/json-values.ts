@@ -1,13 +1,13 @@
 import { getHeapStatistics } from "node:v8";
 
 /**
- * A value that was parsed takes 30 to 100 bytes, and a text of 2 bytes can be one. So the count is bounded by the heap, not
+ * A parsed value uses 30 to 100 bytes, and 2 bytes of text can be a value. So the heap limits the count of values, not
  * the size of the text: 96,000 values with the image's heap of 44 MB. GitHub's largest usual payload, a push of 2,048
  * commits, has 45,000.
  */
 export const MAX_VALUES = Math.floor(getHeapStatistics().heap_size_limit / 512);
 
-/** Whether a JSON text holds more values than may be parsed. Takes 2 ms for 1 MB. */
+/** Whether a JSON text has too many values to parse. Takes 2 ms for 1 MB. */
 export function hasTooManyValues(json: Uint8Array): boolean {
   if (json.byteLength <= MAX_VALUES) return false;
   let values = 1;

@@ -1,10 +1,10 @@
-/** That an attempt has its run, as GitHub's client sees it: asked right before a request leaves. */
+/** Whether an attempt still has its run. GitHub's client asks right before it sends a request. */
 export type Lease = {
-  /** Whether the attempt may send; asks the store where it is not sure that the run is still this process's. */
+  /** Whether the attempt may send. Asks the store if this process may have lost the run. */
   holds(): Promise<boolean>;
   /**
-   * A request leaves: `abort` ends it when the attempt is cut off, and at once when it is over. Call what is returned when
-   * it has been answered.
+   * Call this when a request is sent. `abort` ends the request when the attempt is cut off, and at once if it is over.
+   * Call the returned function when the request is answered.
    */
   sent(abort: (reason: Error) => void): () => void;
 };

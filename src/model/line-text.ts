@@ -2,8 +2,8 @@ import type { Json, LogLine } from "./run.ts";
 import { visible } from "./visible.ts";
 
 /**
- * A line of a run's log as people read it: `2026-11-28T12:00:00.000Z INFO  found pull=7`, with a line feed. What does not
- * fit on one line follows indented, such as a stack: nothing that is written can look like another line.
+ * A line of a run's log as people read it: `2026-11-28T12:00:00.000Z INFO  found pull=7`, with a line feed. Further
+ * lines, such as a stack, are indented, so that no text can look like another log line.
  */
 export function lineText({ at, level, message, facts = {} }: Omit<LogLine, "number">): string {
   const { words, stacks } = factsText(facts);
@@ -11,7 +11,7 @@ export function lineText({ at, level, message, facts = {} }: Omit<LogLine, "numb
   return `${new Date(at).toISOString()} ${level.toUpperCase().padEnd(5)} ${visible(text).replaceAll("\n", "\n    ")}\n`;
 }
 
-/** Facts as words such as `pull=7`, and the stacks of errors among them, which have several lines. */
+/** Facts as words such as `pull=7`, and the stacks of errors, which have several lines. */
 export function factsText(facts: NonNullable<LogLine["facts"]>): {
   readonly words: readonly string[];
   readonly stacks: readonly string[];
@@ -29,7 +29,7 @@ export function factsText(facts: NonNullable<LogLine["facts"]>): {
   return { words, stacks: stacks.filter((stack) => stack !== "") };
 }
 
-/** As in logfmt: what is no plain word is JSON. */
+/** Like logfmt: a value that is not a plain word is written as JSON. */
 function wordOf(value: Json): string {
   return typeof value === "string" && /^[^\s"'=\\{}[\]]+$/.test(value) ? value : JSON.stringify(value);
 }

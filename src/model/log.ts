@@ -3,5 +3,5 @@ type Write = {
   (message: string): void;
 };
 
-/** Where records go, one object each, by how much they matter. */
+/** Receives log records, one object each, by level. */
 export type Log = { readonly [Level in "debug" | "info" | "warn" | "error"]: Write };

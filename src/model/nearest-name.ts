@@ -1,10 +1,10 @@
-/** What a slip of the keyboard makes of a name is within so many edits of it. */
+/** A typing error changes up to this many characters of a name. */
 const MAX_EDITS = 3;
 
-/** No name that anyone means is longer. */
+/** No real name is longer. */
 const MAX_CHARACTERS = 80;
 
-/** The known name that was probably meant by this one, in any case of its letters. */
+/** The known name that was probably meant, in any case. */
 export function nearestName(name: string, known: readonly string[], maxEdits = MAX_EDITS): string | undefined {
   const written = name.slice(0, MAX_CHARACTERS).toLowerCase();
   const [best] = known
@@ -16,8 +16,8 @@ export function nearestName(name: string, known: readonly string[], maxEdits = M
 }
 
 /**
- * How many characters to insert, delete or replace (Levenshtein); infinite as soon as there are more than `max`. With 30
- * variables of other programs, reading the settings takes 5 ms of the start instead of 13 (measured).
+ * The number of insertions, deletions or replacements (Levenshtein); infinite if more than `max`. With 30 variables of
+ * other programs, reading the settings takes 5 ms of the start instead of 13 (measured).
  */
 function editsBetween(a: string, b: string, max: number): number {
   let above = Array.from({ length: b.length + 1 }, (_, at) => at);

@@ -1,24 +1,24 @@
-/** The platform's `fetch`, of an address. */
+/** The platform's `fetch`, for an address. */
 export type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
 
-/** Whether what goes to an address, and the answer, can be read and changed on the way: plain http to another machine. */
+/** Whether others can read and change requests to this address: plain http to another machine. */
 export function isPlainToOthers({ protocol, hostname }: URL): boolean {
   return protocol === "http:" && !/^(?:localhost|.+\.localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname);
 }
 
-/** A write of a dry run, exactly as it would be sent but for tokens. */
+/** A write of a dry run, exactly as it would be sent, except for tokens. */
 export type UnsentWrite = {
   readonly method: string;
   readonly url: string;
-  /** By name, in lower case; those of tokens read `***`. */
+  /** By name, in lower case. Tokens are replaced by `***`. */
   readonly headers: Readonly<Record<string, string>>;
   /** As text; null without a body. */
   readonly body: string | null;
-  /** Who would send it, where it is not the workflow's `github`. */
+  /** Who would send it, unless it is the workflow's `github`. */
   readonly identity?: string;
 };
 
-/** A request as it goes over the wire, without its headers. */
+/** A request on the wire, without its headers. */
 type WireWrite = {
   readonly method: string;
   /** Percent-encoded, with the query. */
@@ -28,14 +28,14 @@ type WireWrite = {
 };
 
 /**
- * Gets each write before it is sent, or before a dry run holds it back. What it returns gets the status of GitHub's answer,
- * if there is one.
+ * Gets each write before it is sent, or before a dry run holds it back. The returned function gets the status of
+ * GitHub's answer, if there is one.
  */
 export type NoteWrite = (write: WireWrite, heldBack?: boolean) => (status: number) => void;
 
 /**
- * Why there was no answer, in words, where time may help. Undefined for any other error: repeating the request would not
- * change it. Errors of a bug, a bad header or an address that cannot be used are not in the list.
+ * Why there was no answer, in words, if time may help. Undefined for any other error, since repeating the request would
+ * not help. Bugs, bad headers and invalid addresses are not in the list.
  */
 export function networkFault(error: unknown): { readonly code: string; readonly words: string } | undefined {
   for (let at = error; at instanceof Error; at = at.cause) {
@@ -54,18 +54,19 @@ function isTransient(code: string): boolean {
 const list = (codes: string) => codes.trim().split(/\s+/);
 
 const CODES: ReadonlySet<string> = new Set([
-  // Sockets. https://nodejs.org/api/errors.html#common-system-errors and man 2 connect. EPERM and EACCES: a local firewall.
+  // Sockets. https://nodejs.org/api/errors.html#common-system-errors and man 2 connect. EPERM and EACCES: a local
+  // firewall.
   ...list(`ECONNREFUSED ECONNRESET ECONNABORTED EPIPE ETIMEDOUT EHOSTUNREACH EHOSTDOWN ENETUNREACH ENETDOWN ENETRESET
     ENOTCONN EADDRNOTAVAIL EMFILE ENFILE ENOBUFS ENOMEM EPERM EACCES EPROTO`),
   // Names. https://nodejs.org/api/dns.html#error-codes
   ...list("ENOTFOUND EAI_AGAIN EAI_FAIL ESERVFAIL ETIMEOUT"),
-  // undici, docs/api/Errors.md. ABORTED and ABORT_ERR: time-outs of the service. INFO: the other side ended HTTP/2.
+  // undici, docs/api/Errors.md. ABORTED and ABORT_ERR: timeouts of the service. INFO: the other side ended HTTP/2.
   ...list(`UND_ERR_CONNECT_TIMEOUT UND_ERR_HEADERS_TIMEOUT UND_ERR_BODY_TIMEOUT UND_ERR_SOCKET UND_ERR_ABORT
     UND_ERR_ABORTED ABORT_ERR UND_ERR_INFO UND_ERR_CLOSED UND_ERR_DESTROYED UND_ERR_RES_CONTENT_LENGTH_MISMATCH
     UND_ERR_PRX_TLS UND_ERR_PRX_CONN`),
   // A proxy's answer, as github/proxy.ts names it.
   "PROXY",
-  // Certificates, beside the families below. https://nodejs.org/api/tls.html#x509-certificate-error-codes
+  // Certificates, in addition to the families below. https://nodejs.org/api/tls.html#x509-certificate-error-codes
   ...list(`OUT_OF_MEM DEPTH_ZERO_SELF_SIGNED_CERT SELF_SIGNED_CERT_IN_CHAIN INVALID_CA PATH_LENGTH_EXCEEDED
     INVALID_PURPOSE HOSTNAME_MISMATCH`),
   // TLS. https://nodejs.org/api/errors.html#err_tls_cert_altname_invalid
@@ -75,7 +76,7 @@ const CODES: ReadonlySet<string> = new Set([
     ERR_HTTP2_GOAWAY_SESSION ERR_HTTP2_INVALID_SESSION ERR_HTTP2_INVALID_STREAM ERR_HTTP2_PING_CANCEL`),
 ]);
 
-/** OpenSSL's reasons; what llhttp cannot read; answers that end within their compression; certificates. */
+/** OpenSSL's reasons; answers that llhttp cannot read; truncated compressed answers; certificates. */
 const FAMILIES = ["ERR_SSL_", "HPE_", "Z_", "UNABLE_TO_", "CERT_", "CRL_", "ERROR_IN_"];
 
 const WORDS: Readonly<Record<string, string>> = {

@@ -2,7 +2,7 @@ import type { Claim } from "./claim.ts";
 import type { Json, Trigger } from "./run.ts";
 import type { Who } from "./who.ts";
 
-/** An event that is about to become a run. */
+/** An event that becomes a run. */
 export type NewRun = {
   readonly id: string;
   readonly workflow: string;
@@ -13,52 +13,61 @@ export type NewRun = {
   readonly trigger?: Trigger | undefined;
   /** Who started it, see `Run`. */
   readonly actor?: string | undefined;
-  /** More of who started it by hand, for the audit log. */
+  /** More about the person who started it, for the audit log. */
   readonly by?: Who | undefined;
   readonly rerunOf?: string | undefined;
   readonly order?: Order | undefined;
-  /** What tells the event from others, where its sender delivers events more than once. */
+  /** Identifies the event, if its sender may deliver it more than once. */
   readonly event?: EventIdentity | undefined;
-  /** Stored as running already, outside its concurrency group: no other process could execute it. */
+  /** Stored as running, outside its concurrency group, because no other process could execute it. */
   readonly ownToken: boolean;
   /** See `Run`. */
   readonly trace?: string | undefined;
 };
 
-/** How a workflow's runs take their turns; without it each group has one queued run, the newest. */
+/** The order of a workflow's runs. Without it, each group has one queued run, the newest. */
 export type Order = {
   /** `all`: every event of a group runs, in order of acceptance. */
   readonly queue?: "latest" | "all";
-  /** A newer event of a group cancels the run that is running or waits there. */
+  /** A newer event of a group cancels the group's running or waiting run. */
   readonly cancelRunning?: boolean;
-  /** The workflow has a `cancelled`, which is called for runs that are cancelled so. */
+  /** The workflow has a `cancelled`, which is called for such runs. */
   readonly hasHandler?: boolean;
-  /** A run is due when its group has had no newer event for so long, ms. */
+  /** A run is due when its group has had no newer event for this long, ms. */
   readonly debounceMs?: number;
-  /** Up to `limit` runs of a group, or of a workflow without groups, begin within `perMs` milliseconds. */
+  /** Up to `limit` runs of a group, or of a workflow without groups, start within `perMs` milliseconds. */
   readonly throttle?: { readonly limit: number; readonly perMs: number };
 };
 
-/** Two events in a row of one source with one id are the same event. After another one of that source it is a new one. */
+/**
+ * Two consecutive events of one source with the same id are the same event. After another event of that source, the id
+ * is new again.
+ */
 export type EventIdentity = {
   readonly source: string;
   readonly id: string;
-  /** Of a schedule: when it was due, epoch milliseconds. One that is not after the workflow's last is no new event. */
+  /**
+   * For a schedule: when it was due, epoch milliseconds. A tick that is not after the workflow's last one is not a new
+   * event.
+   */
   readonly tick?: number;
 };
 
 export type Accepted = {
-  /** The run that stands for the event: its own, the waiting one that it joined, or the one that it has had before. */
+  /** The event's run: a new one, the waiting one that it joined, or the one from an earlier delivery. */
   readonly run: string;
   readonly joined: boolean;
   /** The waiting run that this one replaced. */
   readonly superseded: string | undefined;
-  /** The run that waited in its group and that this one has cancelled. */
+  /** The waiting run of its group that this one cancelled. */
   readonly cancelled?: string;
-  /** Runs that this one cancels and that are running now. */
+  /** The running runs that this one cancels. */
   readonly cancels?: readonly string[];
-  /** Its workflow is paused: the run waits until it is resumed. An event that brings its token was not stored. */
+  /** Its workflow is paused, so the run waits until it is resumed. An event that brings its token was not stored. */
   readonly paused?: true;
-  /** When it is claimed already: if it brings its token always, else if `take` was given and its turn has come. */
+  /**
+   * Set if the run is already claimed: always if it brings its token, otherwise if `take` was given and the run may
+   * start.
+   */
   readonly claim: Claim | undefined;
 };

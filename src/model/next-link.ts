@@ -1,5 +1,5 @@
 /**
- * The address of the next page, as GitHub's header `link` names it; undefined on the last page.
+ * The address of the next page in GitHub's header `link`; undefined on the last page.
  * @see https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api
  */
 export function nextLink(link: string | readonly string[] | undefined): string | undefined {

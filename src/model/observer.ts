@@ -4,27 +4,27 @@ import type { Accepted, NewRun } from "./new-run.ts";
 import type { Attempt, Run } from "./run.ts";
 
 /**
- * Is told what happens while it happens; metrics, traces and notices are made of it. Observers return at once and never
- * throw. Those that are handed work do it exactly once, and pass on what it resolves or rejects with.
+ * Watches events as they happen, for metrics, traces and notices. Observers return at once and never throw. If they get
+ * work, they run it exactly once, and return its result or error.
  */
 export type Observer = {
-  /** An event was stored: as a new run, or joined to one that waits. */
+  /** An event was stored: as a new run, or joined to a waiting one. */
   accepted(event: NewRun, accepted: Accepted): void;
   /** Executes a run once. */
   attempt<T extends { attempt: Attempt; settlement: Settlement }>(claim: Claim, work: () => Promise<T>): Promise<T>;
-  /** Does a step of the run that is being executed. */
+  /** Runs a step of the current run. */
   step<T>(name: string, work: () => Promise<T>): Promise<T>;
-  /** Sends one request to GitHub. `route` is its template, in words of GitHub's alone: `GET /repos/{owner}/{repo}`. */
+  /** Sends one request to GitHub. `route` is its template, without values: `GET /repos/{owner}/{repo}`. */
   request<T extends { status: number }>(route: string, send: () => Promise<T>): Promise<T>;
-  /** An Actions run that a workflow follows was found to have ended. */
+  /** A followed Actions run has ended. */
   followed(ended: FollowedRun): void;
-  /** The run as it is after an attempt was stored: it has ended, or waits for another. */
+  /** The run after an attempt was stored: it has ended, or waits for another one. */
   settled(run: Run): void;
-  /** Runs that ended long ago were deleted. */
+  /** Old ended runs were deleted. */
   forgotten(): void;
 };
 
-/** One observer for all of these. */
+/** Combines observers into one. */
 export function observedBy(observers: readonly Partial<Observer>[]): Observer {
   return {
     accepted: (...facts) => {

@@ -1,4 +1,4 @@
-/** GitHub fails most requests, or did. All times are epoch milliseconds. */
+/** A time in which GitHub fails most requests. All times are epoch milliseconds. */
 export type Outage = {
   /** When the first request failed. */
   readonly since: number;
@@ -6,49 +6,51 @@ export type Outage = {
   readonly fault: string;
   /** When GitHub worked again; undefined while it does not. */
   readonly until?: number;
-  /** It was reported what was late: the outage is history. */
+  /** The late runs were reported: the outage is history. */
   readonly reported?: boolean;
 };
 
-/** Whether a run has failed because of an outage. `unsure`: most requests fail, and have not for long enough to tell. */
+/** Whether a run failed because of an outage. `unsure`: most requests fail, but not for long enough to know. */
 export type Cause = "outage" | "unsure" | "other";
 
-/** What became of one request to GitHub. */
+/** The outcome of one request to GitHub. */
 export type GitHubOutcome = {
-  /** Who asked. One who asks again and again counts once. */
+  /** The sender of the request. Repeated requests of one sender count once. */
   readonly asker: string;
-  /** A run has asked. What the service asks for itself, such as for lists, may be answered while what runs need is not. */
+  /** A run sent it. The service's requests, such as for lists, may succeed while those of runs fail. */
   readonly isRun: boolean;
   readonly kind: "read" | "write";
-  /** What came instead of an answer, in words. Undefined: GitHub works, also when it rejects a request or sets a limit. */
+  /**
+   * What came instead of an answer, in words. Undefined: GitHub works, even if it rejects the request or sets a limit.
+   */
   readonly fault: string | undefined;
 };
 
-/** The asker of the requests that only find out whether GitHub works. */
+/** The sender of requests that only test whether GitHub works. */
 export const PROBE = "probe";
 
-/** When something happened: epoch milliseconds, and by the clock that cannot be set. */
+/** A time: epoch milliseconds, and by the monotonic clock. */
 export type Moment = { readonly now: number; readonly monotonic: number };
 
-/** An outage lasts, ms: what passes sooner, quick retries and the next attempts get over. */
+/** The shortest outage, ms. Retries within an attempt, and the next attempts, handle shorter ones. */
 const OUTAGE_MS = 60_000;
-/** A spell without anything new for so long is over, ms. The delays between attempts are as long at first. */
+/** A spell ends after this long without anything new, ms. The first delays between attempts are this long. */
 const SILENT_MS = 120_000;
-/** Fewer failed requests are chance. One attempt alone makes three tries. */
+/** Fewer failed requests may be chance. One attempt makes three tries. */
 const LEAST_FAILED = 5;
-/** So many that fail are not one bad repository. If fewer do, the probe has to fail as well. */
+/** If this many senders fail, it is not one bad repository. With fewer, the probe must fail too. */
 const LEAST_ASKERS = 5;
-/** GitHub works when most requests have been answered for so long, ms: a run reads first, and its write may still fail. */
+/** GitHub works if most requests succeed for this long, ms. A run reads first, and its write may still fail. */
 const SETTLED_MS = 10_000;
 
 /**
- * Tells an outage of GitHub from what requests come to. It begins when most of those who ask have been failed for a
- * minute, for reads or for writes, and ends when runs that ask are answered again. One bad repository, a wrong token, a
- * limit and single faults are no outage.
+ * Detects an outage of GitHub from the outcomes of requests. It starts when most senders have failed for a minute, with
+ * reads or with writes. It ends when runs get answers again. One bad repository, a wrong token, a limit or single
+ * faults are not an outage.
  */
 export function outageDetector() {
   let failing = { read: openSpell(true), write: openSpell(true) };
-  /** During an outage alone: while GitHub works, a request costs next to nothing here. */
+  /** Only during an outage. While GitHub works, a request costs next to nothing here. */
   let answered: typeof failing | undefined;
   /** The latest answer to a run. */
   let answer: { readonly outcome: GitHubOutcome; readonly moment: Moment } | undefined;
@@ -66,25 +68,25 @@ export function outageDetector() {
       const failed = outcome.fault !== undefined;
       if (asker === PROBE) probe = { failed, at: moment.monotonic };
       if (outcome.fault !== undefined) fault = outcome.fault;
-      // What the probe finds holds for writes as well.
+      // The probe's result counts for writes too.
       for (const each of asker === PROBE ? KINDS : [kind]) failing[each].note(asker, failed, moment);
       if (!isRun) return;
       answer = failed ? undefined : { outcome, moment };
       answered?.[kind].note(asker, failed, moment);
     },
-    /** Whether so many requests have failed, for so long, that it has to be found out whether GitHub works. */
+    /** Whether enough requests have failed for long enough to test whether GitHub works. */
     isSuspected: (monotonic: number, forMs = 0): boolean =>
       KINDS.some((kind) => {
         const spell = failing[kind].now(monotonic);
         return spell !== undefined && spell.count >= LEAST_FAILED && monotonic - spell.at >= forMs;
       }),
-    /** The outage that there is; undefined when there is none. */
+    /** The current outage; undefined if there is none. */
     outage(monotonic: number): Outage | undefined {
       const spells = KINDS.flatMap((kind) => failing[kind].now(monotonic) ?? []);
       const those = spells.filter((spell) => isOutage(spell, monotonic));
       return those.length === 0 ? undefined : { since: Math.min(...those.map(({ since }) => since)), fault };
     },
-    /** An outage is known: from now on it is looked for its end. This process may have been answered a moment ago. */
+    /** An outage is known, so the detector now looks for its end. This process may have had an answer a moment ago. */
     begin(monotonic: number): void {
       if (answered) return;
       answered = { read: openSpell(false), write: openSpell(false) };
@@ -101,7 +103,7 @@ export function outageDetector() {
       const fails = KINDS.some((kind) => !isSettled(kind) && failing[kind].now(monotonic) !== undefined);
       return KINDS.some(isSettled) && !fails;
     },
-    /** Forgets all: what was before an end says nothing about another beginning. */
+    /** Forgets everything: what happened before the end of an outage does not matter for the next one. */
     end(): void {
       failing = { read: openSpell(true), write: openSpell(true) };
       answered = undefined;
@@ -112,20 +114,23 @@ export function outageDetector() {
 
 const KINDS = ["read", "write"] as const;
 
-/** How many of those who asked last are remembered. */
+/** How many recent senders are remembered. */
 const MAX_ASKERS = 200;
 
 type Spell = {
   readonly since: number;
   /** When it began, by the monotonic clock. */
   readonly at: number;
-  /** Requests that were alike. */
+  /** How many requests had this outcome. */
   readonly count: number;
-  /** Those whose latest request was, without the probe. */
+  /** How many senders had it last, without the probe. */
   readonly askers: number;
 };
 
-/** A time in which most of those who ask fail, or do not. It begins with a request and lasts as long as most are alike. */
+/**
+ * A time in which most senders fail, or most do not. It begins with a request, and lasts while most outcomes are the
+ * same.
+ */
 function openSpell(wanted: boolean) {
   let began: Moment | undefined;
   let latest = 0;
@@ -163,7 +168,7 @@ function openSpell(wanted: boolean) {
         latest = moment.monotonic;
       } else if (alikeOf() * 2 <= askers.size) end();
     },
-    /** The spell that lasts; undefined when there is none. */
+    /** The current spell; undefined if there is none. */
     now(monotonic: number): Spell | undefined {
       forget(monotonic);
       if (began === undefined) return undefined;

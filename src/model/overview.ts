@@ -1,20 +1,20 @@
 import type { Durations } from "./durations.ts";
 
-/** What happened, in sum: the part of the history that outlives single runs. All times are epoch milliseconds. */
+/** The totals of what happened, which outlive single runs. All times are epoch milliseconds. */
 export type Activity = {
-  /** The hours of the last day in which runs ended, oldest first; hours without any are left out. */
+  /** The hours of the last day in which runs ended, oldest first. Hours without runs are left out. */
   readonly hours: readonly HourOfRuns[];
-  /** How long the latest attempts took, in ms, of the newest runs of the last day; undefined when none has ended. */
+  /** How long the latest attempts took, in ms, for the newest runs of the last day. Undefined if none has ended. */
   readonly durations: Durations | undefined;
   readonly queued: number;
   readonly running: number;
-  /** Runs whose workflow waits, for a time or an event. */
+  /** Runs that wait for a time or an event. */
   readonly waiting: number;
-  /** When the first queued run is due, be it in the past. */
+  /** When the first queued run is due, which may be in the past. */
   readonly nextDueAt: number | undefined;
-  /** Of the queued runs, those that wait for a limit of GitHub. */
+  /** The queued runs that wait for a GitHub limit. */
   readonly limited: { readonly runs: number; readonly nextDueAt: number } | undefined;
-  /** Runs that succeeded or failed, each time that they were executed to their end, deleted ones included. */
+  /** Runs that succeeded or failed, counted each time that they ended, including deleted runs. */
   readonly finished: { readonly thisMonth: number; readonly ever: number };
   /** Requests of the last day that did not become runs. */
   readonly rejected: number;
@@ -28,56 +28,59 @@ export type HourOfRuns = {
   readonly skipped: number;
 };
 
-/** A request that should have started a run and did not, or an event that no workflow wanted. Never holds a body or a token. */
+/**
+ * A request that should have started a run but did not, or an event that no workflow wanted. Never contains a body or a
+ * token.
+ */
 export type RejectedRequest = {
   readonly method: string;
   readonly path: string;
-  /** Of the answer. */
+  /** The status of the answer. */
   readonly status: number;
-  /** Name of the application, when the request could be read so far. */
+  /** The application's name, if it could be read. */
   readonly application: string | undefined;
   readonly reason: string;
 };
 
-/** The same request, sent several times, is one entry. */
+/** Equal requests are one entry. */
 export type RejectedKind = RejectedRequest & {
   readonly firstAt: number;
   readonly lastAt: number;
   readonly times: number;
 };
 
-/** What became of the runs of which an attempt failed in an outage. */
+/** What happened to the runs with a failed attempt in an outage. */
 export type Late = {
   /** Runs that ended afterwards. */
   readonly runs: number;
-  /** The longest time from the first such attempt of one of these to its end, ms. */
+  /** The longest time from the first such attempt to the run's end, ms. */
   readonly atMostMs: number;
-  /** Runs whose place a newer event has taken, or that were cancelled. */
+  /** Runs that a newer event replaced, or that were cancelled. */
   readonly replaced: number;
-  /** Runs that are not tried again. */
+  /** Failed runs that are not retried. */
   readonly failed: number;
   /** The first of those. */
   readonly failedRuns: readonly string[];
-  /** Runs that still are to be attempted. */
+  /** Runs that will still be attempted. */
   readonly open: number;
 };
 
-/** So far the failures of a time are counted. */
+/** Failures are counted up to this number. */
 export const MAX_FAILURES = 100;
 
-/** How many entries are kept of what was rejected; the oldest give way. */
+/** How many kinds of rejected requests are kept; the oldest are deleted. */
 export const MAX_REJECTED = 200;
 
 export type Overview = {
   activity(now: number): Promise<Activity>;
-  /** Adds these counts to what is stored, in one transaction; at most `MAX_REJECTED` kinds are kept. */
+  /** Adds these counts to the stored ones, in one transaction. Keeps up to `MAX_REJECTED` kinds. */
   noteRejected(events: readonly RejectedKind[]): Promise<void>;
-  /** Latest first, at most `MAX_REJECTED`. */
+  /** Latest first, up to `MAX_REJECTED`. */
   rejected(): Promise<readonly RejectedKind[]>;
-  /** How many runs that are failed now ended since then; of `MAX_FAILURES` or more it is that many. */
+  /** How many currently failed runs ended since then, up to `MAX_FAILURES`. */
   failures(since: number): Promise<number>;
-  /** What became of the newest runs, of which an attempt failed in an outage between these times. */
+  /** The outcome of the newest runs with a failed attempt in an outage between these times. */
   late(since: number, until: number): Promise<Late>;
-  /** Differs from an earlier one when anything in this store may have changed since. */
+  /** Changes when anything in this store may have changed. */
   revision(): Promise<string>;
 };

@@ -9,13 +9,13 @@ type Granted = NonNullable<
 type Name = keyof Granted;
 
 /**
- * What a token may do, in the names of GitHub's API: `{ issues: "write", pull_requests: "read" }`. A name that is left out is
- * not permitted. Reading metadata always is.
+ * A token's permissions, with the names of GitHub's API: `{ issues: "write", pull_requests: "read" }`. Anything left
+ * out is not permitted. Reading metadata always is.
  * @see https://docs.github.com/en/rest/apps/apps#create-an-installation-access-token-for-an-app
  */
 export type Permissions = { readonly [Each in Name]?: Granted[Each] };
 
-/** What of these permissions another set of them does not have, as it is written: `issues: "write"`. */
+/** The wanted permissions that the others lack, as written: `issues: "write"`. */
 export function lackingIn(has: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>>): string[] {
   return Object.entries(wanted)
     .filter(([name, level]) => name !== "metadata" && rankOf(has[name]) < rankOf(level))
@@ -26,7 +26,7 @@ const RANKS: readonly (string | undefined)[] = [undefined, "read", "write", "adm
 
 const rankOf = (level: string | undefined) => RANKS.indexOf(level);
 
-/** What is wrong with these as the permissions of a workflow, each problem with the name that it is about. */
+/** What is wrong with these permissions of a workflow. Each problem has the name that it is about. */
 export function permissionProblems(
   given: Readonly<Record<string, unknown>>,
 ): (readonly [name: string, what: string])[] {
@@ -50,7 +50,7 @@ const ALL = ["read", "write", "admin"] as const;
 const READ = ["read"] as const;
 const WRITE = ["write"] as const;
 
-/** As GitHub's OpenAPI has them; the compiler compares. */
+/** From GitHub's OpenAPI description; the compiler compares. */
 const LEVELS: { readonly [Each in Name]-?: readonly NonNullable<Granted[Each]>[] } = {
   actions: BOTH,
   administration: BOTH,

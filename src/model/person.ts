@@ -1,19 +1,19 @@
-/** Who signs in, as what they sign in with knows them. What they may do follows from the settings, each time it is asked. */
+/** A person who signs in, as the sign-in knows them. Their permissions follow from the settings at each request. */
 export type Person = {
-  /** As the history names them: a login of GitHub, a verified e-mail address, or the name that a proxy passes on. */
+  /** The name in the history: a GitHub login, a verified e-mail address, or the name from a proxy. */
   readonly name: string;
 } & (
   | {
       readonly from: "oidc" | "proxy";
-      /** What never changes: the claim `sub`. */
+      /** An identifier that never changes: the claim `sub`. */
       readonly subject?: string | undefined;
-      /** Undefined when it is not verified. */
+      /** Undefined if it is not verified. */
       readonly email?: string | undefined;
       readonly groups: readonly string[];
     }
   | {
       readonly from: "github";
-      /** Organisations, `acme`, and teams, `acme/platform`, in lower case: those that rules name. */
+      /** Organisations, `acme`, and teams, `acme/platform`, in lower case, as far as rules name them. */
       readonly memberships: readonly string[];
     }
 );

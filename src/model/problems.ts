@@ -1,11 +1,11 @@
 import { nearestName } from "./nearest-name.ts";
 
-/** What is wrong with some input, as a schema of zod reports it. */
+/** The problems of some input, as a zod schema reports them. */
 type Problems = { readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[] };
 
 /**
- * All that is wrong, each problem with its place: `application must be a string`.
- * @param whole what the input itself is called.
+ * All problems, each with its place: `application must be a string`.
+ * @param whole the name of the input itself.
  */
 export function problemsIn(
   { issues }: Problems,
@@ -14,7 +14,7 @@ export function problemsIn(
   return issues.map(({ path, message }) => `${path.join(".") || whole}${separator}${message}`);
 }
 
-/** For names that are not known: each with the one that was probably meant. */
+/** Messages for unknown names, each with the one that was probably meant. */
 export function unknownNames(what: string, names: readonly string[], known: readonly string[]): string {
   return names
     .map((name) => {
@@ -24,7 +24,7 @@ export function unknownNames(what: string, names: readonly string[], known: read
     .join("; ");
 }
 
-/** Whole or not at all: the first half of a token would not be recognised as one. */
+/** The full text or none of it: the first half of a token would not be recognised as a token. */
 export function shown(value: unknown): string {
   if (value === undefined) return "nothing";
   if (typeof value === "function") return "a function";

@@ -2,16 +2,16 @@ import type { EventFacts } from "./event-facts.ts";
 import type { Annotation } from "./github-reports.ts";
 import type { Permissions } from "./permissions.ts";
 
-/** Where the result of each run is shown: as a check of the event's commit, which needs a GitHub App, or as a status. */
+/** Where each run's result is shown: as a check of the event's commit, which needs a GitHub App, or as a status. */
 export type ReportOption<Given = unknown> = ReportAs | ReportOptions<Given>;
 
 export type ReportAs = "check" | "status";
 
 export type ReportOptions<Given = unknown> = {
   readonly as: ReportAs;
-  /** Of the check, or the context of the status; the workflow's name without it. */
+  /** The name of the check, or the context of the status. Default: the workflow's name. */
   readonly name?: string;
-  /** The commit, where the event has none or another one is meant. Undefined: this event is not reported. */
+  /** The commit, if the event has none or you want another one. Undefined: this event is not reported. */
   readonly commit?: (given: Given) => ReportedCommit | undefined;
 };
 
@@ -22,13 +22,13 @@ export type ReportedCommit = {
   readonly sha: string;
 };
 
-/** What a run says of its result. */
+/** A run's report about its result. */
 export type RunReport = {
-  /** One line; without it what the run has come to. A status shows its first 140 characters. */
+  /** One line. Default: the run's outcome. A status shows its first 140 characters. */
   readonly title?: string;
   /** Markdown, up to 65,535 characters; a status has none. */
   readonly summary?: string;
-  /** Shown beside the lines of the commit; a status has none. */
+  /** Shown next to the lines of the commit; a status has none. */
   readonly annotations?: readonly Annotation[];
 };
 
@@ -36,12 +36,12 @@ type Reported<Given> = ReportOptions<Given> & { readonly name: string };
 
 type Reporting<Given> = { readonly name: string; readonly report?: ReportOption<Given> | undefined };
 
-/** How a workflow reports, in the long form; undefined: it does not. */
+/** A workflow's report option in the long form; undefined if it does not report. */
 export function reportOf<Given>({ name, report }: Reporting<Given>): Reported<Given> | undefined {
   return report && { name, ...(typeof report === "string" ? { as: report } : report) };
 }
 
-/** What a credential must be permitted so that results can be written. */
+/** The permissions that a credential needs to write results. */
 export function neededFor(report: ReportOption<never> | undefined): Permissions {
   const as = typeof report === "object" ? report.as : report;
   return as === "check" ? { checks: "write" } : as === "status" ? { statuses: "write" } : {};
@@ -49,7 +49,7 @@ export function neededFor(report: ReportOption<never> | undefined): Permissions 
 
 type Facts = { readonly [Fact in "repository" | "sha" | "pull"]?: EventFacts[Fact] | undefined };
 
-/** `owner/name@sha`, or `owner/name#12` where the event names a pull request alone: what runs that report take their turns by. */
+/** `owner/name@sha`, or `owner/name#12` if the event only names a pull request: the group of runs that report. */
 export function groupOfCommit({ repository, sha, pull }: Facts): string | undefined {
   if (repository === undefined) return undefined;
   return sha !== undefined ? `${repository}@${sha}` : pull !== undefined ? `${repository}#${pull}` : undefined;

@@ -3,8 +3,8 @@ import type { DataOf, GitHubAnswer, RequestOptions, RequestParameters } from "./
 import type { RestRoutes } from "./rest-routes.ts";
 
 /**
- * The requests of GitHub's REST API by Octokit's names, each with the types of its route. Their table is read when the
- * first of them is called. A name that Octokit does not have fails with the nearest one.
+ * The requests of GitHub's REST API by Octokit's names, each with its route's types. Their table is loaded on first
+ * use. An unknown name fails and suggests the nearest one.
  */
 export type Rest = {
   readonly [Scope in keyof RestRoutes]: {
@@ -12,16 +12,16 @@ export type Rest = {
   };
 };
 
-/** One request: `github.rest.issues.get`. It takes what `request` takes after the route, and fails as that does. */
+/** One request: `github.rest.issues.get`. It has the arguments and errors of `request`, without the route. */
 export type RestMethod<Route> = {
   (...given: RestArguments<Route>): Promise<GitHubAnswer<DataOf<Route>>>;
-  /** There for the types alone. */
+  /** Only for the types. */
   readonly [ROUTE]?: Route;
 };
 
 declare const ROUTE: unique symbol;
 
-/** GitHub has removed some routes since Octokit's names were made. */
+/** GitHub has removed some routes since Octokit's names were generated. */
 type RestArguments<Route> = Route extends keyof Endpoints
   ? [...Optional<RequestParameters<Route>>, options?: RequestOptions]
   : [parameters?: Readonly<Record<string, unknown>>, options?: RequestOptions];
@@ -30,16 +30,16 @@ type Optional<Parameters> =
   Record<never, never> extends Parameters ? [parameters?: Parameters] : [parameters: Parameters];
 
 /**
- * What a list route has, on all of its pages: `paginate("GET /repos/{owner}/{repo}/labels", { ...repo })`, or by Octokit's
- * name, `paginate(github.rest.issues.listLabelsForRepo, { ...repo })`. Pages are followed by GitHub's `link` headers, with
- * 100 items a page unless `per_page` is given. A list that an answer wraps, such as `workflow_runs`, is unwrapped.
+ * Reads all pages of a list route: `paginate("GET /repos/{owner}/{repo}/labels", { ...repo })`, or by Octokit's name,
+ * `paginate(github.rest.issues.listLabelsForRepo, { ...repo })`. It follows GitHub's `link` headers, with 100 items per
+ * page unless you set `per_page`. It unwraps lists such as `workflow_runs`.
  *
- * All items are in memory at once. Where there may be more than a few thousand, keep what you need of each page (`map`), or
- * read page by page: `for await (const { data } of github.paginate.iterator(route, parameters))`.
- * @throws PermanentFailure where the answer is not a list, and where the items are more than the service has memory for.
+ * All items are in memory at once. If there may be more than a few thousand, keep only what you need of each page
+ * (`map`), or read page by page: `for await (const { data } of github.paginate.iterator(route, parameters))`.
+ * @throws PermanentFailure if the answer is not a list, or if the items exceed the service's memory.
  */
 export type Paginate = {
-  /** For a route that the types do not know. Those that they know stand last, since it is the last one that a mistake is explained by. */
+  /** For a route without types. The overloads with types come last, because error messages refer to the last one. */
   <Route extends `GET /${string}`>(
     from: Route extends keyof Endpoints ? never : Route,
     parameters?: Readonly<Record<string, unknown>>,
@@ -51,7 +51,7 @@ export type Paginate = {
     map: (page: Page<unknown>, done: () => void) => readonly Mapped[],
     options?: PageOptions,
   ): Promise<Mapped[]>;
-  /** @param map what is kept of a page. After it has called `done`, no further page is asked for. */
+  /** @param map returns what to keep of a page. After it calls `done`, no further page is requested. */
   <Route extends ListRoute, Mapped>(
     from: (Route | RestMethod<Route>) & IfList<Route>,
     parameters: RequestParameters<Route>,
@@ -62,7 +62,7 @@ export type Paginate = {
     from: (Route | RestMethod<Route>) & IfList<Route>,
     ...given: [...Optional<RequestParameters<Route>>, options?: PageOptions]
   ): Promise<ItemOf<Route>[]>;
-  /** Page by page. The next page is asked for when the loop comes back for it, and none after a `break`. */
+  /** Page by page. The next page is requested when the loop continues, and none after a `break`. */
   readonly iterator: {
     <Route extends `GET /${string}`>(
       from: Route extends keyof Endpoints ? never : Route,
@@ -78,7 +78,7 @@ export type Paginate = {
 
 /** One page of a list. */
 export type Page<Item> = Omit<GitHubAnswer<Item[]>, "data"> & {
-  /** The items; also where the answer wraps its list, as in `{ total_count, workflow_runs: [...] }`. */
+  /** The items, even if the answer wraps its list, as in `{ total_count, workflow_runs: [...] }`. */
   readonly data: Item[];
 };
 
@@ -88,7 +88,7 @@ type ListRoute = keyof Endpoints & `GET ${string}`;
 
 type IfList<Route extends ListRoute> = [ItemOf<Route>] extends [never] ? "this route has no list" : unknown;
 
-/** What a list route is a list of; never, where it is no list. */
+/** The items of a list route; never if it has no list. */
 type ItemOf<Route extends ListRoute> = "per_page" extends keyof Endpoints[Route]["parameters"]
   ? ItemIn<DataOf<Route>> | WrappedIn<DataOf<Route>>
   : ItemIn<DataOf<Route>>;
@@ -96,8 +96,8 @@ type ItemOf<Route extends ListRoute> = "per_page" extends keyof Endpoints[Route]
 type ItemIn<Data> = Data extends readonly (infer Item)[] ? Item : never;
 
 /**
- * Of an answer such as `{ total_count, workflow_runs: [...] }`; of a search, its `items`. What has a `url` is a thing, and its
- * lists are parts of it.
+ * The items of an answer such as `{ total_count, workflow_runs: [...] }`; for a search, its `items`. A value with a
+ * `url` is an object, and its lists are parts of it.
  */
 type WrappedIn<Data> = Data extends readonly unknown[] | { readonly url: string }
   ? never
@@ -112,10 +112,10 @@ export type AnyRequest = (
   options: RequestOptions,
 ) => Promise<GitHubAnswer<unknown>>;
 
-/** Does the work of one call that a workflow makes, under this name after `github.`. */
+/** Runs one call of a workflow, with this name after `github.`. */
 export type FollowCall = <T>(what: string, work: () => Promise<T>) => Promise<T>;
 
-/** Makes `rest` and `paginate` over an attempt's `request`. */
+/** Creates `rest` and `paginate` on top of an attempt's `request`. */
 export type OctokitNames = (
   request: AnyRequest,
   call: FollowCall,

@@ -1,20 +1,20 @@
 import type { Permission } from "./access.ts";
 
-/** Who is let in at a route. */
+/** Who may use a route. */
 export type RouteAccess =
   | {
       readonly permission: Permission;
-      /** Also a caller, to what it has started. */
+      /** Also allows a caller, for the runs that they started. */
       readonly ownRuns?: true | undefined;
     }
-  /** It asks for no role. Why, in words: `the signature of GitHub`. */
+  /** It needs no role. Says why: `the signature of GitHub`. */
   | { readonly open: string };
 
-const ACCESS = Symbol("who is let in");
+const ACCESS = Symbol("who may use a route");
 
 type Marked = { [ACCESS]?: RouteAccess };
 
-/** Marks what handles a route with who is let in. */
+/** Marks a route's handler with who may use it. */
 export function withAccess<Handler extends object>(access: RouteAccess, handler: Handler): Handler {
   (handler as Marked)[ACCESS] = access;
   return handler;

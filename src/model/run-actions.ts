@@ -3,9 +3,9 @@ import type { ListedRun, Run } from "./run.ts";
 import type { By, Who } from "./who.ts";
 
 export type RerunOptions = Partial<Who> & {
-  /** Queues a run although its group has a newer one. */
+  /** Queues a run even if its group has a newer one. */
   readonly evenIfOlder?: boolean | undefined;
-  /** `failure`: what steps and finished waits led to stands. `start`, and without it: they are repeated. */
+  /** `failure`: keeps the results of steps and finished waits. `start`, the default: repeats them. */
   readonly from?: "start" | "failure" | undefined;
   /** See `Run`. */
   readonly trace?: string | undefined;
@@ -16,27 +16,27 @@ export type Rerun = { readonly status: "queued"; readonly run: Run } | { readonl
 /** Why a run is not run again now. */
 export type RerunRejected =
   | { readonly status: "rejected"; readonly reason: string }
-  /** It is under way itself, or its group has a newer run. `canForce`: with `evenIfOlder` it would be queued. */
+  /** The run has not ended, or its group has a newer run. `canForce`: with `evenIfOlder` it would be queued. */
   | { readonly status: "notNeeded"; readonly reason: string; readonly canForce: boolean };
 
 export type Cancel =
-  /** It had not begun or it waited: it has ended. */
+  /** It had not started, or it waited. It has ended now. */
   | { readonly status: "cancelled"; readonly run: Run }
-  /** It is running: its process hears of it, and ends the attempt. */
+  /** It is running. Its process is notified, and ends the attempt. */
   | { readonly status: "cancelling"; readonly run: Run }
   | { readonly status: "ended"; readonly run: Run }
   | { readonly status: "unknown" };
 
 const BY_RUN = "run ";
 
-/** The actor of what a run does: it cancels an older one of its group, or starts another one. */
+/** The actor of a run's actions: it cancels an older run of its group, or starts another run. */
 export const byRun = (run: string): string => `${BY_RUN}${run}`;
 
-/** The newer run, when it is what has cancelled. */
+/** The newer run, if a run cancelled this one. */
 export const newerOf = (actor: string): string | undefined =>
   actor.startsWith(BY_RUN) ? actor.slice(BY_RUN.length) : undefined;
 
-/** The reason of a run that was cancelled, and of its attempt. */
+/** The reason of a cancelled run, and of its attempt. */
 export function whyCancelled(actor: string): string {
   const newer = newerOf(actor);
   return newer === undefined
@@ -44,25 +44,25 @@ export function whyCancelled(actor: string): string {
     : `Cancelled: run ${newer.slice(0, 8)} of the same group replaced it.`;
 }
 
-/** Which runs something is done with, all at once. */
+/** The runs of a bulk action. */
 export type BulkFilter = Omit<RunFilter, "id" | "status">;
 
 export type BulkResult = {
-  /** As it is now. */
+  /** The run's current state. */
   readonly run: ListedRun;
   readonly result: "queued" | "notNeeded" | "rejected" | "cancelled" | "cancelling";
   readonly reason?: string | undefined;
 };
 
-/** What became of each run; `more`: there are further ones, with which nothing was done. */
+/** The outcome for each run. `more`: there are more runs, which were not touched. */
 export type Bulk = { readonly results: readonly BulkResult[]; readonly more: boolean };
 
-/** A workflow whose runs are not begun for now; `*` is all of them. */
+/** A workflow whose runs do not start for now; `*` means all workflows. */
 export type Paused = Pick<By, "actor" | "at"> & { readonly workflow: string };
 
 export const ALL_WORKFLOWS = "*";
 
-/** Whether one of these pauses is for a workflow. */
+/** The pause of a workflow, if there is one. */
 export function pauseOf<Pause extends { readonly workflow: string }>(
   workflow: string,
   paused: readonly Pause[],
@@ -70,7 +70,7 @@ export function pauseOf<Pause extends { readonly workflow: string }>(
   return paused.find((each) => each.workflow === workflow) ?? paused.find((each) => each.workflow === ALL_WORKFLOWS);
 }
 
-/** An event brought its token to a paused workflow: it cannot wait, since the token is not stored. */
+/** An event brought its token to a paused workflow. It cannot wait, because the token is not stored. */
 export class WorkflowPaused extends Error {
   override readonly name = "WorkflowPaused";
 }

@@ -1,10 +1,10 @@
-/** A longer word is no key. */
+/** A longer word is not a key. */
 const MAX_WORD_CHARACTERS = 100;
 const MAX_WORDS = 40;
 
 /**
- * What may be a key in the name of an Actions run (`display_title`): its words of letters, digits, `_`, `.`, `:` and `-`, with
- * and without the punctuation at their ends, so that `Preview (key).` and `run: key` show the key.
+ * The possible keys in the name of an Actions run (`display_title`): its words of letters, digits, `_`, `.`, `:` and
+ * `-`, with and without punctuation at their ends. So `Preview (key).` and `run: key` show the key.
  */
 export function keysIn(title: string): ReadonlySet<string> {
   const words = (title.match(/[\w.:-]+/g) ?? []).slice(0, MAX_WORDS);
@@ -12,7 +12,7 @@ export function keysIn(title: string): ReadonlySet<string> {
   return new Set(all.filter((word) => word !== "" && word.length <= MAX_WORD_CHARACTERS));
 }
 
-/** Whether the name of a run shows the kind of key that is made here. */
+/** Whether a run's name shows a key of the kind that gh-runner creates. */
 export function showsSomeKey(title: string): boolean {
   return title.search(UUID) !== -1;
 }

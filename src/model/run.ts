@@ -1,10 +1,10 @@
-/** What JSON can carry: the only values that cross from a workflow into its history and its answers. */
+/** Any JSON value. Only these values pass from a workflow to its history and its answers. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
-/** The HTTP status that a caller who waits for a failed run is answered with. */
+/** The HTTP status for a caller that waits for a failed run. */
 export type FailureStatus = 404 | 500;
 
-/** `permanent`: a person must act. `transient`: time may help. `limit`: GitHub asked for silence until a time. */
+/** `permanent`: a person must act. `transient`: time may help. `limit`: GitHub asked for no requests until a time. */
 export type FailureKind = "permanent" | "transient" | "limit";
 
 /** How one execution of a workflow ended. */
@@ -18,22 +18,22 @@ export type Outcome =
       readonly kind: FailureKind;
       /** Epoch milliseconds; only with `limit`. */
       readonly notBefore?: number;
-      /** Where in the workflow it was thrown: the error, then a frame each. */
+      /** Where in the workflow it was thrown: the error, then one line per frame. */
       readonly stack?: readonly string[];
-      /** The failed attempt after which the run ends; only with `transient`. */
+      /** The number of failed attempts after which the run ends; only with `transient`. */
       readonly attempts?: number;
     }
   | Suspension
   | { readonly status: "cancelled"; readonly reason: string };
 
-/** The run must wait, and the attempt is over: the next one begins when one of the waits may be over. */
+/** The run must wait, and the attempt is over. The next one begins when one of the waits may be over. */
 export type Suspension = {
   readonly status: "waiting";
   readonly reason: string;
   readonly waits: readonly BegunWait[];
-  /** Events that wake it, as `wakeKeys` in model/waits.ts writes them. */
+  /** Events that wake it, as written by `wakeKeys` in model/waits.ts. */
   readonly wakeKeys: readonly string[];
-  /** It is due again after so many milliseconds, also when none of its waits is over. */
+  /** It is due again after this many milliseconds, even if none of its waits is over. */
   readonly againInMs?: number;
 };
 
@@ -43,7 +43,7 @@ export const RUN_STATUSES = [...OPEN_STATUSES, ...ENDED_STATUSES] as const;
 
 export type RunStatus = (typeof RUN_STATUSES)[number];
 
-/** Whether a run of this status has not ended. */
+/** Whether a run with this status has not ended. */
 export function isOpen({ status }: { readonly status: RunStatus }): boolean {
   return (OPEN_STATUSES as readonly RunStatus[]).includes(status);
 }
@@ -57,51 +57,51 @@ export type Trigger = (typeof TRIGGERS)[number];
 export type Run = {
   readonly id: string;
   readonly workflow: string;
-  /** Concurrency group; runs without one never wait for each other. */
+  /** The concurrency group. Runs without one never wait for each other. */
   readonly group: string | undefined;
-  /** Undefined for runs that were accepted before triggers were noted. */
+  /** Undefined for runs that were accepted before triggers were stored. */
   readonly trigger: Trigger | undefined;
-  /** What its workflow calls it, in one line; runs without one are named after their group. */
+  /** The run's title from its workflow, one line. Runs without a title are named after their group. */
   readonly title?: string | undefined;
-  /** Who started it, as far as is known: `token argocd`, `schedule`. */
+  /** Who started it, as far as known: `token argocd`, `schedule`. */
   readonly actor: string | undefined;
   /** The run that this one re-runs with another input. */
   readonly rerunOf: string | undefined;
   readonly input: Json;
-  /** It brought its GitHub token, which is not stored: it is attempted once. */
+  /** It brought its GitHub token, which is not stored, so it is attempted once. */
   readonly ownToken: boolean;
   readonly status: RunStatus;
   readonly acceptedAt: number;
   /** When the next attempt is due, while it is queued or waiting. */
   readonly dueAt: number | undefined;
-  /** Start of the latest attempt. */
+  /** The start of the latest attempt. */
   readonly startedAt: number | undefined;
   readonly endedAt: number | undefined;
-  /** Attempts begun so far. */
+  /** The number of attempts so far. */
   readonly attempts: number;
   /** Failed attempts since `retriesFrom`; limits do not count. */
   readonly failures: number;
-  /** When it was accepted, last joined by the same event, or last re-run: retries end so many hours after this. */
+  /** When it was accepted, last joined by the same event, or last re-run. The time for retries starts here. */
   readonly retriesFrom: number;
   readonly outputs: Json | undefined;
   /** Why it was skipped, failed or cancelled, or what it waits for. */
   readonly reason: string | undefined;
   readonly http: FailureStatus | undefined;
   readonly kind: FailureKind | undefined;
-  /** The newer run that took its place. */
+  /** The newer run that replaced it. */
   readonly supersededBy: string | undefined;
   /** It is cancelled, and its workflow's `cancelled` has not ended yet. */
   readonly cleaningUp?: boolean;
-  /** Who has cancelled it. While it is still running, its attempt is about to end. */
+  /** Who cancelled it. While it is still running, its attempt is about to end. */
   readonly cancelledBy?: string;
-  /** What tracing noted about the event, so that later attempts belong to its trace. Nothing else reads it. */
+  /** Tracing data of the event, so that later attempts belong to its trace. Only tracing reads it. */
   readonly trace?: string | undefined;
 };
 
-/** A run as a list shows it. What it was given may be a webhook's payload, megabytes for each. */
+/** A run in a list. Without the input, which may be a webhook's payload with megabytes. */
 export type ListedRun = Omit<Run, "input">;
 
-/** One execution of a run, as its history shows it. */
+/** One execution of a run, in its history. */
 export type Attempt = {
   readonly number: number;
   readonly startedAt: number;
@@ -114,17 +114,17 @@ export type Attempt = {
   readonly githubRequestId: string | undefined;
   /** Where in the workflow it threw: the error with its frames, those of the workflow's file first. */
   readonly stack?: string | undefined;
-  /** What it has changed at GitHub, or tried to. Undefined: nothing, or it is from before this was noted. */
+  /** What it changed at GitHub, or tried to change. Undefined: nothing, or an older version did not store it. */
   readonly sent?: SentRequests | undefined;
-  /** Version of the workflow's code: the first 12 characters of the SHA-256 of its file. */
+  /** The version of the workflow's code: the first 12 characters of the SHA-256 of its file. */
   readonly code?: string | undefined;
-  /** It was the workflow's `cancelled`, not its `run`. */
+  /** Whether it was the workflow's `cancelled`, not its `run`. */
   readonly handler?: boolean;
 };
 
-/** The writes of an attempt, tries that failed included. Its reads are not kept. */
+/** The writes of an attempt, including failed tries. Its reads are not stored. */
 export type SentRequests = {
-  /** How many there were. */
+  /** The number of writes. */
   readonly count: number;
   /** The first of them, in the order in which they were sent. */
   readonly requests: readonly SentRequest[];
@@ -137,35 +137,35 @@ export type SentRequest = {
   readonly method: string;
   /** Percent-encoded, with the query: `/repos/acme/shop/dispatches`. */
   readonly path: string;
-  /** Of GitHub's answer. Undefined: there was none, and GitHub may still have carried it out. */
+  /** The status of GitHub's answer. Undefined: there was none, and GitHub may still have processed the request. */
   readonly status?: number;
   /** Up to 1 KB of it as text. */
   readonly body?: string;
-  /** Who sent it, where it was not the workflow's `github`. */
+  /** Who sent it, unless it was the workflow's `github`. */
   readonly identity?: string;
-  /** A dry run has shown it instead. */
+  /** A dry run showed it instead. */
   readonly heldBack?: true;
 };
 
 /** A wait is a step that outlives its attempt. */
 export type WaitKind = "sleep" | "waitUntil" | "callback";
 
-/** One step or wait of a run. Its result is kept, so that a later attempt does not repeat it. */
+/** One step or wait of a run. Its result is stored, so that a later attempt does not repeat it. */
 export type Step = {
   readonly name: string;
   readonly kind: "step" | WaitKind;
-  /** In which it began. */
+  /** The attempt in which it began. */
   readonly attempt: number;
   readonly startedAt: number;
-  /** Undefined: it has begun, or the wait is under way. */
+  /** Undefined: it has begun, or the wait is not over. */
   readonly endedAt: number | undefined;
-  /** When a wait ends at the latest, by the store's clock. */
+  /** The latest time at which a wait ends, by the store's clock. */
   readonly until?: number | undefined;
   readonly result: Json | undefined;
   readonly error: string | undefined;
 };
 
-/** Whether a step or a wait has begun and will not end: the attempt of the step is over, or the run is. */
+/** Whether a step or wait has begun and will never end: the step's attempt is over, or the run is. */
 export function isInterrupted(
   { kind, attempt, endedAt }: Step,
   { run, attempts }: { readonly run: Pick<Run, "endedAt">; readonly attempts: readonly Pick<Attempt, "number">[] },
@@ -182,26 +182,26 @@ export type BegunWait = {
   readonly attempt: number;
   readonly startedAt: number;
   /**
-   * When it ends at the latest: so many milliseconds from now, or at a time of the wall clock (epoch milliseconds).
-   * Ignored where the store knows the wait already.
+   * The latest end: after this many milliseconds, or at a time of the wall clock (epoch milliseconds). Ignored if the
+   * store already has the wait.
    */
   readonly until: { readonly inMs: number } | { readonly at: number };
-  /** The run is to look again after so many milliseconds. */
+  /** The run should look again after this many milliseconds. */
   readonly againInMs?: number;
 };
 
-/** Of lines of a log, the least important first. */
+/** Levels of log lines, the least important first. */
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** Whether a line is of a level, or worse. */
+/** Whether a line has at least this level. */
 export const isAtLeast =
   (least: LogLevel) =>
   ({ level }: { readonly level: LogLevel }): boolean =>
     LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(least);
 
-/** A line that a workflow has written, as the history keeps it. */
+/** A line that a workflow logged, as the history keeps it. */
 export type LogLine = {
   /** From 1 within the attempt. */
   readonly number: number;

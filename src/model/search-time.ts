@@ -1,18 +1,18 @@
 import { millisecondsOf } from "./duration.ts";
 
-/** `until` includes the day that it names, and nothing at the time that it names. */
+/** `until` includes a named day, but not a named time. */
 export type Side = "since" | "until";
 
 const DAY_MS = 86_400_000;
 
-/** What is said when a text is no time. */
+/** The message if a text is not a time. */
 export const expectedTime =
   "expected a length of time such as 2h or 3d, a time such as 13:00, or a day such as 2026-11-29.";
 
 /**
- * The time that a person means who looks back, epoch milliseconds: `2h` (ago), `13:00` (the last time that it was so late),
- * `2026-11-29`, `2026-11-29T13:00` in their zone, or with the zone that RFC 3339 writes behind it.
- * @returns undefined when it is none of these, or no day or time that there is.
+ * Parses a past time to epoch milliseconds: `2h` (ago), `13:00` (the last time it was that time), `2026-11-29`,
+ * `2026-11-29T13:00` in the reader's zone, or with a zone as in RFC 3339.
+ * @returns undefined if it is none of these, or not a valid day or time.
  */
 export function pastTime(text: string, about: { now: number; zone: string; side: Side }): number | undefined {
   const { now, zone, side } = about;
@@ -45,10 +45,10 @@ function lengthOf(text: string): number | undefined {
   }
 }
 
-/** Walls' clocks are compared as if they were in UTC. */
+/** Wall-clock times are compared as if they were in UTC. */
 function dayOf(date: string): number | undefined {
   const day = Date.parse(`${date}T00:00:00Z`);
-  // 2026-02-30 would be a day of March.
+  // 2026-02-30 would become a day in March.
   return !Number.isNaN(day) && new Date(day).toISOString().startsWith(date) ? day : undefined;
 }
 
@@ -67,18 +67,18 @@ function offsetOf(text: string): number {
 
 const dayIn = (zone: string, at: number) => Math.floor(wallOf(at, zone) / DAY_MS) * DAY_MS;
 
-/** When a wall's clock in the zone shows this time. Of an hour that comes twice, the first one. */
+/** When a wall clock in the zone shows this time. For an hour that comes twice, the first one. */
 function fromWall(wall: number, zone: string): number {
-  // The offset at the end is known when it was so before: at most one change lies between.
+  // The offset at the end is known if it was the same before: there is at most one change in between.
   const guess = wall - (wallOf(wall - DAY_MS, zone) - (wall - DAY_MS));
   const at = wall - (wallOf(guess, zone) - guess);
   return wallOf(guess, zone) === wall ? guess : at;
 }
 
-/** Of the zone that was asked for last; to make one takes 50 us. */
+/** For the zone that was used last; creating a format takes 50 us. */
 let known: { readonly zone: string; readonly format: Intl.DateTimeFormat } | undefined;
 
-/** What a wall's clock in the zone shows. */
+/** The time of a wall clock in the zone. */
 function wallOf(at: number, zone: string): number {
   if (zone === "UTC") return at;
   if (known?.zone !== zone) {

@@ -3,13 +3,13 @@ import { nearestName } from "./nearest-name.ts";
 import { RUN_STATUSES, type RunStatus, TRIGGERS, type Trigger } from "./run.ts";
 import { expectedTime, pastTime, type Side } from "./search-time.ts";
 
-/** What a person looks for: one text for the page, the API and the command line. */
+/** A person's search: one text for the page, the API and the command line. */
 export type Search = {
-  /** All of them are looked for, each anywhere in what is known of a run, in any case of its letters. */
+  /** All words must match, each anywhere in a run's data, in any case. */
   readonly words: readonly string[];
-  /** The words, and what the qualifiers say. */
+  /** The words and the qualifiers. */
   readonly filter: RunFilter;
-  /** What cannot be meant, a sentence each. A search with a problem is not carried out. */
+  /** What is wrong with the search, one sentence each. A search with a problem is not run. */
   readonly problems: readonly string[];
 };
 
@@ -17,14 +17,14 @@ type Field = Exclude<keyof RunFilter, "id" | "words" | "workflows">;
 
 export type Qualifier = {
   readonly name: Exclude<Field, "repository"> | "repo";
-  /** Other names of the same. */
+  /** Other names of the qualifier. */
   readonly also: readonly string[];
   readonly example: string;
   /** A clause that follows "Only runs". */
   readonly meaning: string;
 };
 
-/** What can stand before a colon, in the order in which it is explained. */
+/** The names that may stand before a colon, in the order of their explanation. */
 export const QUALIFIERS: readonly Qualifier[] = [
   { name: "workflow", also: [], example: "workflow:deploy", meaning: "of this workflow" },
   { name: "status", also: ["is"], example: "status:failure", meaning: `in this status: ${RUN_STATUSES.join(", ")}` },
@@ -47,7 +47,7 @@ export const QUALIFIERS: readonly Qualifier[] = [
     meaning: "of this event; the action may be left out",
   },
   { name: "pull", also: ["pr"], example: "pull:7", meaning: "of this pull request; also #7, or acme/shop#7" },
-  { name: "commit", also: ["sha"], example: "commit:1a2b3c4", meaning: "about the commit whose hash begins so" },
+  { name: "commit", also: ["sha"], example: "commit:1a2b3c4", meaning: "about the commit whose hash begins with this" },
   {
     name: "by",
     also: ["actor"],
@@ -64,17 +64,17 @@ export const QUALIFIERS: readonly Qualifier[] = [
   { name: "until", also: [], example: "until:2026-11-29", meaning: "that came before; a day is included" },
 ];
 
-/** Longer texts are no search. */
+/** Longer texts are not a search. */
 export const MAX_SEARCH_CHARACTERS = 1000;
 
-/** So many words are looked for at once. */
+/** How many words a search may have. */
 const MAX_WORDS = 20;
 
 /**
- * What a text looks for: words, `"two words"`, and qualifiers such as `status:failure` (`QUALIFIERS`). To look for a text
- * that looks like a qualifier, put it in quotes.
+ * Parses a search: words, `"two words"`, and qualifiers such as `status:failure` (`QUALIFIERS`). To find a text that
+ * looks like a qualifier, put it in quotes.
  * @param now epoch milliseconds.
- * @param zone in which times of day and days are meant, such as `Europe/Berlin`.
+ * @param zone the zone of days and times of day, such as `Europe/Berlin`.
  */
 export function parseSearch(text: string, now: number, zone = "UTC"): Search {
   if (text.length > MAX_SEARCH_CHARACTERS) {
@@ -122,13 +122,13 @@ function fewOf(problems: readonly string[]): readonly string[] {
   return more > 0 ? [...different.slice(0, MAX_PROBLEMS), `There are ${more} more problems.`] : different;
 }
 
-/** As letters are compared: in any case. */
+/** The form in which letters are compared: in any case. */
 export function fold(text: string): string {
-  // A sigma at the end of a word is another letter, which a part of the word does not have.
+  // A sigma at the end of a word is a different letter, which a part of the word does not have.
   return text.toLowerCase().replaceAll("ς", "σ");
 }
 
-/** The text that asks for a filter, as a person would write it. Its times are in UTC. */
+/** The text of a filter, as a person would write it. Its times are in UTC. */
 export function searchText({ id, words = [], ...filter }: RunFilter): string {
   const qualified = QUALIFIERS.flatMap(({ name }) => {
     const { field } = FIELDS[name];
@@ -153,7 +153,7 @@ const PULL = /^([\w.-]+\/[\w.-]+)?#(\d{1,9})$/;
 
 type Part = { readonly name?: string; readonly value: string; readonly isQuoted: boolean };
 
-/** `name:`, with a minus before it where a person would leave something out, and a value that is no address. */
+/** `name:`, with a minus before it if a person wants to exclude something, and a value that is not an address. */
 const QUALIFIED = /^(-?[a-z]+):(?=[^\s/])/i;
 const QUOTED = /^"([^"]*)"?/;
 
@@ -177,7 +177,7 @@ function qualifierOf(name: string): Qualifier | undefined {
 
 function unknownQualifier(name: string, value: string): string {
   const text = `${name}:${value}`;
-  if (name.startsWith("-")) return `${text}: nothing can be left out. To look for this text, write "${text}".`;
+  if (name.startsWith("-")) return `${text}: a search cannot exclude anything. To look for this text, write "${text}".`;
   const near = nearestName(
     name,
     QUALIFIERS.flatMap((each) => [each.name, ...each.also]),
@@ -191,9 +191,9 @@ const listed = (names: readonly string[]) => `${names.slice(0, -1).join(", ")} o
 
 type Reading = {
   readonly field: Field;
-  /** What a value means; undefined when it cannot be meant. */
+  /** The meaning of a value; undefined if it is not valid. */
   readonly read: (value: string, now: number, zone: string) => string | number | undefined;
-  /** What is said when it cannot. */
+  /** The message if it is not valid. */
   readonly expects: (value: string) => string;
 };
 

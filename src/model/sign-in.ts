@@ -2,8 +2,8 @@ import type { Grant, TryLater } from "./access.ts";
 import type { Credential } from "./credential.ts";
 
 /**
- * Why a person was not signed in. `unavailable`: the service that knows them cannot be reached, time may help. `denied`: it, or
- * the person, said no, or they have no role here. `invalid`: what the browser came back with does not hold.
+ * Why a person was not signed in. `unavailable`: the sign-in service cannot be reached, and time may help. `denied`: it
+ * or the person declined, or they have no role here. `invalid`: the browser's answer is not valid.
  */
 export class SignInFailed extends Error {
   override readonly name = "SignInFailed";
@@ -15,28 +15,28 @@ export class SignInFailed extends Error {
   }
 }
 
-/** A session as its browser gets it. */
+/** A session for its browser. */
 export type OpenedSession = {
   readonly actor: string;
   readonly grants: readonly Grant[];
   /** How they signed in. */
   readonly via: Credential;
-  /** The text of the cookie, and for how long it holds. */
+  /** The text of the cookie, and how long it is valid. */
   readonly secret: string;
   readonly seconds: number;
 };
 
-/** How people sign in with a browser, and out again. */
+/** How people sign in and out with a browser. */
 export type SignIn = {
-  /** Whether one of AUTH_TOKENS can be typed in. */
+  /** Whether people can enter one of AUTH_TOKENS. */
   readonly takesTokens: boolean;
-  /** Other services that know people, in the order of their buttons. */
+  /** Other sign-in services, in the order of their buttons. */
   readonly methods: readonly {
     /** Part of its addresses: `/sign-in/oidc`, `/sign-in/oidc/callback`. */
     readonly name: string;
-    /** As its button says it: `GitHub`, or the host of the issuer. */
+    /** The name on its button: `GitHub`, or the host of the issuer. */
     readonly title: string;
-    /** Where signing in begins, in full: the browser comes back to that address. */
+    /** The full address where signing in begins. The browser returns to that address. */
     readonly url: string;
   }[];
   /**
@@ -45,12 +45,12 @@ export type SignIn = {
    */
   withToken(token: string, address: string): Promise<OpenedSession | TryLater | undefined>;
   /**
-   * Where to send the browser, and what it carries in a cookie there and back. Rejects with `SignInFailed`.
+   * Where to send the browser, and what its cookie must bring back. Rejects with `SignInFailed`.
    * @param next the page that follows.
    */
   begin(method: string, next: string): Promise<{ location: string; carried: string; seconds: number }>;
   /**
-   * Opens a session for a person who has come back. Rejects with `SignInFailed`.
+   * Opens a session for a person who has returned. Rejects with `SignInFailed`.
    * @param answer the query of the callback.
    */
   finish(
@@ -60,8 +60,8 @@ export type SignIn = {
   ): Promise<OpenedSession & { readonly next: string }>;
   /** Ends a session, on every replica. */
   end(secret: string): Promise<void>;
-  /** Ends all sessions of an actor; resolves with how many. */
+  /** Ends all sessions of an actor. Resolves with their number. */
   endAll(actor: string): Promise<number>;
-  /** How long a session holds that was opened with a token, and by another service, in hours. */
+  /** How long a session is valid that was opened with a token, and with another service, in hours. */
   readonly hours: { readonly token: number; readonly person: number };
 };

@@ -2,19 +2,19 @@ import { at, eventFacts } from "./event-facts.ts";
 import { isCommitHash } from "./github-names.ts";
 import type { Json, Run, Step } from "./run.ts";
 
-/** A run of the same workflow and group that succeeded before another one, as `RunStore.lastSuccess` finds it. */
+/** A run of the same workflow and group that succeeded before another one, from `RunStore.lastSuccess`. */
 export type LastSuccess = Pick<Run, "id" | "trigger" | "outputs"> & {
   /** Epoch milliseconds. */
   readonly endedAt: number;
-  /** Undefined when it has more than 64 KiB. */
+  /** Undefined if it has more than 64 KiB. */
   readonly input: Json | undefined;
-  /** Version of the workflow's code when it succeeded, see `Attempt`. */
+  /** The version of the workflow's code when it succeeded, see `Attempt`. */
   readonly code: string | undefined;
-  /** The same of the latest attempt of the run that was asked about. */
+  /** The code version of the latest attempt of the other run. */
   readonly codeNow: string | undefined;
 };
 
-/** What differs from the last success: `code`, `commit`, or a field such as `inputs.region`. Values are cut. */
+/** A difference from the last success: `code`, `commit`, or a field such as `inputs.region`. Values are shortened. */
 type Change = { readonly what: string; readonly from: string | undefined; readonly to: string | undefined };
 
 export type SinceSuccess = {
@@ -26,12 +26,12 @@ export type SinceSuccess = {
   readonly same: readonly ("code" | "commit" | "input")[];
 };
 
-/** More fields than these say that everything differs. */
+/** With more fields, everything differs. */
 const MAX_FIELDS = 5;
 
 /**
- * What has changed between the last success and a run of the same workflow and group.
- * @param steps of the run: the commit that it looked up may be a step's result.
+ * What changed between the last success and a run of the same workflow and group.
+ * @param steps of the run: a step's result may have the commit.
  */
 export function sinceSuccess(
   run: Pick<Run, "trigger" | "input" | "outputs">,
@@ -56,7 +56,7 @@ export function sinceSuccess(
   };
 }
 
-/** `Since then the code changed from 1a2b to 3c4d, and the commit from … to ….`: one sentence. */
+/** `Since then: the code changed from 1a2b to 3c4d, the commit changed from … to ….`, as one sentence. */
 export function changesText({ changes, same }: Pick<SinceSuccess, "changes" | "same">): string {
   if (changes.length > 0) return `Since then: ${changes.map(changeText).join(", ")}.`;
   return same.length === 0 ? "" : `Since then the ${listed(same)} ${same.length === 1 ? "is" : "are"} the same.`;
@@ -72,7 +72,7 @@ function listed(words: readonly string[]): string {
   return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
 }
 
-/** The commit that a run is about, where it says so. */
+/** The commit of a run, if it has one. */
 function commitOf(
   { trigger, input, outputs }: Pick<Run, "trigger" | "outputs"> & { readonly input: Json | undefined },
   steps: readonly Step[] = [],
@@ -88,7 +88,7 @@ const factsOf = (input: Json | undefined) =>
 
 type Given = Pick<Run, "trigger" | "input">;
 
-/** Fields of what started the two, those alone that a person chose or that say what it is about. */
+/** The fields of the events of both runs that a person chose, or that say what the run is about. */
 function fieldChanges(now: Given, before: Given): readonly Change[] {
   if (now.trigger !== before.trigger) return [{ what: "the trigger", from: before.trigger, to: now.trigger }];
   const [from, to] = [fieldsOf(before), fieldsOf(now)];
@@ -98,7 +98,7 @@ function fieldChanges(now: Given, before: Given): readonly Change[] {
     .map((name) => ({ what: name, from: shown(from.get(name)), to: shown(to.get(name)) }));
 }
 
-/** JSON of each field, by its name. Times and numbers of deliveries differ always and are left out. */
+/** Each field's JSON by its name. Times and delivery numbers always differ, so they are left out. */
 function fieldsOf({ trigger, input }: Given): ReadonlyMap<string, string> {
   if (trigger === "schedule") return new Map();
   if (trigger === "github") {
@@ -127,7 +127,7 @@ function entriesOf(fields: Readonly<Record<string, unknown>>): ReadonlyMap<strin
   return new Map(found);
 }
 
-/** JSON in which the order of keys says nothing. */
+/** JSON without a meaning in the order of keys. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_, each: unknown) => {
     if (typeof each !== "object" || each === null || Array.isArray(each)) return each;
@@ -135,13 +135,13 @@ function canonical(value: unknown): string {
   });
 }
 
-/** A text without quotes, anything else as JSON. */
+/** A text without quotes; any other value as JSON. */
 function shown(json: string | undefined): string | undefined {
   if (json === undefined) return undefined;
   return cut(json.startsWith('"') ? (JSON.parse(json) as string) : json);
 }
 
-/** A commit as GitHub shortens it, any other value up to a line. */
+/** A commit is shortened like at GitHub, any other value to one line. */
 const MAX_VALUE_CHARACTERS = 60;
 
 function cut(text: string): string {

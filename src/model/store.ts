@@ -13,14 +13,14 @@ import type { By } from "./who.ts";
 import type { WorkflowStats } from "./workflow-stats.ts";
 
 /**
- * A schedule that was carried out until further ahead was so by a clock that was wrong. Less is left alone, since the
- * clocks of replicas differ.
+ * A schedule that was carried out further ahead than this was carried out with a wrong clock. Smaller differences are
+ * ignored, because the clocks of replicas differ.
  */
 export const WRONG_CLOCK_MS = 3_600_000;
 
 /**
- * Runs that are queued, by what they wait for: their turn, another attempt after a passing fault, a limit's end, or that
- * their workflow is resumed; and those whose workflow waits (`wait`), which are not queued.
+ * Queued runs, by what they wait for: their turn, another attempt after a transient fault, the end of a limit, or until
+ * their workflow is resumed. Also runs whose workflow waits (`wait`), which are not queued.
  */
 export type Waiting = {
   readonly reason: "turn" | "retry" | "limit" | "paused" | "wait";
@@ -32,7 +32,7 @@ export type Waiting = {
 /** How a run once ended. */
 export type End = { readonly status: "success" | "failure" } & Pick<Run, "kind" | "endedAt">;
 
-/** A URL that was handed out, and what it asks for. */
+/** A callback's URL, and what it asks for. */
 export type Callback = {
   readonly run: string;
   readonly workflow: string;
@@ -45,100 +45,103 @@ export type Callback = {
   readonly answeredAt: number | undefined;
 };
 
-/** A key `workflow_run owner/name …` by which a waiting run is woken. */
+/** A key `workflow_run owner/name …` that wakes a waiting run. */
 export type WatchedKey = { readonly key: string; readonly run: string; readonly since: number };
 
 /** What another process has stored. */
 export type News = {
-  /** Something is queued that it will not take itself. */
+  /** A run is queued that it will not take. */
   readonly queued?: boolean;
-  /** Ids of runs whose attempt has ended, or that were superseded. */
+  /** The ids of runs whose attempt has ended, or that were superseded. */
   readonly settled?: readonly string[];
-  /** Ids of running runs that are cancelled: their process ends the attempts. */
+  /** The ids of running runs that are cancelled: their process ends the attempts. */
   readonly cancel?: readonly string[];
-  /** Nothing could be heard for a while: anything may have happened. */
+  /** News may have been missed: anything may have happened. */
   readonly missed?: boolean;
 };
 
 /**
- * Queue and history in one. Every write is one transaction; when it cannot be stored, the promise rejects with
- * `StoreUnavailable` and nothing of it happened. Times are epoch milliseconds.
+ * The queue and the history. Every write is one transaction. If it cannot be stored, the promise rejects with
+ * `StoreUnavailable` and nothing has happened. Times are epoch milliseconds.
  */
 export type RunStore = {
   /**
-   * Stores an event; resolves once it is on disk. In a concurrency group at most one run waits: a newer event takes
-   * the place of the waiting one, or joins it when it brings the same input as a run that waits for another attempt.
-   * What takes the place of a run that waits for a limit is due when that one was.
-   * Joining starts the time for retries anew, and the next attempt is due within 30 s unless a limit is waited for.
-   * An event that the workflow has had is not stored again, for as long as its run is kept.
-   * With `take` the store may claim the run at once when its turn has come, which saves a transaction.
+   * Stores an event; resolves when it is on disk. In a concurrency group at most one run waits. A newer event replaces
+   * the waiting run. It joins that run instead if it has the same input and the run waits for another attempt. A run
+   * that replaces one waiting for a limit is due when that one was. Joining restarts the time for retries, and the next
+   * attempt is due within 30 s, unless the run waits for a limit. An event that the workflow already had is not stored
+   * again while its run is kept. With `take`, the store may claim the run at once if it may start, which saves a
+   * transaction.
    */
   accept(event: NewRun, lease: Lease & { take: boolean }): Promise<Accepted>;
   /**
-   * Takes up to `limit` due runs, oldest due first, then in the order of their acceptance; of suspects one, and none while
-   * the owner has one. Running ones whose lease has ended were interrupted: what follows is `afterInterruption`'s to say.
-   * They have their place in that order.
+   * Claims up to `limit` due runs: the one that was due first, then in the order of acceptance. It claims only one
+   * suspect, and none while the owner has one. Running runs whose lease has ended were interrupted: `afterInterruption`
+   * decides what follows, and they have their place in that order.
    */
   claim(lease: Lease & { limit: number }): Promise<readonly Claim[]>;
   /**
-   * Renews the leases of those claims that are still their owner's, and resolves with these. Of several, one whose run is
-   * being written at the same moment may be left out: ask for it alone.
+   * Extends the leases of claims that still belong to their owner, and resolves with these. If there are several, a
+   * claim whose run is being written now may be missing: extend it alone.
    */
   extend(claims: readonly Claim[], leaseMs: number): Promise<readonly Claim[]>;
   /**
-   * Ends an attempt. A run that would wait again while a newer one waits in its group is superseded by it.
-   * Resolves with the run as it is now; undefined when the claim is no longer this owner's.
-   * @param lines the last that its workflow has written: who sees that the attempt has ended finds them.
+   * Ends an attempt. If its run would wait again while a newer run waits in its group, the newer run supersedes it.
+   * Resolves with the run's new state; undefined if the claim no longer belongs to this owner.
+   * @param lines the last lines that its workflow wrote. A reader who sees the attempt's end finds them.
    */
   settle(claim: Claim, attempt: Attempt, settlement: Settlement, lines?: readonly LogLine[]): Promise<Run | undefined>;
-  /** Keeps a step or wait that has begun, or has ended. */
+  /** Stores a step or wait that has begun or ended. */
   saveStep(claim: Claim, step: Step): Promise<void>;
   /**
-   * Queues an ended run again, as another attempt that repeats all steps. Rejected while its group has a run that is
-   * queued or running: what waits in a group is then always newer than what runs. Not needed when its group has a
-   * newer run, unless `evenIfOlder` is set.
+   * Queues an ended run for another attempt, which repeats all steps. Rejected while its group has a queued or running
+   * run: so a waiting run is always newer than the running one. Not needed if its group has a newer run, unless
+   * `evenIfOlder` is set.
    */
   rerun(id: string, now: number, options?: RerunOptions): Promise<Rerun>;
-  /** Every run that waits for one of these events is due now, on any replica. Resolves with how many there are. */
+  /** Makes every run that waits for one of these events due now, on any replica. Resolves with their number. */
   wake(keys: readonly string[]): Promise<number>;
-  /** Cancels a run. `hasHandler`: whether a workflow has a `cancelled`, which is due when a run that had started ends so. */
+  /** Cancels a run. `hasHandler`: whether a workflow has a `cancelled`, which is due if the run had started. */
   cancel(id: string, by: By, hasHandler: (workflow: string) => boolean): Promise<Cancel>;
   /**
-   * Opens a callback of a run, or finds it open already.
+   * Opens a callback of a run, or finds the open one.
    * @returns the secret part of its URL.
    */
   openCallback(claim: Claim, callback: { name: string; schema: Json | undefined }): Promise<string>;
-  /** The callback with this secret; undefined when there is none. */
+  /** The callback with this secret; undefined if there is none. */
   callback(secret: string): Promise<Callback | undefined>;
-  /** Answers a callback once; resolves with what it was before. */
+  /** Answers a callback once. Resolves with its state before. */
   answerCallback(secret: string, body: Json, by: By): Promise<Callback | undefined>;
-  /** Begins no more runs of a workflow; what runs continues. False: it is paused already. */
+  /** Starts no more runs of a workflow. Running ones continue. False: it was already paused. */
   pause(workflow: string, by: By): Promise<boolean>;
-  /** False: it is not paused. */
+  /** False: it was not paused. */
   resume(workflow: string, by: By): Promise<boolean>;
   paused(): Promise<readonly Paused[]>;
-  /** Keeps lines that a workflow has written, once each. Does not wait for the disk. */
+  /** Stores lines that a workflow wrote, each once. Does not wait for the disk. */
   saveLines(claim: Claim, lines: readonly LogLine[]): Promise<void>;
-  /** Lines of a run, the first attempt's first; undefined when there is no such run. */
+  /** Lines of a run, from the first attempt on; undefined if there is no such run. */
   lines(run: string, page: { after?: string | undefined; limit: number }): Promise<LinesPage | undefined>;
   get(id: string): Promise<RunDetail | undefined>;
-  /** Those of these runs that there are, without their details. */
+  /** The existing ones of these runs, without details. */
   runs(ids: readonly string[]): Promise<readonly Run[]>;
   /**
-   * Newest first; `cursor` is the `next` of an earlier page. With words only so many runs are looked through at once:
-   * a page can have few runs, or none, and still a `next`.
+   * Newest first; `cursor` is the `next` of an earlier page. With words, each page checks a limited number of runs: it
+   * can have few runs, or none, and still a `next`.
    */
   list(filter: RunFilter, page: { limit: number; cursor?: string | undefined }): Promise<RunPage>;
-  /** How many runs of a filter are in each status, whichever the filter's is; each is counted up to 10,000. */
+  /** How many of a filter's runs are in each status, ignoring the filter's status. Each is counted up to 10,000. */
   counts(filter: RunFilter): Promise<Counts>;
-  /** Makes up to so many runs that have changed and are not running known to the search, the newest first; resolves with how many. `busy`: another process does. */
+  /**
+   * Indexes up to `most` changed runs that are not running, the newest first. Resolves with their number. `busy`:
+   * another process is indexing.
+   */
   index(most: number): Promise<number | "busy">;
-  /** Why the newest runs of a filter failed, at most 1000, newest first; the filter's status does not matter. */
+  /** Why the newest runs of a filter failed, up to 1000, newest first. Ignores the filter's status. */
   reasons(filter: RunFilter, limit: number): Promise<readonly FailureReason[]>;
   /**
-   * Runs of workflows that have a group, newest first: the newest of each group, or with `group` all of that one. `text` is
-   * a part of the group's name; letters count in any case. Only so many runs are looked through at once: a page can have
-   * few, or none, and still a `next`. The `cursor` of a run gives what comes after it.
+   * Runs of workflows that have a group, newest first: the newest of each group, or with `group` all of that group.
+   * `text` is a part of the group's name, in any case. Each page checks a limited number of runs: it can have few, or
+   * none, and still a `next`. The `cursor` of a run gives the runs after it.
    */
   newestOfGroups(
     filter: {
@@ -152,86 +155,86 @@ export type RunStore = {
     readonly next: string | undefined;
   }>;
   /**
-   * These runs with their steps, as far as there are such runs, in any order. An input or a result of more than 64 KiB is
-   * left out: null and undefined.
+   * The existing ones of these runs, with their steps, in any order. An input or a result of more than 64 KiB is left
+   * out: null and undefined.
    */
   several(ids: readonly string[]): Promise<readonly Pick<RunDetail, "run" | "steps">[]>;
   /**
-   * How a run of the same workflow and group last ended before this one, which has ended; a run without a group is
-   * alone. Undefined when none is known. Of two runs that ask about each other, one ended before.
+   * How a run of the same workflow and group last ended before this ended run. A run without a group is alone.
+   * Undefined if none is known. Of two runs that are compared with each other, exactly one ended before.
    */
   endBefore(run: Run): Promise<End | undefined>;
-  /** How the runs of each of these workflows went of late; of one without runs, too. */
+  /** How the recent runs of each of these workflows ended; also for workflows without runs. */
   workflowStats(names: readonly string[]): Promise<ReadonlyMap<string, WorkflowStats>>;
-  /** The names of workflows that there are runs of, up to 500. */
+  /** The names of workflows with runs, up to 500. */
   workflowNames(): Promise<readonly string[]>;
-  /** Until when the schedule of each workflow has been carried out, epoch milliseconds; of those that once had one, too. */
+  /** Until when each workflow's schedule was carried out, epoch milliseconds; also for workflows that once had one. */
   schedules(): Promise<ReadonlyMap<string, number>>;
   /**
-   * The last success before the latest attempt of a run: of the same workflow and group, or of the same workflow when it
-   * has no group. Looks through 100 runs on either side. Undefined when none of them is one, or there is no such run.
+   * The last success before the latest attempt of a run: of the same workflow and group, or of the same workflow if it
+   * has no group. Checks 100 runs on each side. Undefined if none of them succeeded, or there is no such run.
    */
   lastSuccess(run: Pick<Run, "id" | "workflow" | "group" | "endedAt">): Promise<LastSuccess | undefined>;
   /** The latest successful run of a workflow with this key that ended at or after `since`. */
   findSuccess(workflow: string, dedupeKey: string, since: number): Promise<string | undefined>;
   /**
-   * Until when a workflow's schedule has been carried out: its last tick that was accepted. One that is new begins at
-   * `now`, which is then remembered; so does one whose last tick is more than `WRONG_CLOCK_MS` ahead.
+   * Until when a workflow's schedule was carried out: its last accepted tick. A new schedule begins at `now`, which is
+   * then stored. So does one whose last tick is more than `WRONG_CLOCK_MS` ahead.
    */
   scheduledUntil(workflow: string, now: number): Promise<number>;
-  /** What is queued or waits now. A reason that no run waits for is left out. */
+  /** What is queued or waits now. A reason without runs is left out. */
   waiting(): Promise<readonly Waiting[]>;
   /**
-   * When the first queued or waiting run is due, be it in the past; undefined when there is none.
-   * @param forMs leaves out those that have been due for so long: they may have to wait for their turn.
+   * When the first queued or waiting run is due, which may be in the past; undefined if there is none.
+   * @param forMs leaves out runs that have been due for this long, since they may have to wait for their turn.
    */
   nextDue(forMs?: number): Promise<number | undefined>;
-  /** Deletes ended runs that ended before, at most `limit`; resolves with how many. */
+  /** Deletes runs that ended before this time, up to `limit`. Resolves with their number. */
   forget(before: number, limit: number): Promise<number>;
   /**
-   * Whether this process may do something that one of all does every so many milliseconds, by the store's clock. One gets
-   * true; the next one so many milliseconds later. A clock that is set back delays it by twice as much, at most.
+   * Whether this process may do something that one of all processes does in each interval, by the store's clock. One
+   * process gets true, and the next one an interval later. A clock that is set back delays it by up to two intervals.
    */
   turn(name: string, everyMs: number): Promise<boolean>;
-  /** What was kept under this name; undefined when nothing was. Does not wait for the disk. */
+  /** The value stored under this name; undefined if there is none. Does not wait for the disk. */
   mark(name: string): Promise<Json | undefined>;
   setMark(name: string, value: Json): Promise<void>;
-  /** The keys `workflow_run …` that wake runs which wait, those runs, and when they were accepted, epoch milliseconds. */
+  /** The keys `workflow_run …` that wake waiting runs, those runs, and when they were accepted, epoch milliseconds. */
   watched(): Promise<readonly WatchedKey[]>;
   /**
-   * What waits for another attempt after a passing fault is due now, the newest accepted first; what waits for a limit still
-   * waits. The failed attempt before does not count any more. Resolves with how many.
-   * @param most so many of the newest alone, of those that may begin.
+   * Makes runs that wait to retry after a transient fault due now, the newest accepted first. Runs that wait for a
+   * limit still wait. The failed attempt no longer counts. Resolves with their number.
+   * @param most only this many of the newest runs that may start.
    */
   hasten(most?: number): Promise<number>;
-  /** What GitHub's limits have left of each account. */
+  /** What GitHub's limits have left for each account. */
   readonly limits: LimitLog;
-  /** What happened, in sum. */
+  /** The totals of what happened. */
   readonly overview: Overview;
-  /** Events that started no run, and who was heard. */
+  /** Events that started no run, and the senders of events. */
   readonly events: EventNotes;
-  /** Who has signed in with a browser. */
+  /** The people who signed in with a browser. */
   readonly sessions: Sessions;
   /** Who did what, and what was rejected. */
   readonly audit: AuditLog;
   /**
-   * Tells what other processes that share the store have done; a store of one process has nothing to tell.
-   * @returns how to end it.
+   * Gets what other processes that share the store have done. A store of one process has no such news.
+   * @returns a function that ends it.
    */
   hear(listener: (news: News) => void): () => void;
-  /** Rejects when nothing can be stored. */
+  /** Rejects if nothing can be stored. */
   check(): Promise<void>;
   close(): Promise<void>;
 };
 
 export const STORE_TROUBLES = ["disk_full", "files_gone", "other"] as const;
 
-/** Why nothing can be stored, as far as a person acts differently. */
+/** Why nothing can be stored, as far as a person must act differently. */
 export type StoreTrouble = (typeof STORE_TROUBLES)[number];
 
 /**
- * Nothing can be stored at the moment: the disk is full, the database is away. Nothing half-written remains. What was to be stored
- * may be there later nevertheless, when only its confirmation failed: a flush of the disk, an answer of the database.
+ * Nothing can be stored now: the disk is full, or the database is not available. No partial data remains. The data may
+ * be stored later if only its confirmation failed: a flush of the disk, or an answer of the database.
  */
 export class StoreUnavailable extends Error {
   override readonly name = "StoreUnavailable";
@@ -242,7 +245,7 @@ export class StoreUnavailable extends Error {
     this.trouble = trouble;
   }
 
-  /** By name: the release has this class twice, once in the file that is loaded for PostgreSQL alone. */
+  /** By name, because the release has this class twice: once in the file that is loaded only for PostgreSQL. */
   static override [Symbol.hasInstance](value: unknown): boolean {
     return value instanceof Object && (value as Error).name === "StoreUnavailable";
   }

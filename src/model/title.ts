@@ -2,8 +2,8 @@ import type { Log } from "./log.ts";
 import { givenOf, type Workflow } from "./workflow.ts";
 
 /**
- * What a run of this event is called; undefined where its workflow gives no title. When the workflow's function throws, or gives
- * something else, that is logged and the run does without.
+ * The title of an event's run; undefined if its workflow gives none. If the workflow's function throws, or returns
+ * another type, that is logged and the run has no title.
  */
 export function titleOf(
   workflow: Pick<Workflow, "name" | "on" | "title">,
@@ -14,14 +14,14 @@ export function titleOf(
   if (typeof title !== "function") return title || undefined;
   try {
     const given: unknown = title(givenOf(workflow, event));
-    // A promise that fails would end the process.
+    // A failed promise would end the process.
     if (given instanceof Promise) given.catch(() => {});
     if (given === undefined || typeof given === "string") return given || undefined;
     throw new TypeError(
-      `it gave ${given instanceof Promise ? "a promise" : `a value of type ${typeof given}`} instead of text`,
+      `it returned ${given instanceof Promise ? "a promise" : `a value of type ${typeof given}`} instead of text`,
     );
   } catch (err) {
-    log.warn({ workflow: name, err }, "the title of a run could not be made: it is shown without one");
+    log.warn({ workflow: name, err }, "the title of a run could not be computed, so the run has no title");
   }
   return undefined;
 }

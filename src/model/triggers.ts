@@ -1,25 +1,25 @@
 import type { GitHubTrigger } from "./github-trigger.ts";
 import type { Json, Trigger } from "./run.ts";
 
-/** What starts a workflow: one of these, or several. `trigger` in its context says which one started a run. */
+/** What starts a workflow: one or more of these. `trigger` in its context says which one started a run. */
 export type Triggers<Body = unknown, GitHub = GitHubTrigger | readonly GitHubTrigger[], Inputs = unknown> = {
   readonly http?: HttpTrigger<Body>;
   readonly schedule?: ScheduleTrigger;
-  /** One entry, or a list of entries with different events, actions and filters. A delivery makes one run. */
+  /** One entry, or a list of entries with different events, actions and filters. A delivery starts one run. */
   readonly github?: GitHub;
   readonly flux?: FluxTrigger;
-  /** A person may start it; `true` when they need to say nothing. */
+  /** A person may start it; `true` if it needs no inputs. */
   readonly manual?: true | ManualTrigger<Inputs>;
-  /** Another workflow of the service may start it, with `runs.start`; `true` when it needs to say nothing. */
+  /** Another workflow of the service may start it, with `runs.start`; `true` if it needs no inputs. */
   readonly call?: true | CallTrigger<Inputs>;
 };
 
-/** As `trigger` in the context, and in the history of a run. */
+/** As `trigger` in the context, and in a run's history. */
 export type TriggerKind = Trigger;
 
 export const TRIGGER_KINDS = ["http", "flux", "github", "schedule", "manual", "call"] as const satisfies TriggerKind[];
 
-/** What a run of each kind is given, by the name that it has in the context. */
+/** The name in the context of what started a run, for each kind. */
 export const GIVEN_AS = {
   http: "body",
   flux: "body",
@@ -39,17 +39,17 @@ export function gitHubEntries({ github = [] }: Triggers): readonly GitHubTrigger
   return [github].flat();
 }
 
-/** The paths that a workflow is started by, each with the trigger that takes it. */
+/** The paths that start a workflow, each with its trigger. */
 export function pathsOf({ http, flux }: Triggers): readonly (readonly [path: string, kind: "http" | "flux"])[] {
   return [...(http ? [[http.path, "http"] as const] : []), ...(flux ? [[flux.path, "flux"] as const] : [])];
 }
 
-/** What turns what a person gives into inputs: the schema of `manual`, or one that takes no inputs. */
+/** The schema for a person's inputs: that of `manual`, or one without inputs. */
 export function inputsSchemaOf({ manual }: Triggers): Schema<unknown> {
   return takenBy(manual);
 }
 
-/** The same of what another workflow gives: the schema of `call`. */
+/** The schema for another workflow's inputs: that of `call`. */
 export function callSchemaOf({ call }: Triggers): Schema<unknown> {
   return takenBy(call);
 }
@@ -58,7 +58,7 @@ function takenBy(trigger: true | { readonly inputs?: Schema<unknown> } | undefin
   return (trigger !== true && trigger?.inputs) || NO_INPUTS;
 }
 
-/** What turns what a caller, a person or a workflow gives into what is stored; undefined where GitHub or Flux says what it is. */
+/** The schema for the input of a caller, a person or a workflow. Undefined if GitHub or Flux defines the input. */
 export function schemaFor(on: Triggers, trigger: TriggerKind): Schema<unknown> | undefined {
   if (trigger === "http") return on.http?.body;
   return trigger === "manual" ? inputsSchemaOf(on) : trigger === "call" ? callSchemaOf(on) : undefined;
@@ -67,69 +67,67 @@ export function schemaFor(on: Triggers, trigger: TriggerKind): Schema<unknown> |
 const NO_INPUTS: Schema<NoInputs> = {
   safeParse(given) {
     const names = typeof given === "object" && given !== null ? Object.keys(given) : [];
-    const issues = names.map((name) => ({ path: [name], message: "is not taken: this workflow has no inputs" }));
+    const issues = names.map((name) => ({ path: [name], message: "is not accepted: this workflow has no inputs" }));
     return issues.length === 0 ? { success: true, data: {} } : { success: false, error: { issues } };
   },
 };
 
-/**
- * A person starts the workflow: on the page, with `gh-runner start`, or with `POST /api/workflows/{name}/runs`.
- */
+/** A person starts the workflow: on the page, with `gh-runner start`, or with `POST /api/workflows/{name}/runs`. */
 export type ManualTrigger<Inputs> = {
   /**
-   * Turns what the person gives, a JSON object, into the inputs that `run` gets, or names every problem with it. The
-   * page shows a form for a zod schema. Without one there are no inputs.
+   * Turns a person's JSON object into the inputs of `run`, or lists every problem with it. The page shows a form for a
+   * zod schema. Without a schema there are no inputs.
    */
   readonly inputs?: Schema<Inputs>;
-  /** What starting it does, in a sentence: shown beside the button. */
+  /** What starting it does, in a sentence. Shown next to the button. */
   readonly description?: string;
 };
 
-/** Another workflow of the service starts it: `runs.start("name", inputs)`. It is what `workflow_call` is in Actions. */
+/** Another workflow of the service starts it: `runs.start("name", inputs)`. This is like `workflow_call` in Actions. */
 export type CallTrigger<Inputs> = {
-  /** Turns what the other workflow gives into the inputs that `run` gets. Without one there are no inputs. */
+  /** Turns the other workflow's values into the inputs of `run`. Without a schema there are no inputs. */
   readonly inputs?: Schema<Inputs>;
 };
 
-/** What a workflow without a schema for its inputs gets: an empty object. */
+/** The inputs of a workflow without a schema: an empty object. */
 export type NoInputs = Readonly<Record<string, never>>;
 
-/** `POST {path}` starts the workflow and is answered with its outcome. */
+/** `POST {path}` starts the workflow, and its answer is the run's outcome. */
 export type HttpTrigger<Body> = {
   /** Begins with a slash: `/dispatch`. */
   readonly path: string;
-  /** Turns the request's JSON into the body that `run` gets, or names every problem with it (answered 400). */
+  /** Turns the request's JSON into the body for `run`, or lists every problem with it (answered 400). */
   readonly body: Schema<Body>;
   /**
-   * Name of an environment variable that holds the token which callers of this path must bring, instead of one of
-   * AUTH_TOKENS. `{name}_FILE` may name a file that holds it.
+   * The name of an environment variable with the token that callers of this path must bring, instead of one of
+   * AUTH_TOKENS. `{name}_FILE` may name a file with it.
    */
   readonly token?: string;
-  /** Top-level field of the JSON in which a caller may bring a GitHub token of its own. It never reaches `body`. */
+  /** The top-level field of the JSON in which a caller may bring a GitHub token. It never reaches `body`. */
   readonly tokenField?: string;
   /**
-   * How the answer to a run that has ended well looks; without it 200 and `{"status":"success", ...outputs}`, or
+   * The answer for a run that ended well. Default: 200 and `{"status":"success", ...outputs}`, or
    * `{"status":"skipped","reason":"..."}`. Failures are always answered as problem+json.
    */
   answer?(ended: Ended): HttpAnswer;
-  /** A last look before the event is accepted: a text refuses it with a 400. */
+  /** A final check before the event is accepted. A returned text rejects it with a 400. */
   refuse?(body: Body, event: { hasToken: boolean }): string | undefined;
-  /** Added to the 405 that another method is answered with: what the caller probably meant. */
+  /** Added to the 405 answer for another method: what the caller probably meant. */
   readonly methodHint?: string;
 };
 
-/** How a run has ended, for its caller. */
+/** How a run ended, for its caller. */
 export type Ended =
   | { readonly status: "success"; readonly outputs: Json }
   | { readonly status: "skipped"; readonly reason: string };
 
 export type HttpAnswer = {
-  /** From 200 to 299; 200 without it. */
+  /** From 200 to 299. Default: 200. */
   readonly status?: number;
   readonly body: Json;
 };
 
-/** What a workflow needs of a schema; every zod 4 schema is one. */
+/** The part of a schema that a workflow needs; every zod 4 schema has it. */
 export type Schema<T> = {
   safeParse(
     input: unknown,
@@ -138,11 +136,11 @@ export type Schema<T> = {
     | { success: false; error: { issues: readonly { path: readonly PropertyKey[]; message: string }[] } };
 };
 
-/** Starts the workflow by the clock. A tick that passed while the service was down runs once, when it is up again. */
+/** Starts the workflow at set times. A tick that passed while the service was down runs once after the start. */
 export type ScheduleTrigger = {
-  /** Five fields, `"0 3 * * *"`, or six with seconds first; `@daily` and the like. */
+  /** Five fields, `"0 3 * * *"`, or six with seconds first; `@daily` and similar names. */
   readonly cron: string;
-  /** An IANA name, `"Europe/Zagreb"`; UTC without it, as on GitHub. */
+  /** An IANA name, `"Europe/Zagreb"`. Default: UTC, as on GitHub. */
   readonly timeZone?: string;
 };
 
@@ -152,16 +150,16 @@ export type Tick = {
   readonly scheduledAt: string;
 };
 
-/** Flux's notification-controller, providers `generic` and `generic-hmac`, starts the workflow by `POST {path}`. */
+/** Flux's notification-controller starts the workflow with `POST {path}`; providers `generic` and `generic-hmac`. */
 export type FluxTrigger = {
   /** Begins with a slash: `/flux`. */
   readonly path: string;
   /**
-   * Name of the environment variable that holds the key of `X-Signature` (generic-hmac); FLUX_HMAC_KEY without it.
-   * When neither is set, callers bring one of AUTH_TOKENS instead.
+   * The name of the environment variable with the key of `X-Signature` (generic-hmac). Default: FLUX_HMAC_KEY. If
+   * neither is set, callers bring one of AUTH_TOKENS instead.
    */
   readonly key?: string;
-  /** A last look at the event: false, and there is no run. */
+  /** A final check of the event: if it returns false, there is no run. */
   filter?(event: FluxEvent): boolean;
 };
 
@@ -177,11 +175,11 @@ export type FluxEvent = {
   readonly timestamp: string;
   readonly message: string;
   readonly reason: string;
-  /** Without the prefix of Flux's API group, so always `revision`, never `kustomize.toolkit.fluxcd.io/revision`. */
+  /** Without the prefix of Flux's API group: always `revision`, never `kustomize.toolkit.fluxcd.io/revision`. */
   readonly metadata: Readonly<Record<string, string>>;
   /**
-   * The commit that `metadata.commit`, `originRevision` or `revision` names, the first of them that does: of
-   * `main@sha1:5b7c…` the part after the colon. The digest of an OCI artifact or a bucket is no commit.
+   * The commit in `metadata.commit`, `originRevision` or `revision`, the first that has one: of `main@sha1:5b7c…` the
+   * part after the colon. The digest of an OCI artifact or a bucket is not a commit.
    */
   readonly commit: string | undefined;
   readonly reportingController: string;

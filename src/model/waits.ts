@@ -4,8 +4,9 @@ import { isCommitHash, isRepositoryName } from "./github-names.ts";
 import { keysIn } from "./run-names.ts";
 
 /**
- * What an event at GitHub must be about to wake a run that waits: a workflow run (by its `id`, or by a `key`, a word of its
- * name; any of the repository without both), a pull request, a deployment, or the checks and statuses of a commit. Repositories are written `owner/name`.
+ * What an event at GitHub must be about to wake a waiting run: a workflow run (by its `id`, or by a `key`, a word of
+ * its name; without both, any run of the repository), a pull request, a deployment, or the checks and statuses of a
+ * commit. Repositories are written `owner/name`.
  */
 export type WakeOn = WakeSubject | readonly WakeSubject[];
 
@@ -15,14 +16,14 @@ type WakeSubject =
   | { readonly deployment: { readonly repository: string; readonly id: number } }
   | { readonly check: { readonly repository: string; readonly sha: string } };
 
-/** Wakes the runs of a workflow that had to wait because its file was broken. */
+/** Wakes the runs of a workflow that waited because its file was broken. */
 export function wakeKeyOfWorkflow(name: string): string {
   return `workflow ${name.toLowerCase()}`;
 }
 
 /**
- * The keys under which a waiting run is found by the events that wake it.
- * @throws PermanentFailure when a name is such that no event could ever match it.
+ * The keys by which events find the waiting run.
+ * @throws PermanentFailure if no event could ever match a name.
  */
 export function wakeKeys(wakeOn: WakeOn): readonly string[] {
   const subjects = (Array.isArray(wakeOn) ? wakeOn : [wakeOn]) as readonly WakeSubject[];
@@ -50,7 +51,7 @@ function keyOf(subject: WakeSubject): string {
   return mistaken("wakeOn", "workflowRun, pullRequest, deployment or check", JSON.stringify(subject));
 }
 
-/** Stands for all workflow runs of a repository. */
+/** Matches all workflow runs of a repository. */
 const ANY = "*";
 
 const key = (what: string, repository: string, which: string | number) =>
@@ -60,7 +61,7 @@ function named(repository: string): string {
   return isRepositoryName(repository) ? repository : mistaken("repository", "owner/name", repository);
 }
 
-/** What `keysIn` can find in the name of a run. */
+/** A key that `keysIn` can find in a run's name. */
 function keyed(word: string): string {
   return /^\w([\w.:-]{0,98}\w)?$/.test(word)
     ? word
@@ -68,7 +69,7 @@ function keyed(word: string): string {
 }
 
 function numbered(name: string, value: number): number {
-  return Number.isSafeInteger(value) && value > 0 ? value : mistaken(name, "a number of GitHub's", value);
+  return Number.isSafeInteger(value) && value > 0 ? value : mistaken(name, "a GitHub number", value);
 }
 
 function mistaken(name: string, expected: string, got: unknown): never {
@@ -79,7 +80,7 @@ function mistaken(name: string, expected: string, got: unknown): never {
   });
 }
 
-/** The keys of the runs that a webhook delivery wakes; none for most events. The payload is as its sender made it. */
+/** The keys of the runs that a webhook delivery wakes; none for most events. The sender wrote the payload. */
 export function wakeKeysOf({ name, payload }: { readonly name: string; readonly payload: unknown }): readonly string[] {
   const repository = at(payload, "repository", "full_name");
   if (typeof repository !== "string") return [];
@@ -115,7 +116,9 @@ export function wakeKeysOf({ name, payload }: { readonly name: string; readonly 
   }
 }
 
-/** The keys of the runs that a workflow run at GitHub wakes: by its id, by what its name shows, and by its repository. */
+/**
+ * The keys of the runs that a GitHub workflow run wakes: by its id, by the words in its name, and by its repository.
+ */
 export function workflowRunKeys(repository: string, id: unknown, title: unknown): readonly string[] {
   if (typeof id !== "number" && typeof id !== "string") return [];
   const words = typeof title === "string" ? keysIn(title) : [];

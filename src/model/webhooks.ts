@@ -1,6 +1,6 @@
 import type { operations } from "@octokit/openapi-webhooks-types";
 
-/** One webhook delivery. With several names, `event.name` tells the payloads apart. */
+/** One webhook delivery. With several names, `event.name` distinguishes the payloads. */
 export type WebhookEvent<
   Name extends WebhookName | NoWebhook = WebhookName,
   Action extends ActionOf<Name> = ActionOf<Name>,
@@ -9,15 +9,17 @@ export type WebhookEvent<
   : // biome-ignore lint/suspicious/noExplicitAny: the name is the mistake, and not each use of the event
     any;
 
-/** An interface, which editors, errors and declarations name: a type would be shown with all of its payload. */
+/**
+ * An interface, because editors, errors and declarations show its name. A type would be shown with its full payload.
+ */
 export interface Delivery<Name extends WebhookName, out Action> {
   readonly name: Name;
-  /** `X-GitHub-Delivery`: the same when GitHub delivers it again. */
+  /** `X-GitHub-Delivery`: the same when GitHub redelivers it. */
   readonly delivery: string;
   readonly payload: WithoutAction<Payloads[Name]> | (WithLabel<Payloads[Name]> & { readonly action: Action });
 }
 
-/** The deliveries that up to five entries are for. */
+/** The deliveries of up to five entries. */
 export type WebhookEvents<
   Name extends WebhookName | NoWebhook,
   Action extends ActionOf<Name>,
@@ -43,7 +45,7 @@ export type ActionOf<Name extends WebhookName | NoWebhook> = Extract<
   { action: unknown }
 >["action"];
 
-/** Events of Actions that are no webhooks, each with what to use here. */
+/** Events of Actions that are not webhooks, each with what to use here. */
 export const NO_WEBHOOKS = {
   pull_request_target: "use pull_request: here it has the service's token, also for forks (docs/converting.md)",
   pull_request_comment: "use issue_comment: issue.pull_request says whether it is on a pull request",
@@ -57,14 +59,15 @@ export type NoWebhook = keyof typeof NO_WEBHOOKS;
 type WithoutAction<Payload> = Exclude<Payload, { action: unknown }>;
 
 /**
- * GitHub describes `label` as optional, since `unlabeled` lacks it when the label itself was deleted. `labeled` has it.
+ * GitHub describes `label` as optional, because `unlabeled` lacks it when the label itself was deleted. `labeled`
+ * always has it.
  * @see https://github.com/octokit/webhooks/issues/639
  */
 type WithLabel<Payload> = Payload extends { action: "labeled"; label?: infer Label }
   ? Payload & { readonly label: NonNullable<Label> }
   : Extract<Payload, { action: unknown }>;
 
-/** What GitHub sends with each event. It describes every action by itself, under a name such as `pull-request/opened`. */
+/** The payload of each event. GitHub describes every action separately, under a name such as `pull-request/opened`. */
 type Payloads = {
   readonly [Described in keyof operations as EventIn<Described>]: operations[Described]["requestBody"]["content"]["application/json"];
 };

@@ -1,4 +1,4 @@
-/** A file of WORKFLOWS_DIR that brings no workflow. */
+/** A file of WORKFLOWS_DIR that defines no workflow. */
 export type BrokenFile = {
   readonly file: string;
   /** Everything that is wrong with it: the field and what to write there, or why it could not be loaded and where. */
@@ -9,8 +9,8 @@ export type BrokenFile = {
 export type WorkflowSource = {
   /** Its name in WORKFLOWS_DIR. */
   readonly file: string;
-  /** The same as Node names it: absolute, and where symbolic links lead to. */
+  /** Its path as Node names it: absolute, with symbolic links resolved. */
   readonly path: string;
-  /** The folder that it lies in, of the same kind. */
+  /** Its folder, as Node names it. */
   readonly folder: string;
 };

@@ -1,37 +1,37 @@
 import { type Durations, durationsOf } from "./durations.ts";
 import { isOpen, type ListedRun } from "./run.ts";
 
-/** The success rate and the durations are taken from so many of the newest runs that have ended. */
+/** How many of the newest ended runs the success rate and the durations use. */
 export const MEASURED_RUNS = 100;
 
-/** So many of the newest runs are shown one by one. */
+/** How many of the newest runs are shown one by one. */
 export const RECENT_RUNS = 30;
 
-/** So many of the newest runs of a workflow are looked through for its last success. */
+/** How many of a workflow's newest runs are checked for its last success. */
 export const LOOKED_THROUGH_RUNS = 2000;
 
-/** A run as far as the figures of its workflow need it. */
+/** The part of a run that its workflow's figures need. */
 export type RecentRun = Pick<ListedRun, "id" | "status" | "trigger" | "acceptedAt" | "dueAt" | "startedAt" | "endedAt">;
 
-/** How the runs of a workflow went of late. */
+/** How the recent runs of a workflow ended. */
 export type WorkflowStats = {
   /** The newest runs, newest first, up to `RECENT_RUNS`. */
   readonly recent: readonly RecentRun[];
-  /** How many of the newest ended runs the next three are taken from, up to `MEASURED_RUNS`. */
+  /** How many of the newest ended runs the next three figures use, up to `MEASURED_RUNS`. */
   readonly ended: number;
   readonly success: number;
   readonly failure: number;
-  /** Of the latest attempts of those that ended as success or failure. */
+  /** Of the latest attempts of runs that ended as success or failure. */
   readonly durations: Durations | undefined;
-  /** Of the newest `LOOKED_THROUGH_RUNS`; undefined: none of them was a success. */
+  /** Of the newest `LOOKED_THROUGH_RUNS`; undefined: none of them succeeded. */
   readonly lastSuccess: RecentRun | undefined;
-  /** Of all runs that are kept. */
+  /** Of all stored runs. */
   readonly lastFailure: RecentRun | undefined;
 };
 
 /**
- * The figures of a workflow. Runs that were skipped, superseded or cancelled say nothing about whether it works: they are
- * left out of the rate and of the durations.
+ * The figures of a workflow. Skipped, superseded or cancelled runs do not show whether it works, so the rate and the
+ * durations leave them out.
  * @param newest its newest runs, newest first.
  */
 export function statsOf(
@@ -55,12 +55,12 @@ export function statsOf(
   };
 }
 
-/** The share of successes, 0 to 1; undefined when no run ended as success or failure. */
+/** The share of successes, 0 to 1; undefined if no run ended as success or failure. */
 export function successRate({ success, failure }: Pick<WorkflowStats, "success" | "failure">): number | undefined {
   return success + failure === 0 ? undefined : success / (success + failure);
 }
 
-/** The same in whole percent: 100 only if all were successes, and 0 only if none was. */
+/** The same in whole percent: 100 only if all runs succeeded, and 0 only if none did. */
 export function ratePercent(counts: Pick<WorkflowStats, "success" | "failure">): number | undefined {
   const rate = successRate(counts);
   if (rate === undefined) return undefined;

@@ -18,7 +18,7 @@ import {
 } from "./triggers.ts";
 import type { ActionOf, NoWebhook, WebhookEvents, WebhookName } from "./webhooks.ts";
 
-/** One workflow: data that says when it runs, and the function that does. Write it with `defineWorkflow`. */
+/** One workflow: data that says when it runs, and the function that does the work. Write it with `defineWorkflow`. */
 export type Workflow<
   Given = AnyGiven,
   Outputs = unknown,
@@ -28,7 +28,7 @@ export type Workflow<
   readonly on: Triggers;
 } & WorkflowOptions<Given, Outputs, EnvName, IdentityName>;
 
-/** Everything about a workflow but what starts it. */
+/** Everything about a workflow except its triggers. */
 export type WorkflowOptions<
   Given,
   Outputs,
@@ -38,62 +38,66 @@ export type WorkflowOptions<
   /** Unique in a service; letters, digits and dashes. */
   readonly name: string;
   /**
-   * The group of a run: runs of one workflow with the same group never overlap, and the newest queued one replaces
-   * older ones. Undefined, or no `concurrency` at all: runs do not wait for each other, except that with `report` each commit
-   * is a group. The long form changes what a newer event does.
+   * The group of a run. Runs of one workflow with the same group never overlap, and the newest queued run replaces
+   * older ones. Undefined, or without `concurrency`, runs do not wait for each other, except that with `report` each
+   * commit is a group. The long form changes what a newer event does.
    */
   readonly concurrency?: Group<Given> | Concurrency<Given>;
-  /** Absorbs repeats: a run is skipped when one with the same key has succeeded within that time. */
+  /** Skips repeats: a run is skipped if one with the same key succeeded within this time. */
   readonly dedupe?: { readonly key: (given: Given) => string; readonly within: Duration };
   /**
-   * How many runs of a group, or of a workflow without groups, begin within a time. What is beyond waits for its turn;
-   * nothing is dropped.
+   * How many runs of a group, or of a workflow without groups, start within a time. More runs wait for their turn; none
+   * is dropped.
    */
   readonly throttle?: { readonly limit: number; readonly per: Duration };
   /**
-   * A run begins when no newer event of its group, or of a workflow without groups, has come for this long. The newer
+   * A run starts when no newer event of its group, or of a workflow without groups, has arrived for this long. A newer
    * event replaces it.
    */
   readonly debounce?: Duration;
-  /** How long one attempt may take; 5 minutes without it. Then it has failed, and later attempts are made as usual. */
+  /** How long one attempt may take. Default: 5 minutes. Then it fails, and later attempts follow as usual. */
   readonly timeout?: Duration;
-  /** The run is attempted once: any failure ends it, except a limit of GitHub, which is waited for as always. */
+  /** The run is attempted once: any failure ends it, except a GitHub limit, which is always waited for. */
   readonly retry?: false;
   /**
-   * Names of environment variables that `run` may read as `env.NAME`. Each must be set, or be given as `NAME_FILE`, or
-   * the service does not start. Their values are kept out of the log and of reasons, those of 12 characters or more out
-   * of outputs too.
+   * Names of environment variables that `run` may read as `env.NAME`. Each must be set, or be given as `NAME_FILE`;
+   * otherwise the service does not start. Their values are kept out of the log and of reasons, and values of 12 or more
+   * characters also out of outputs.
    */
   readonly env?: readonly EnvName[];
-  /** The GitHub repository, `owner/name`, that its runs are about: the page links their commits and Actions there. */
+  /** The GitHub repository, `owner/name`, of its runs: the page links their commits and Actions there. */
   readonly repository?: string;
   /**
-   * Shows the result of each run on the commit that its event is about: as a check (`"check"`, which needs a GitHub App), or as
-   * a commit status (`"status"`). A run whose result cannot be written there has failed.
+   * Shows the result of each run on its event's commit: as a check (`"check"`, which needs a GitHub App), or as a
+   * commit status (`"status"`). If the result cannot be written there, the run fails.
    */
   readonly report?: ReportOption<Given>;
   /**
-   * What a run is called on the page and in lists: a text, or a function of the event. Up to 200 characters are kept. Without it
-   * a run is named after its group.
+   * The title of a run on the page and in lists: a text, or a function of the event. Up to 200 characters are kept.
+   * Without a title, a run is named after its group.
    */
   readonly title?: string | ((given: Given) => string | undefined);
-  /** Who gets its notices instead of `NOTIFY_URL`: a variable with the address of a webhook, `{ to, on, as }`, a list, or `false`. */
+  /**
+   * Who gets its notices instead of `NOTIFY_URL`: a variable with a webhook's address, `{ to, on, as }`, a list, or
+   * `false`.
+   */
   readonly notify?: NotifyOption;
   /** Short facts about an event for the log record of each attempt, such as the application's name. */
   labels?(given: Given): Readonly<Record<string, string | undefined>>;
   /**
-   * Does the work. Returning `skip(reason)` ends the run as skipped, `fail(reason)` as failed; what it returns else, as JSON,
-   * are the run's outputs. Throwing ends the attempt as failed: a `TransientFailure` is attempted again, anything else is not.
+   * Does the work. Return `skip(reason)` to end the run as skipped, or `fail(reason)` to end it as failed. Any other
+   * returned value, as JSON, is the run's outputs. An error ends the attempt as failed: a `TransientFailure` is
+   * attempted again, any other error is not.
    */
   run(context: Context<Given, EnvName, IdentityName>): Promise<Outputs>;
   /**
-   * Cleans up: called once when a run that had started was cancelled. It gets what `run` gets, and two minutes. What it
-   * throws is in the run's record, and is not attempted again.
+   * Cleans up. It is called once if a run that had started was cancelled. It has the same context as `run`, and two
+   * minutes. An error in it is stored with the run, and it is not attempted again.
    */
   cancelled?(context: Context<Given, EnvName, IdentityName>): Promise<unknown> | unknown;
 };
 
-/** GitHub Actions gives a job 6 hours; what a workflow does here takes seconds, and one that hangs holds a place. */
+/** GitHub Actions gives a job 6 hours. A workflow here takes seconds, and one that hangs keeps a place. */
 export const DEFAULT_TIMEOUT = "5m";
 
 /** The concurrency group of a run; undefined: it does not wait for others. */
@@ -102,13 +106,13 @@ type Group<Given> = string | ((given: Given) => string | undefined);
 /** What a newer event does to the older ones of its group. */
 export type Concurrency<Given> = {
   readonly group: Group<Given>;
-  /** A newer event cancels the run that runs or waits, and begins when that has ended. Like `cancel-in-progress`. */
+  /** A newer event cancels the running or waiting run, and starts when that has ended. Like `cancel-in-progress`. */
   readonly cancelRunning?: boolean;
-  /** `"latest"`, as without it: a newer event replaces a queued one. `"all"`: every event runs, in their order. */
+  /** `"latest"`, the default: a newer event replaces a queued one. `"all"`: every event runs, in order. */
   readonly queue?: "latest" | "all";
 };
 
-/** What `run` gets: what started it, and the means to work with. */
+/** The argument of `run`: what started it, and the tools to work with. */
 export type Context<
   Given = unknown,
   EnvName extends string = string,
@@ -116,10 +120,11 @@ export type Context<
 > = RunContext<EnvName, IdentityName> & Given;
 
 /**
- * What starts a run: `{ trigger, body }` of http and flux, `{ trigger, event }` of github and schedule, `{ trigger, inputs }`
- * of manual and call. With several triggers it is a union of these, in which each has the fields of the others as undefined: so a
- * workflow can take `{ trigger, body, inputs }` apart, and with `if (trigger === "manual")` it has the inputs. With one
- * trigger it may be any kind: a workflow may call the `run` of another one.
+ * What starts a run: `{ trigger, body }` for http and flux, `{ trigger, event }` for github and schedule, `{ trigger,
+ * inputs }` for manual and call. With several triggers it is a union of these, and each has the fields of the others as
+ * undefined. So a workflow can destructure `{ trigger, body, inputs }`, and after `if (trigger === "manual")` the
+ * inputs have their type. With one trigger, `trigger` may be any kind, because a workflow may call the `run` of another
+ * one.
  */
 export type GivenBy<All extends TriggerKind, Body, Event, Inputs> = {
   readonly [Kind in All]: { readonly trigger: [All] extends [Kind] ? TriggerKind : Kind } & {
@@ -140,7 +145,7 @@ type NamesOf<Event> = Event extends { readonly name: infer Name extends WebhookN
 
 type GivenAs<Kind extends TriggerKind> = (typeof GIVEN_AS)[Kind];
 
-/** Nothing is known about it where workflows of all kinds are handled. */
+/** Code that handles all kinds of workflows knows nothing about this type. */
 // biome-ignore lint/suspicious/noExplicitAny: a function that takes a certain event stands beside those that take others
 type AnyGiven = any;
 
@@ -150,10 +155,10 @@ type Returned = Json | undefined | Skip | Fail;
 /** The value that ends a run as skipped. */
 export type Skip = { readonly [SKIP]: string };
 
-/** The same in every copy of this module: a workflow may be tested with another copy than it runs with. */
+/** The same in every copy of this module, because tests of a workflow may use another copy. */
 const SKIP: unique symbol = Symbol.for("gh-runner.skip") as never;
 
-/** Ends a run as skipped, for the reason given: `return skip("only https previews are announced")`. */
+/** Ends a run as skipped, with this reason: `return skip("only https previews are announced")`. */
 export function skip(reason: string): Skip {
   return { [SKIP]: reason };
 }
@@ -163,12 +168,14 @@ export type Fail = { readonly [FAIL]: string };
 
 const FAIL: unique symbol = Symbol.for("gh-runner.fail") as never;
 
-/** Ends a run as failed, for the reason given, and without a retry: `return fail("the title has no ticket")`. */
+/** Ends a run as failed, with this reason and without a retry: `return fail("the title has no ticket")`. */
 export function fail(reason: string): Fail {
   return { [FAIL]: reason };
 }
 
-/** How a run ends whose workflow has returned this, and why; undefined when the value is neither a `skip` nor a `fail`. */
+/**
+ * How a run ends if its workflow returned this value, and why; undefined if the value is not a `skip` or a `fail`.
+ */
 export function endingOf(
   value: unknown,
 ): { readonly status: "skipped" | "failure"; readonly reason: string } | undefined {
@@ -178,8 +185,8 @@ export function endingOf(
 }
 
 /**
- * Gives a workflow its types. It returns exactly what it was given, so a workflow is tested by calling `run`.
- * Of a list of entries of `github`, up to five have types.
+ * Gives a workflow its types. It returns its argument unchanged, so you test a workflow by calling `run`. In a list of
+ * `github` entries, up to five have types.
  */
 export function defineWorkflow<
   Kind extends TriggerKind,
@@ -242,27 +249,27 @@ export function defineWorkflow<
 
 type AnyStart = GivenBy<TriggerKind, unknown, unknown, unknown>;
 
-/** What started a run: the kind of its trigger, and what that brought. Old runs do not have the kind. */
+/** What started a run: the kind of trigger, and its input. Old runs do not have the kind. */
 type Started = { readonly trigger?: TriggerKind | undefined; readonly input: unknown };
 
-/** The kind of trigger that started a run. A run without it is from a time when a workflow had one trigger. */
+/** The kind of trigger that started a run. A run without it is from a version in which a workflow had one trigger. */
 export function triggerOf({ on }: Pick<Workflow, "on">, { trigger }: Started): TriggerKind {
   return trigger ?? kindsOf(on)[0] ?? "manual";
 }
 
-/** What started a run, as its workflow is given it. */
+/** What started a run, in the form that its workflow gets. */
 export function givenOf(workflow: Pick<Workflow, "on">, run: Started): AnyStart {
   const trigger = triggerOf(workflow, run);
   const facts = trigger === "github" ? eventFacts(run.input as Parameters<typeof eventFacts>[0]) : {};
   return { trigger, [GIVEN_AS[trigger]]: run.input, ...facts } as AnyStart;
 }
 
-/** Whether something is done when a run that had started was cancelled: its `cancelled` is called, or that is shown on its commit. */
+/** Whether a cancelled run that had started needs another call: for `cancelled`, or to show the end on its commit. */
 export function isCalledWhenCancelled({ cancelled, report }: Pick<Workflow, "cancelled" | "report">): boolean {
   return cancelled !== undefined || report !== undefined;
 }
 
-/** How the runs of a workflow take their turns, as the store does it; undefined: as without any option. */
+/** The order of a workflow's runs, for the store; undefined: without any option. */
 export function orderOf(
   workflow: Pick<Workflow, "concurrency" | "throttle" | "debounce" | "cancelled" | "report">,
 ): Order | undefined {
@@ -277,7 +284,10 @@ export function orderOf(
   };
 }
 
-/** The concurrency group of an event. Without `concurrency`, what reports on one commit takes turns: the newest event is last. */
+/**
+ * The concurrency group of an event. Without `concurrency`, runs that report on one commit run one after the other, the
+ * newest event last.
+ */
 export function groupOf(workflow: Pick<Workflow, "on" | "concurrency" | "report">, event: Started): string | undefined {
   const { concurrency, report } = workflow;
   if (report !== undefined && concurrency === undefined) return groupOfCommit(givenOf(workflow, event));
