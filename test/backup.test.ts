@@ -234,7 +234,7 @@ describe("a backup of SQLite", () => {
     const { file } = await backedUp(t, "SQLite");
     const place = placeOf(t, "SQLite");
     await startService(t, { settings: place });
-    assert.match(await fails(["restore", file, "--replace"], place), /another process uses it\. Stop that one/);
+    assert.match(await fails(["restore", file, "--replace"], place), /another process uses it\. Stop that process/);
   });
 
   it("is not restored into PostgreSQL", async (t) => {
@@ -251,7 +251,7 @@ describe("a backup of SQLite", () => {
     const before = await exported(place);
     const other = join(temporaryFolder(t), "other.sqlite");
     new DatabaseSync(other).exec("CREATE TABLE runs (id); PRAGMA journal_mode = WAL");
-    assert.match(await fails(["restore", other, "--replace"], place), /no database of gh-runner/);
+    assert.match(await fails(["restore", other, "--replace"], place), /not a gh-runner database/);
     const db = new DatabaseSync(file);
     db.exec("PRAGMA user_version = 999");
     db.close();

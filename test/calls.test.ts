@@ -102,12 +102,15 @@ for (const [kind, open] of bothStores(postgres)) {
         (await (await accept(given, id)).outcome)?.reason ?? assert.fail("it did not fail");
       assert.equal(
         await reasonOf(runId(1), "caled", {}, {}),
-        "Starting a run of caled failed: there is no workflow of this name. Is called meant? These can be started so: called.",
+        "Starting a run of caled failed: there is no workflow of this name. Did you mean called? Workflows with the trigger `call`: called.",
       );
-      assert.match(await reasonOf(runId(2), "called", { application: 7 }, {}), /the inputs do not fit: application /);
+      assert.match(
+        await reasonOf(runId(2), "called", { application: 7 }, {}),
+        /the inputs are not valid: application /,
+      );
       assert.match(
         await reasonOf(runId(3), "called", { application: "pr-1" }, { id: "seven" }),
-        /the id of the new run is "seven"/,
+        /the id "seven" is not a UUID/,
       );
       assert.equal((await runsOf("called")).length, 0);
     });

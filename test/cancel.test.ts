@@ -286,10 +286,13 @@ for (const [database, open] of bothStores(postgres)) {
       );
       await run.worker.cancel(FIRST, BY);
       await until("it was called", () => thrown !== "");
-      assert.match(thrown, /^Beginning the wait more failed: this is `cancelled`/);
+      assert.match(thrown, /^Beginning the wait more failed: `cancelled` has two minutes/);
       await run.pass(2 * MINUTE);
       await until("it has a record", async () => (await run.detail()).attempts.length === 2);
-      assert.match((await run.detail()).attempts[1]?.reason ?? "", /`cancelled` of steps took longer than the 2m/);
+      assert.match(
+        (await run.detail()).attempts[1]?.reason ?? "",
+        /`cancelled` of steps took longer than its limit of 2m/,
+      );
     });
   });
 }

@@ -234,7 +234,7 @@ describe("changedFiles", () => {
     assert.equal(run.status, "failure");
     assert.match(
       run.reason ?? "",
-      /^Reading the changed files failed: the event issues has changed none. Call changedFiles in/,
+      /^Reading the changed files failed: the event issues has no changed files. Call changedFiles only in/,
     );
   });
 });

@@ -55,9 +55,9 @@ describe("a database that cannot be used", () => {
       ],
       [{ pathname: "/nowhere" }, /database "nowhere" does not exist\. Create the database, or correct/],
       [{ hostname: "nowhere.invalid" }, /nowhere\.invalid.*(ENOTFOUND|EAI_AGAIN).*Correct the host in/],
-      [{ port: "1" }, /ECONNREFUSED.*Correct host and port in DATABASE_URL/],
+      [{ port: "1" }, /ECONNREFUSED.*Correct the host and port in DATABASE_URL/],
       [{ username: "unknown" }, /as unknown,.*password authentication failed.*Correct the password/],
-      [{ search: "?sslmode=verify-full" }, /does not support SSL.*Switch TLS on at the server/],
+      [{ search: "?sslmode=verify-full" }, /does not support SSL.*Turn on TLS at the server/],
     ];
     for (const [change, what] of cases) {
       const said = await startError(t, { DATABASE_URL: address(change) });
@@ -69,7 +69,7 @@ describe("a database that cannot be used", () => {
     const asked = withDatabase({ url, schema: "public" }, (database) => database.sql("SELECT 1"));
     const standsStill = new Int32Array(new SharedArrayBuffer(4));
     Atomics.wait(standsStill, 0, 0, 5100);
-    await assert.rejects(asked, /ECONNREFUSED.*Correct host and port in DATABASE_URL/);
+    await assert.rejects(asked, /ECONNREFUSED.*Correct the host and port in DATABASE_URL/);
 
     const exported = await command(["export"], { DATABASE_URL: address({ pathname: "/nowhere" }) });
     assert.match(exported.stderr, new RegExp(`^Cannot use PostgreSQL at 127\\.0\\.0\\.1:${port}.*Create the database`));
@@ -150,15 +150,13 @@ describe("TLS to the database", () => {
 
   it("fails with what to do when the server has the wrong certificate", async (t) => {
     const other = fileOf(t, "other.pem", privateAuthority().cert);
-    const trusted = /certificate is not from an authority that is trusted here: let sslrootcert in DATABASE_URL name/;
+    const trusted =
+      /This host does not trust the authority of the server's certificate. Set sslrootcert in DATABASE_URL/;
     const cases: readonly (readonly [string, RegExp])[] = [
       [verified(other), trusted],
       [verified(), trusted],
-      [
-        verified(fileOf(t, "ca.pem", authority.cert), "localhost"),
-        /Put a host into DATABASE_URL that the server's cert/,
-      ],
-      [verified("/nowhere/ca.pem"), /ENOENT.*Correct the file that sslrootcert, sslcert or sslkey/],
+      [verified(fileOf(t, "ca.pem", authority.cert), "localhost"), /Use a host in DATABASE_URL that the server's cert/],
+      [verified("/nowhere/ca.pem"), /ENOENT.*Correct the path of sslrootcert, sslcert or sslkey/],
       [verified(fileOf(t, "empty.pem", "no certificate")), /sslrootcert/],
     ];
     for (const [url, what] of cases) assert.match(await startError(t, { DATABASE_URL: url }), what);

@@ -165,7 +165,7 @@ describe("the filter paths", () => {
   it("skips one that changes none, and reports the patterns and the number of files", async () => {
     const run = await tried(["src/a.ts", "docs/drafts/a.md"]);
     assert.equal(run.status, "skipped");
-    assert.equal(run.reason, "none of the changed files (2) is among the paths docs/**, !docs/drafts/**");
+    assert.equal(run.reason, "none of the changed files (2) matches the paths docs/**, !docs/drafts/**");
   });
 
   it("runs when any entry that matches the event matches its files", async () => {
@@ -174,13 +174,13 @@ describe("the filter paths", () => {
     const run = await tried(["README.md"], labeled);
     assert.equal(
       run.reason,
-      "none of the changed files (1) is among the paths docs/**, !docs/drafts/** or the paths other than **.md",
+      "none of the changed files (1) matches the paths docs/**, !docs/drafts/** or the paths other than **.md",
     );
   });
 
   it("skips one that changes nothing", async () => {
     const run = await tried([]);
-    assert.equal(run.reason, "no file is changed, and the paths docs/**, !docs/drafts/** are wanted");
+    assert.equal(run.reason, "no file was changed, and the workflow wants the paths docs/**, !docs/drafts/**");
   });
 
   it("counts the earlier name of a renamed file", async () => {

@@ -117,7 +117,7 @@ describe("a flush that fails", { skip: withoutCompiler }, () => {
     }
     const ready = await get("/ready");
     assert.equal(ready.status, 503);
-    assert.match(ready.json.detail, /the disk has not kept it: EIO: i\/o error, fdatasync/);
+    assert.match(ready.json.detail, /the disk did not keep it: EIO: i\/o error, fdatasync/);
     for (const path of ["/health", "/", "/api/runs"]) assert.equal((await get(path)).status, 200, path);
     assert.match((await get("/metrics")).text, /^gh_runner_store_unavailable\{reason="other"\} 1$/m);
     assert.equal(service.output().split("the store cannot be written").length - 1, 1, service.output());

@@ -106,7 +106,7 @@ describe("a workflow that follows a run of the stand-in's Actions", () => {
     );
     const { run } = await tested.advance("4m");
     assert.equal(run.status, "failure");
-    assert.match(run.reason ?? "", /none has begun within 3m: .*no .*workflow/i);
+    assert.match(run.reason ?? "", /none started within 3m: .*no .*workflow/i);
   });
 
   for (const [what, fault] of [

@@ -56,7 +56,7 @@ for (const [kind, open] of bothStores(postgres)) {
       assert.equal(status, "failure");
       assert.equal(
         reason,
-        "Finding the Actions run of acme/shop for the repository_dispatch ready failed: none has begun within 3m: no workflow listens. Add one.",
+        "Finding the Actions run of acme/shop for the repository_dispatch ready failed: none started within 3m: no workflow listens. Add one.",
       );
       assert.deepEqual(run.world.asked.slice(-2), ["find", "why"]);
       assert.ok(run.world.asked.length <= 9, `it asked ${run.world.asked.length} times`);
@@ -310,7 +310,7 @@ for (const [kind, open] of bothStores(postgres)) {
     it("sends nothing with `once`, and does not wait for an end", async (t) => {
       const waiting = async ({ sleep }: Given) => sleep("a while", "1h");
       const sends = await cancelledAfter(t, waiting, start);
-      assert.match(String(sends.seen[0]), /the run was cancelled before it was sent/);
+      assert.match(String(sends.seen[0]), /the run was cancelled before this event was sent/);
       assert.equal(sends.world.sent.length, 0);
       const follows = await cancelledAfter(
         t,
@@ -330,7 +330,7 @@ describe("following", () => {
     [
       "within a step",
       ({ step, github }) => step("out", () => github.follow({ repository: "a/b", runId: 7 })),
-      /inside of a step/,
+      /inside a step/,
     ],
     [
       "a repository that cannot be",
@@ -349,6 +349,6 @@ describe("following", () => {
 
   it("cannot wait in a run with the caller's token, and fails with the reason", async (t) => {
     const run = await followingRun(t, SQLITE, ({ github }) => github.follow({ repository: "acme/shop", runId: 7 }));
-    assert.match((await run.begin("ghs_own"))?.reason ?? "", /the run brought its GitHub token/);
+    assert.match((await run.begin("ghs_own"))?.reason ?? "", /the run uses the GitHub token of its request/);
   });
 });

@@ -259,7 +259,7 @@ describe("a rolling upgrade", () => {
     };
     await assert.rejects(
       () => open(t, schema, [...MIGRATIONS, broken]),
-      /Cannot bring the schema .* up to date: division by zero\. Nothing of that step was kept/,
+      /Cannot upgrade the schema .* in PostgreSQL: division by zero\. That step was undone/,
     );
     await open(t, schema, NEXT);
   });
@@ -471,7 +471,7 @@ describe("a database of version 3, whose replicas claim jobs of pg-boss", () => 
     await migratePostgres({ url: postgres.url, schema, onError: () => {} });
     await assert.rejects(
       () => migratePostgres({ url: postgres.url, schema, onError: () => {}, migrations: MIGRATIONS.slice(0, 3) }),
-      new RegExp(`a newer gh-runner has brought it to version ${MIGRATIONS.length}\\b`),
+      new RegExp(`a newer gh-runner upgraded it to version ${MIGRATIONS.length}\\b`),
     );
   });
 });
@@ -541,7 +541,7 @@ describe("a role of least privilege, as docs/scaling.md makes it", () => {
     const url = Object.assign(new URL(postgres.url), { username: role, password: "change-me" }).href;
     const settings = { DATABASE_URL: url, DATABASE_SCHEMA: schema, DATA_DIR: temporaryFolder(t), PORT: "0" };
     const told =
-      /^Cannot bring the schema \S+ in PostgreSQL up to date: permission denied .*Run gh-runner migrate with a role that may, and grant .*docs\/scaling\.md.*\n$/;
+      /^Cannot upgrade the schema \S+ in PostgreSQL: permission denied .*Run gh-runner migrate with a role that has this privilege, and grant .*docs\/scaling\.md.*\n$/;
     const served = await command(["serve"], settings);
     assert.equal(served.code, 1);
     assert.match(served.stderr, told);

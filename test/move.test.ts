@@ -145,7 +145,7 @@ for (const [from, to] of [
       const before = await exported(target);
       const { code, stderr } = await command(["import", fileOf(t, before)], target);
       assert.equal(code, 1);
-      assert.match(stderr, /^Cannot import .* has runs already.*Nothing was imported\.\n$/);
+      assert.match(stderr, /^Cannot import .* already has runs.*Nothing was imported\.\n$/);
       assert.equal(await exported(target), before);
     });
 
@@ -172,16 +172,16 @@ for (const [from, to] of [
         assert.equal(stderr.split("\n").length, 2, stderr);
       };
       const withLine = (at: number, line: string) => lines.with(at - 1, line).join("\n");
-      await rejects(withLine(5, "{"), /^Cannot import line 5: it is no JSON\. Nothing was imported\./);
+      await rejects(withLine(5, "{"), /^Cannot import line 5: it is not JSON\. Nothing was imported\./);
       await rejects(
         withLine(4, lines[3]!.replace('"pr-3"', "3")),
         /^Cannot import line 4: run\.group: .*Nothing was imported/,
       );
       await rejects(withLine(3, lines[1]!), /^Cannot import line (3|2 to \d+): .*[Uu]nique.*Nothing was imported/i);
-      await rejects(withLine(1, "{}"), /^Cannot import line 1: it is not that of an export of gh-runner/);
+      await rejects(withLine(1, "{}"), /^Cannot import line 1: this is not the first line of a gh-runner export/);
       await rejects(lines.slice(0, 6).join("\n"), /^Cannot import line 7: the export is cut off/);
-      await rejects(lines.toSpliced(3, 1).join("\n"), /records were exported, and \d+ are here/);
-      await rejects("", /^Cannot import line 1: there is nothing/);
+      await rejects(lines.toSpliced(3, 1).join("\n"), /the export has \d+ records, but this file has \d+/);
+      await rejects("", /^Cannot import line 1: the file is empty/);
       await withStore(target, async (store) => assert.deepEqual((await store.list({}, { limit: 1 })).runs, []));
     });
   });
@@ -206,7 +206,7 @@ describe("an import into SQLite", () => {
     assert.equal(code, 1);
     assert.match(
       stderr,
-      /^Cannot import into .* \(.*disk.*\)\. See that its disk .* has room .*Nothing was imported\.\n$/,
+      /^Cannot import into .* \(.*disk.*\)\. Check that its disk .* has room .*Nothing was imported\.\n$/,
     );
     await assertEmpty(t, { DATA_DIR: folder }, exportOf(3000));
   });
@@ -300,7 +300,7 @@ describe("an import into PostgreSQL", () => {
   it("that loses the answer to its commit reports that its outcome is unknown, and the next one finds it", async (t) => {
     const proxy = await lossyProxy(t, postgres.url);
     for (const [loss, next] of [
-      ["answer", /it has runs already/],
+      ["answer", /it already has runs/],
       ["all", /^$/],
     ] as const) {
       const [target, file] = [placeOf(t, "PostgreSQL"), fileOf(t, exportOf(10))];
@@ -308,7 +308,7 @@ describe("an import into PostgreSQL", () => {
       proxy.lose(() => loss);
       const { code, stderr } = await command(["import", file], { ...target, DATABASE_URL: proxy.url });
       assert.equal(code, 1);
-      assert.match(stderr, /^Cannot use PostgreSQL .* Either all was imported or nothing: import again.*\n$/);
+      assert.match(stderr, /^Cannot use PostgreSQL .* Either everything was imported or nothing. Import again.*\n$/);
       assert.match((await command(["import", file], target)).stderr, next);
     }
   });
@@ -372,9 +372,9 @@ describe("an export", () => {
     const empty = placeOf(t, "SQLite");
     const nothing = await command(["export"], empty);
     assert.equal(nothing.code, 1);
-    assert.match(nothing.stderr, /^Cannot export .*gh-runner\.sqlite: there is none\. Set DATA_DIR/);
+    assert.match(nothing.stderr, /^Cannot export .*gh-runner\.sqlite: the file does not exist\. Set DATA_DIR/);
     const none = await command(["export"], placeOf(t, "PostgreSQL"));
-    assert.match(none.stderr, /^Cannot use the schema test_\w+ in PostgreSQL: it is not there\. .*gh-runner migrate/);
+    assert.match(none.stderr, /^Cannot use the schema test_\w+ in PostgreSQL: it does not exist\. .*gh-runner migrate/);
     const missing = await command(["import", "/nowhere/runs.jsonl"], empty);
     assert.match(missing.stderr, /^Cannot import \/nowhere\/runs\.jsonl: ENOENT/);
     for (const place of [empty, placeOf(t, "PostgreSQL")]) {

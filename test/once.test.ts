@@ -74,7 +74,10 @@ for (const [kind, open] of bothStores(postgres)) {
     it("whose answer is lost before GitHub had it is sent again with the same key, after a last check", async (t) => {
       const run = await followingRun(t, open, dispatching);
       run.world.fates.push("before");
-      assert.match((await run.begin())?.reason ?? "", /looks whether GitHub has taken dispatch, whose answer was lost/);
+      assert.match(
+        (await run.begin())?.reason ?? "",
+        /checks whether GitHub received dispatch, because the answer was lost/,
+      );
       await run.elapse(3 * MINUTE - 5 * SECOND);
       assert.equal(run.world.sent.length, 1);
       await run.elapse(10 * SECOND);
@@ -234,17 +237,17 @@ describe("an event that cannot be sent once", () => {
   const FULL = Object.fromEntries(Array.from({ length: 10 }, (_, nth) => [`p${nth}`, nth]));
 
   for (const [what, work, expected] of [
-    ["within a step", ({ step, ...given }) => step("out", () => dispatching(given as Given)), /is inside of a step/],
+    ["within a step", ({ step, ...given }) => step("out", () => dispatching(given as Given)), /is inside another step/],
     [
       "with a payload that has `run`",
       ({ github }) => github.dispatch("a/b", "e", { run: 1 }, { once: "d" }),
-      /`run` already/,
+      /already has `run`/,
     ],
     ["with a full payload", ({ github }) => github.dispatch("a/b", "e", FULL, { once: "d" }), /has 10 properties/],
     [
       "with inputs that have `run`",
       ({ github }) => github.runWorkflow("a/b", "t.yml", { ref: "m", inputs: { run: 1 }, once: "d" }),
-      /inputs have a `run` already/,
+      /inputs already have `run`/,
     ],
     [
       "with a key of two words",
@@ -257,7 +260,7 @@ describe("an event that cannot be sent once", () => {
         await dispatching(given);
         await dispatching(given);
       },
-      /has had a step of that name/,
+      /already has a step with that name/,
     ],
   ] as [string, (context: Given) => Promise<unknown>, RegExp][]) {
     it(`fails with the reason: ${what}`, async (t) => {

@@ -253,7 +253,7 @@ describe("notify", () => {
     const fetch: Fetch = async () => new Response("no_service", { status: 404 });
     const { status, kind, reason } = await run(t, async ({ notify }) => notify(SLACK, "hello"), { fetch });
     assert.deepEqual([status, kind], ["failure", "permanent"]);
-    assert.match(String(reason), /it answered 404 "no_service"\. Make a new webhook/);
+    assert.match(String(reason), /it answered 404 "no_service"\. Create a new webhook/);
     assert.doesNotMatch(String(reason), /XXXX/);
     const wrong = await run(t, async ({ notify }) => notify("#general", "hello"), { fetch });
     assert.match(String(wrong.reason), /Posting to a URL failed: this is not the address of a webhook/);
@@ -263,7 +263,7 @@ describe("notify", () => {
     const fetch: Fetch = async (url) => new Response(`Cannot POST ${url}`, { status: 404 });
     for (const url of [SLACK, `${DISCORD}?key=a%2Bsecret`, "https://x.test/hooks?key=12345678&v=1"]) {
       const { reason } = await run(t, async ({ notify }) => notify(url, "hello"), { fetch });
-      assert.match(String(reason), /it answered 404 "Cannot POST https:\/\/\S*…\S*"\. Make a new webhook/);
+      assert.match(String(reason), /it answered 404 "Cannot POST https:\/\/\S*…\S*"\. Create a new webhook/);
       const secrets = url.split(/[/?&=]/).filter((part) => /^.{16}|secret|1234/.test(part));
       for (const secret of secrets) assert.ok(!reason?.includes(secret), String(reason));
     }

@@ -83,7 +83,7 @@ async function isAway(service: Replica): Promise<void> {
   const ready = await send(service.url, { path: "/ready" });
   assert.ok(performance.now() - probed < TOLD_MS, "the probe hangs");
   assert.equal(ready.status, 503);
-  assert.match(ready.json.detail, /^Not ready: PostgreSQL could not be asked: /);
+  assert.match(ready.json.detail, /^Not ready: The request to PostgreSQL failed: /);
   assert.equal((await send(service.url, { path: "/health" })).status, 200);
 }
 
@@ -92,7 +92,7 @@ function saysItOnce({ log, logLines }: Replica): void {
   const texts = told.map(({ msg }) => msg).filter((text) => !/AUTH_TOKENS/.test(String(text)));
   assert.deepEqual(texts.toSorted(), [
     "the connection to PostgreSQL is in trouble",
-    "the store cannot be written: runs wait, and callers are answered 503",
+    "the store cannot be written: runs wait, and callers get 503",
   ]);
   const { password } = new URL(postgres.url);
   assert.ok(!logLines.some((line) => line.includes(password)), "the log shows the password");
@@ -133,7 +133,7 @@ describe("a service whose database", () => {
     const answers = await Promise.all(applications.map((application) => notify(service.url, { application })));
     assert.deepEqual([...new Set(answers.map(({ status }) => status))], [202]);
     await within(60_000, "all wait", async () =>
-      applications.every((_, n) => service.log().filter(({ msg }) => msg === "run waits for a limit of GitHub")[n]),
+      applications.every((_, n) => service.log().filter(({ msg }) => msg === "run waits for a GitHub limit")[n]),
     );
     assert.deepEqual([service.github.counts.requests, told("error").length, told("info").length], [0, 1, 1]);
     assert.match(JSON.stringify(told("error")[0]), /GITHUB_TOKEN.*github_spending/);
@@ -164,7 +164,7 @@ describe("a service whose database", () => {
     const database = connect({ url: `postgres://postgres@127.0.0.1:${port}/postgres` }, () => {});
     t.after(() => database.close());
     for (const work of [database.transaction((sql) => sql("SELECT 1")), database.sql("SELECT 1")]) {
-      await assert.rejects(work, /PostgreSQL could not be asked: /);
+      await assert.rejects(work, /The request to PostgreSQL failed: /);
     }
   });
 
@@ -423,7 +423,7 @@ describe("a replica", () => {
       await within(60_000, "it is ready again", isBack);
       stop();
       assert.equal(await ended, 0, output());
-      assert.match(output(), /outcome does not count: another process has the run/);
+      assert.match(output(), /outcome discarded: another process has the run/);
     }
     for (const { run } of [killed, frozen, retrying]) {
       const outcomes = (await show(run)).attempts.map(({ outcome }: { outcome: string }) => outcome);

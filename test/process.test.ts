@@ -158,7 +158,7 @@ describe("the process", () => {
       const service = run(t, ["src/main.ts", "serve"], more);
       assert.equal(await service.ended, 1);
       assert.ok(service.output.stderr.startsWith(`Cannot create the folder ${folder} (`), service.output.stderr);
-      assert.match(service.output.stderr, /\. Set DATA_DIR to a folder that can be written\.\n$/);
+      assert.match(service.output.stderr, /\. Set DATA_DIR to a writable folder\.\n$/);
     });
   }
 

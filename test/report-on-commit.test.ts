@@ -176,7 +176,7 @@ describe("the result of a run on its commit", () => {
     assert.deepEqual(checks(NEWER), ["success: Success"]);
     const wrong = await start({ sha: "main" });
     await is(wrong, "failure");
-    assert.match((await runOf(wrong)).reason, /`report.commit` gave .*"sha":"main".* with the full hash/s);
+    assert.match((await runOf(wrong)).reason, /`report.commit` returned .*"sha":"main".* with the full hash/s);
   });
 
   it("of a comment on a pull request goes to its head, even if that has moved since", async (t) => {
@@ -217,7 +217,7 @@ describe("the result of a run on its commit", () => {
       await is(id, "failure");
       assert.match(
         (await runOf(id)).reason,
-        /^Reporting failed: report was called with .* Give \{ title, summary, annotations \}/,
+        /^Reporting failed: report was called with .* Pass \{ title, summary, annotations \}/,
       );
     }
   });
@@ -279,7 +279,7 @@ for (const [name, database] of [
       );
       const id = await event();
       await until("the first attempt has failed", () => checks().length > 0);
-      assert.deepEqual(checks(), ["in_progress: Will be tried again: Reading it failed: it is away. Wait."]);
+      assert.deepEqual(checks(), ["in_progress: Will be retried: Reading it failed: it is away. Wait."]);
       await is(id, "queued");
       await pass(5000);
       await until("the second attempt has failed", () => attempts === 2);
@@ -559,7 +559,7 @@ describe("together with other options", () => {
     await until("it runs", () => attempts === 1);
     await pass(61_000);
     await is(id, "queued");
-    assert.match(checks().join(), /^in_progress: Will be tried again: The attempt took longer than the 1m/);
+    assert.match(checks().join(), /^in_progress: Will be retried: The attempt took longer than .*1m/);
     await pass(5000);
     await is(id, "success");
     assert.deepEqual(checks(), ["success: Success"]);

@@ -178,7 +178,7 @@ describe("the log of a run", () => {
       console.log(cycle, Symbol("s"), undefined, throwing);
       return null;
     });
-    const carry = "[JSON cannot carry it]";
+    const carry = "[cannot be shown as JSON]";
     assert.deepEqual(
       (await logOf()).map(({ message, facts }) => [message, facts]),
       [
@@ -187,7 +187,7 @@ describe("the log of a run", () => {
         ["three", { facts: carry }],
         ["four", { facts: 5 }],
         ["five", undefined],
-        ["[it cannot be shown]", undefined],
+        ["[cannot be shown]", undefined],
         [`${carry} Symbol(s) undefined ${carry}`, undefined],
       ],
     );

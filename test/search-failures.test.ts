@@ -175,7 +175,7 @@ async function threeRuns(store: RunStore): Promise<readonly string[]> {
 }
 
 describe("A run whose document cannot be kept", () => {
-  const warningOf = (id: string | undefined) => `The search does not know run ${id} as it is now: spoilt`;
+  const warningOf = (id: string | undefined) => `The search could not index the current state of run ${id}: spoilt`;
 
   it("holds up no other, and is named in one warning: SQLite", async (t) => {
     const folder = temporaryFolder(t);

@@ -48,7 +48,7 @@ describe("What an index is asked for", () => {
 
 describe("A run that cannot be indexed", () => {
   const asked = { dialect: { schema: "main", rows: () => "SELECT 1" }, read: async () => [{ id: "5eed" }] };
-  const WARNING = "The search does not know run 5eed as it is now: spoilt";
+  const WARNING = "The search could not index the current state of run 5eed: spoilt";
 
   function spoilt(skip: SearchEngine["skip"]) {
     const warnings: string[] = [];

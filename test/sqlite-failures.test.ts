@@ -411,7 +411,7 @@ describe("a start", () => {
       const file = join(folder, FILE);
       truncateSync(file, statSync(file).size - missing);
       const before = readFileSync(file);
-      refusesToOpen(folder, /is damaged.*Restore a backup, or move the file away/);
+      refusesToOpen(folder, /is damaged.*Restore a backup. Or move the file away/);
       assert.ok(readFileSync(file).equals(before));
     }
     const folder = await filled(t);
@@ -496,7 +496,7 @@ describe("two processes on one folder", () => {
     const second = await start();
     assert.equal(await second.service.ended, 1);
     assert.match(second.service.output(), CANNOT);
-    assert.match(second.service.output(), /another process uses it\. Stop that one, or set DATA_DIR/);
+    assert.match(second.service.output(), /another process uses it\. Stop that process, or set DATA_DIR/);
     assert.ok(second.service.output().includes(dataDir));
     assert.equal((await send(`http://127.0.0.1:${first.port}`, { path: "/ready" })).status, 200);
 

@@ -108,7 +108,7 @@ describe("the SQLite store, opened again and again after its process was gone", 
     t.after(() => store.close());
     const { run, attempts } = (await store.get("deadly"))!;
     assert.deepEqual([run.status, attempts.length], ["failure", 2]);
-    assert.match(run.reason ?? "", /^The process ended 2 times while this run was all that it had in flight/);
+    assert.match(run.reason ?? "", /^The process ended 2 times while this was its only run in flight/);
     await store.accept(event("next", { group: "g" }), { ...LEASE, now: at });
     const claims = await store.claim({ ...LEASE, now: at, limit: 10 });
     assert.deepEqual(

@@ -99,9 +99,9 @@ describe("a step", () => {
       return reasons;
     });
     const [cyclic, twice, nap] = ((await (await accept()).outcome)?.outputs ?? []) as string[];
-    assert.match(cyclic ?? "", /Keeping the result of the step cycle failed: it cannot be kept as JSON.*circular/is);
-    assert.match(twice ?? "", /the step twice failed: this attempt has had a step of that name.*another name/);
-    assert.match(nap ?? "", /the step nap failed: this attempt has had a wait of that name/);
+    assert.match(cyclic ?? "", /Storing the result of the step cycle failed: it cannot be stored as JSON.*circular/is);
+    assert.match(twice ?? "", /the step twice failed: this attempt already has a step with that name.*different name/);
+    assert.match(nap ?? "", /the step nap failed: this attempt already has a wait with that name/);
   });
 
   it("whose name has more than 200 characters fails the run for good, unless it is caught, and is not begun", async (t) => {
@@ -113,7 +113,10 @@ describe("a step", () => {
     });
     const run = await (await accept()).outcome;
     assert.deepEqual([run?.status, run?.kind, done], ["failure", "permanent", ["as long as may be"]]);
-    assert.match(run?.reason ?? "", /^Beginning the step x{100}… failed: its name has 3000 characters, at most 200 /);
+    assert.match(
+      run?.reason ?? "",
+      /^Beginning the step x{100}… failed: its name has 3000 characters, and the limit is 200/,
+    );
     assert.equal((await store.get("r1"))?.steps.length, 1);
   });
 

@@ -152,7 +152,7 @@ export function cancelsContract(name: string, open: OpenStore): void {
       assert.equal(await statusOf(store, run), "cancelled");
       assert.match(
         ((await store.rerun(run, NOW + 6, { evenIfOlder: true })) as { reason: string }).reason,
-        /`cancelled` is being called/,
+        /`cancelled` is still running/,
       );
       assert.deepEqual(await store.extend([claim!], LEASE_MS), [claim]);
       await store.saveStep(claim!, {

@@ -324,7 +324,7 @@ for (const [database, open] of bothStores(postgres)) {
       await run.store.answerCallback(secretIn(urls[0]), 3, by());
       run.worker.look();
       await run.is("failure", 2);
-      assert.match((await run.detail()).run.reason ?? "", /what kim sent does not fit: body must be even/);
+      assert.match((await run.detail()).run.reason ?? "", /the answer of kim is not valid: body must be even/);
     });
   });
 }
@@ -358,7 +358,7 @@ describe("a wait", () => {
     assert.equal(ended.attempts, 1);
     assert.match(
       String(ended.outputs),
-      /^Beginning the wait long failed: the run brought its GitHub token, which is not/,
+      /^Beginning the wait long failed: the run uses the GitHub token of its request, which is not/,
     );
   });
 
@@ -399,10 +399,7 @@ describe("a wait", () => {
     await run.pass(10_000);
     await run.is("queued", 7);
     const { run: queued } = await run.detail();
-    assert.match(
-      queued.reason ?? "",
-      /^Waiting 1m for https:\/\/preview\.example\/ failed: the last try was answered 503/,
-    );
+    assert.match(queued.reason ?? "", /^Waiting 1m for https:\/\/preview\.example\/ failed: the last try got 503/);
     await run.pass(5000);
     await run.passUntil("waiting");
     assert.equal((await run.detail()).steps.length, 2);
@@ -471,8 +468,8 @@ describe("a wait", () => {
     assert.deepEqual(
       lines.map(({ level, message }) => [level, message]),
       [
-        ["warn", "quiet was a sleep in an earlier attempt and is a waitUntil now: it begins again"],
-        ["warn", "not reached in this attempt, although an earlier one had done or begun it: create"],
+        ["warn", "quiet was a sleep in an earlier attempt and is a waitUntil now, so it starts again"],
+        ["warn", "an earlier attempt reached these steps or waits, but this one did not: create"],
       ],
     );
   });
@@ -497,7 +494,7 @@ describe("a wait", () => {
     }
     await run.pass(HOUR);
     await run.is("success", 5);
-    const said = run.records.filter(({ message }) => message.startsWith("not reached in this attempt"));
+    const said = run.records.filter(({ message }) => message.startsWith("an earlier attempt reached"));
     assert.deepEqual(
       said.map(({ level }) => level),
       ["debug", "debug", "debug", "warn"],

@@ -180,7 +180,7 @@ describe("waitUntil", () => {
   it("whose check returns false says what to return instead", async (t) => {
     const run = waitingRun(t, async ({ waitUntil }) => waitUntil("merged", () => false));
     await (await run.accept()).outcome;
-    assert.match((await run.detail()).run.reason ?? "", /the check returned false.*Return undefined while/);
+    assert.match((await run.detail()).run.reason ?? "", /the check returned false.*Return undefined to keep/);
   });
 });
 
@@ -228,7 +228,7 @@ describe("several waits", () => {
     await (await run.accept()).outcome;
     assert.match(
       (await run.detail()).run.reason ?? "",
-      /the wait twice failed: this attempt has had a step of that name/,
+      /the wait twice failed: this attempt already has a step with that name/,
     );
   });
 });
@@ -249,7 +249,7 @@ describe("a wait", () => {
     for (const reason of reasons) {
       assert.match(
         reason,
-        /^Beginning the wait (inner|in check) failed: it is inside of a step, or .*Wait before or after/,
+        /^Beginning the wait (inner|in check) failed: it is inside a step or .*Wait before or after/,
       );
     }
   });

@@ -179,7 +179,7 @@ describe("the runs of a broken file", () => {
       await until("the run is so", async () => (await shown()).status === "waiting");
       assert.equal(
         (await shown()).reason,
-        "There is no workflow waits at the moment, and these files are broken: broken.ts. The run begins when that is fixed.",
+        "There is no workflow waits now, and these files are broken: broken.ts. The run starts when they are fixed.",
       );
       // Each time that it is looked at leaves no row.
       for (let times = 0; times < 5; times++) {
@@ -213,7 +213,7 @@ describe("the runs of a broken file", () => {
     clock.move(10_000);
     const shown = async () => (await send(url, { path: `/api/runs/${id}` })).json;
     await until("the run is so", async () => (await shown()).status === "failure");
-    assert.match((await shown()).reason, /^There is no workflow waits in this service any more/);
+    assert.match((await shown()).reason, /^This service no longer has a workflow waits/);
   });
 });
 

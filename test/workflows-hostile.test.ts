@@ -34,12 +34,12 @@ const HOSTILE: Readonly<Record<string, { body: string; options?: string; reason:
     "throws-nothing": { body: "throw undefined;", reason: /threw undefined/ },
     "throws-the-unshowable": {
       body: "throw Object.defineProperty(new Error(), 'message', { get() { throw new Error('ha'); } });",
-      reason: /threw something that cannot even be shown/,
+      reason: /threw a value that cannot be shown/,
     },
     hangs: {
       body: "await new Promise(() => {});",
       options: 'timeout: "200ms", retry: false,',
-      reason: /took longer than the 200ms.*raise its `timeout`.*retry: false/,
+      reason: /took longer than .*200ms.*raise `timeout`.*retry: false/,
     },
     exits: { body: "process.exit(0);", reason: /called process\.exit, which would end the service/ },
     "exits-and-catches": {
@@ -59,16 +59,19 @@ const HOSTILE: Readonly<Record<string, { body: string; options?: string; reason:
     "kills-itself": { body: 'process.kill(process.pid, "SIGKILL");', reason: /called process\.kill/ },
     "returns-a-cycle": {
       body: "const a: any = {}; a.a = a; return a;",
-      reason: /returned what cannot be kept as JSON: .*circular/i,
+      reason: /returned a value that cannot be stored as JSON: .*circular/i,
     },
-    "returns-a-bigint": { body: "return { n: 1n } as never;", reason: /returned what cannot be kept as JSON/ },
+    "returns-a-bigint": {
+      body: "return { n: 1n } as never;",
+      reason: /returned a value that cannot be stored as JSON/,
+    },
     "returns-a-flood": {
       body: 'return { text: "x".repeat(70_000) };',
-      reason: /returned what cannot be kept as JSON: it has 70011 characters, at most 65536 are kept/,
+      reason: /returned a value that cannot be stored as JSON: it has 70011 characters, and the limit is 65536/,
     },
     "keeps-a-flood": {
       body: 'await step("all", async () => "x".repeat(1_000_001)); return {};',
-      reason: /Keeping the result of the step all failed: it cannot be kept as JSON: it has 1000003 characters/,
+      reason: /Storing the result of the step all failed: it cannot be stored as JSON: it has 1000003 characters/,
     },
     "forgets-a-step-and-waits": {
       body: 'void step("send", async () => { await new Promise(setImmediate); throw new Error("not sent"); }); await sleep("long", "1h");',
@@ -84,11 +87,11 @@ const HOSTILE: Readonly<Record<string, { body: string; options?: string; reason:
     },
     "leaks-an-interval": {
       body: "setInterval(() => {}, 1); return {};",
-      reason: /left 1 interval running \(setInterval\), which the service has stopped/,
+      reason: /left 1 interval running \(setInterval\)\. The service stopped it/,
     },
     "forgets-a-promise": {
       body: 'void Promise.reject(new Error("nobody listens")); await new Promise(() => {});',
-      reason: /threw Error: nobody listens \(forgets-a-promise\.ts:9\) \(outside of what the workflow awaits/,
+      reason: /threw Error: nobody listens \(forgets-a-promise\.ts:9\) \(in code that the workflow does not await/,
     },
     "forgets-a-call": {
       body: 'void github.request("GET /repos/acme/none" as never); return { fine: true };',
@@ -102,7 +105,7 @@ const HOSTILE: Readonly<Record<string, { body: string; options?: string; reason:
       body: `void github.request("GET /repos/acme/shop" as never).then(() => { throw new Error("nobody listens"); });
     return { fine: true };`,
       reason:
-        /threw Error: nobody listens \(forgets-what-follows-on-a-call\.ts:9\) \(outside of what the workflow awaits/,
+        /threw Error: nobody listens \(forgets-what-follows-on-a-call\.ts:9\) \(in code that the workflow does not await/,
     },
     "throws-while-a-call-is-under-way": {
       body: 'void github.request("GET /repos/acme/none" as never); throw new Error("first");',
@@ -124,7 +127,7 @@ const HOSTILE: Readonly<Record<string, { body: string; options?: string; reason:
     const emitter = new EventEmitter();
     setImmediate(() => emitter.emit("error", new Error("socket gone")));
     await new Promise(() => {});`,
-      reason: /threw Error: socket gone \(emits-an-error\.ts:11\) \(outside/,
+      reason: /threw Error: socket gone \(emits-an-error\.ts:11\) \(in code/,
     },
   };
 
@@ -188,7 +191,7 @@ for (const [how, command] of [
       for (const good of hostile) assert.deepEqual(good, { status: "success", good: true });
       for (const name of Object.keys(CARELESS)) assert.equal((await start(url, name)).json.status, "success", name);
       await until("what was left behind has been noticed", () => {
-        const late = service.output().split("code that a run has left behind threw").length - 1;
+        const late = service.output().split("code of an ended run threw").length - 1;
         return late >= 4;
       });
       assert.equal((await send(url, { path: "/ready" })).status, 200);

@@ -107,7 +107,7 @@ describe("the option throttle", () => {
       const { status, reason } = await get(id);
       assert.deepEqual(
         [status, reason],
-        ["queued", "Held back by `throttle`: up to 2 of these runs begin within 600 s."],
+        ["queued", "Delayed by `throttle`: up to 2 of these runs start within 600 s."],
       );
     }
     await pass(490);
@@ -130,7 +130,7 @@ describe("the option debounce", () => {
     const { status, reason } = await get(second);
     assert.deepEqual(
       [status, reason],
-      ["queued", "Held back by `debounce`: it begins when no newer event has come for 30 s."],
+      ["queued", "Delayed by `debounce`: the run starts when no newer event has arrived for 30 s."],
     );
     await pass(11);
     await is(second, "waiting");

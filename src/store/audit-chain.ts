@@ -3,11 +3,14 @@ import type { AuditEntry, AuditRecord, ChainLink, ChainProblem } from "../model/
 import { clean } from "./rows.ts";
 
 /**
- * The chain of the audit log: each record is sealed with a hash over what it says, its number, and the hash of the one
- * before. Anyone who removes, changes or moves one has to write all later ones again.
+ * The chain of the audit log. Each record has a hash of its content, its number and the hash of the record before. To
+ * remove, change or move a record, one must rewrite all later records.
  */
 
-/** Seals records behind the last one. Texts are as both databases hold them, so that the hash outlives a move. */
+/**
+ * Seals records behind the last one. Texts are cleaned as both databases store them, so that the hash stays valid after
+ * a move.
+ */
 export function sealed(
   last: ChainLink,
   entries: readonly AuditEntry[],
@@ -21,13 +24,13 @@ export function sealed(
   });
 }
 
-/** Without what is undefined, which no database keeps. */
+/** Removes undefined values, which no database stores. */
 function cleaned<T extends object>(entry: T): T {
   const known = Object.entries(entry).filter(([, value]) => value !== undefined);
   return Object.fromEntries(known.map(([name, value]) => [name, clean(value)])) as T;
 }
 
-/** SHA-256 in hex of a JSON array without spaces; docs/audit.md shows how to compute it with other tools. */
+/** SHA-256, in hex, of a JSON array without spaces. docs/audit.md shows how to compute it with other tools. */
 function hashOf(record: Omit<AuditRecord, "link">, number: number, before: string): string {
   const { at, outcome, action, actor, role, via, address, run, workflow, bulk, details, times } = record;
   const who = [actor, role ?? null, via ?? null, address ?? null];
@@ -37,12 +40,12 @@ function hashOf(record: Omit<AuditRecord, "link">, number: number, before: strin
     .digest("hex");
 }
 
-/** Further ones are left out. */
+/** More problems are not reported. */
 const MOST_PROBLEMS = 100;
 
 /**
- * Checks records that are read in the order in which they stand in the store, oldest first.
- * @param anchor the last record that was deleted since its time was over.
+ * Checks records in the order of the store, oldest first.
+ * @param anchor the last record that was deleted because of its age.
  */
 export function checkedChain(anchor: ChainLink) {
   const problems: ChainProblem[] = [];
@@ -60,7 +63,7 @@ export function checkedChain(anchor: ChainLink) {
         found("misplaced", number);
         return;
       }
-      // With records missing before it, its hash cannot be checked: it is over one of theirs.
+      // If records before it are missing, its hash cannot be checked, because it includes one of theirs.
       if (number > next) found(last === anchor ? "cut_start" : "missing", next, number - 1);
       else if (hash !== hashOf(record, number, last.hash)) found("changed", number);
       last = { number, hash };

@@ -12,21 +12,24 @@ import { checkedChain } from "./audit-chain.ts";
 import type { Asked } from "./reads.ts";
 import type { Row } from "./rows.ts";
 
-/** The audit log in the words of both databases. */
+/** The audit log, with SQL for both databases. */
 
-/** The newest record, and the last that was deleted since its time was over, as marks. */
+/** Two marks: the newest record, and the last one that was deleted because of its age. */
 export const [HEAD, ANCHOR] = ["audit head", "audit anchor"];
 
 /** Takes the name of a mark, HEAD or ANCHOR. */
 export const readLink = (schema: string): string => `SELECT value FROM ${schema}.marks WHERE name = $1`;
 
-/** Takes the name of a mark and what `linkText` makes. */
+/** Takes the name of a mark, and the result of `linkText`. */
 export const writeLink = (schema: string): string =>
   `INSERT INTO ${schema}.marks (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`;
 
 export const linkText = ({ number, hash }: ChainLink): string => JSON.stringify({ number, hash });
 
-/** @param row as `readLink` finds it. One that is no link is that of an empty chain: a look at the chain then shows it. */
+/**
+ * @param row from `readLink`. An invalid value counts as the link of an empty chain, and a check of the chain reports
+ * it.
+ */
 export function linkIn(row: Row | undefined): ChainLink {
   try {
     const { number, hash } = JSON.parse(row?.value as string) as Partial<ChainLink>;
@@ -40,7 +43,7 @@ const COLUMNS = [
   ...(["bulk", "details", "times", "number", "hash"] as const),
 ];
 
-/** Takes what `valuesOf` makes. */
+/** Takes the result of `valuesOf`. */
 export function insertRecord(schema: string): string {
   const places = COLUMNS.map((_, at) => `$${at + 1}`);
   return `INSERT INTO ${schema}.actions (${COLUMNS.join(", ")}) VALUES (${places.join(", ")})`;
@@ -51,25 +54,26 @@ export function valuesOf({ link, ...record }: AuditRecord): (string | number | n
   return COLUMNS.map((column) => values[column] ?? null);
 }
 
-/** A column that may be empty is left out then. */
+/** Leaves out empty columns. */
 function recordOf({ seq: _, number, hash, ...row }: Row): AuditRecord {
   const known = Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null));
   const link = number === null || hash === null ? undefined : { number, hash };
   return { ...known, link } as unknown as AuditRecord;
 }
 
-/** Takes how many. */
+/** Takes the number of records. */
 export const oldestRecords = (schema: string): string =>
   `SELECT at, number, hash FROM ${schema}.actions ORDER BY seq LIMIT $1`;
 
-/** Takes how many of the oldest. */
+/** Takes how many of the oldest records to delete. */
 export const deleteRecords = (schema: string): string =>
   `DELETE FROM ${schema}.actions WHERE seq IN (SELECT seq FROM ${schema}.actions ORDER BY seq LIMIT $1)`;
 
 /**
- * Which of the oldest records are deleted: up to the first that is kept, so that the chain is whole from there on.
- * @param rows of `oldestRecords`.
- * @returns how many, and behind which record the chain then begins; undefined: none is deleted.
+ * Which of the oldest records are deleted: those before the first record to keep, so that the rest of the chain is
+ * whole.
+ * @param rows from `oldestRecords`.
+ * @returns the number of records, and the record behind which the chain then begins; undefined: delete none.
  */
 export function overdue(
   rows: readonly Row[],
@@ -84,7 +88,7 @@ export function overdue(
 
 export type Trail = Pick<AuditLog, "hear"> & { tell(records: readonly AuditRecord[]): void };
 
-/** Tells what was recorded, once it is stored. */
+/** Notifies listeners of records after they are stored. */
 export function trail(): Trail {
   const listeners = new Set<(record: AuditRecord) => void>();
   return {
@@ -101,7 +105,7 @@ export function trail(): Trail {
 /** Records read at once. */
 const READ_AT_ONCE = 500;
 
-/** How often a look begins again because old records were deleted during it. */
+/** How many times a check starts again because old records were deleted during it. */
 const MOST_LOOKS = 5;
 
 /** @param add seals and adds records, in one transaction. */
@@ -124,7 +128,7 @@ export function auditLog(
         else notSealed = { count: notSealed.count + 1, latestAt: Math.max(record.at, notSealed.latestAt ?? record.at) };
       }
       after = (rows.at(-1)?.seq as number | undefined) ?? after;
-      // The head is read before it is seen that nothing is left to read: what came meanwhile is read, too.
+      // The head is read before the last empty page, so that records added in between are read too.
       if (rows.length > 0) head = undefined;
       else if (head) return { anchor, head, ...chain.end(head), notSealed };
       else head = await link(HEAD);
@@ -162,7 +166,7 @@ export function auditLog(
   };
 }
 
-/** Of names of the model, which are those of the columns. */
+/** These names are the same in the model and in the columns. */
 const EQUAL = ["action", "outcome", "workflow", "run", "address", "bulk"] as const;
 
 function conditionsOf(

@@ -6,8 +6,8 @@ import { type By, whoOf } from "../model/who.ts";
 import { clean, type Row } from "./rows.ts";
 
 /**
- * Callbacks of both databases. The secret in a callback's URL is derived, so that each attempt hands out the same one, and
- * only its hash is stored.
+ * Callbacks of both databases. The secret in a callback's URL is derived, so that every attempt gets the same one. Only
+ * its hash is stored.
  */
 
 /** The name of the key in `store_keys` from which secrets are derived. */
@@ -15,7 +15,7 @@ export const KEY = "callbacks";
 
 export const newKey = (): string => randomBytes(32).toString("base64url");
 
-/** What a run's callback of this name is known by. A re-run from the start has another one. */
+/** The secret of a run's callback. A re-run from the start gets another one. */
 export function secretOf(key: string, { run, name, since }: { run: string; name: string; since: number }): string {
   return createHmac("sha256", Buffer.from(key, "base64url"))
     .update(JSON.stringify([run, since, clean(name)]))
@@ -24,7 +24,7 @@ export function secretOf(key: string, { run, name, since }: { run: string; name:
 
 export const hashOf = (secret: string): string => createHash("sha256").update(secret).digest("hex");
 
-/** Takes the hash. Returns the callback with what its run and its wait have become. */
+/** Takes the hash. Returns the callback with the state of its run and its wait. */
 export function findCallback(schema: string): string {
   return `SELECT callbacks.name, callbacks.schema, callbacks.answered_at, runs.seq, runs.id, runs.workflow, runs.ended_at,
       callbacks.steps_from = runs.steps_from AS is_current,
@@ -40,7 +40,7 @@ export function insertCallback(schema: string): string {
     ON CONFLICT (hash) DO UPDATE SET schema = excluded.schema`;
 }
 
-/** Takes the hash, and what it is answered with: the body, who, and when. */
+/** Takes the hash, and the answer: its body, actor and time. */
 export function answer(schema: string): string {
   return `UPDATE ${schema}.callbacks SET body = $2, actor = $3, answered_at = $4 WHERE hash = $1`;
 }
@@ -57,7 +57,7 @@ export function callbackOf(row: Row): Callback {
   };
 }
 
-/** Who has answered, for the run's history. */
+/** The audit entry of an answer. */
 export function answeredAction({ run, workflow, name }: Callback, by: By): AuditEntry {
   return { ...whoOf(by), at: by.at, action: "answered", run, workflow, details: name };
 }

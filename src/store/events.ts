@@ -12,10 +12,10 @@ import { clean } from "./rows.ts";
 
 type Statement = readonly [text: string, values: readonly (string | number)[]];
 
-/** Since when it is noted who was heard. */
+/** The mark for when the service began to note events. */
 const SINCE = "events noted since";
 
-/** Events that started no run, and who was heard: the same for both databases, whose tables are bounded. */
+/** Notes events that started no run, and the senders of events. The same for both databases, with bounded tables. */
 export function eventNotes({ dialect, read, change }: Asked): EventNotes {
   const { schema } = dialect;
   const [ignored, heard] = [`${schema}.ignored_events`, `${schema}.heard`];
@@ -86,7 +86,7 @@ export function eventNotes({ dialect, read, change }: Asked): EventNotes {
   };
 }
 
-/** One per key, always in the same order: replicas that write the same rows wait for each other, never in a circle. */
+/** One row per key, always in the same order, so that replicas that write the same rows never deadlock. */
 function heardRows(heard: readonly Heard[]): object[] {
   const rows = new Map<string, { first_at: number; last_at: number; times: number }>();
   for (const { kind, name, actor, firstAt, lastAt, times } of heard) {
@@ -107,7 +107,7 @@ function ignoredRow({ at, ...facts }: IgnoredEvent): object {
   return { at, facts: clean(JSON.stringify(facts)), text: clean(textOf(facts)) };
 }
 
-/** What is searched: a line for each fact, so that a qualifier finds whole values, and words any part. */
+/** The searched text. Each fact is a line, so that a qualifier matches a whole value and a word matches any part. */
 function textOf(event: Omit<IgnoredEvent, "at">): string {
   const { repository, number, subject, sender, ref, sha, reasons } = event;
   const [name = "", action] = event.event.split(".");

@@ -14,7 +14,7 @@ import { LISTED, listedRunOf, type Row } from "./rows.ts";
 import { needlesOf } from "./search-document.ts";
 import type { Range, SearchIndex } from "./search-index.ts";
 
-/** How few runs end. */
+/** Few runs end with these. */
 const RARE_ENDS: readonly RunStatus[] = ["failure", "skipped", "superseded", "cancelled"];
 
 /** The indexes of runs that have not ended. */
@@ -25,20 +25,20 @@ const OPEN_INDEXES = new Map<unknown, string>([
 ]);
 const OPEN = [...OPEN_INDEXES.keys()] as RunStatus[];
 
-/** Each status is counted so far. */
+/** Each status is counted up to this number. */
 const MAX_COUNTED = 10_000;
-/** So many of the newest runs that a search finds are counted. */
+/** How many of the newest runs in a search's result are counted. */
 const MAX_COUNTED_FOUND = 1000;
-/** A reason each: more are not compared at once. */
+/** Each run has one reason, and more are not compared at once. */
 const MAX_REASONS = 1000;
-/** What a failure's reason is read from: whole rows of so many take three times as long. */
+/** The columns of a failure's reason. Reading whole rows would take three times as long. */
 const REASON = "seq, id, workflow, reason, kind, accepted_at";
-/** A search goes through so many runs that have its words, and are not what else it asks for. */
+/** How many runs with the right words a search checks for its other conditions. */
 const LOOKED_THROUGH = 5000;
 
 type Reads = Pick<RunStore, "list" | "counts" | "reasons" | "index">;
 
-/** What a store is asked about those of its runs that a filter finds. */
+/** A store's answers about the runs that a filter finds. */
 export function foundRuns(asked: Asked, search: SearchIndex): Reads {
   const parts = { asked, search };
   return {
@@ -68,12 +68,12 @@ function failureReasonOf({ id, workflow, reason, kind, accepted_at }: Row): Fail
 
 type Parts = { readonly asked: Asked; readonly search: SearchIndex };
 
-/** Whether something is looked for that no index of a column has. */
+/** Whether the filter needs the search, because no column's index has it. */
 function isSearch({ words = [], repository, event, pull, commit, by, trigger }: RunFilter): boolean {
   return words.length > 0 || [repository, event, pull, commit, by, trigger].some((each) => each !== undefined);
 }
 
-/** The numbers of the runs that came within a time, and maybe some more; undefined when there is none. */
+/** The numbers of the runs in a time range, perhaps with some more; undefined if there are none. */
 async function rangeOf({ dialect, read }: Asked, { since, until }: RunFilter): Promise<Range | undefined> {
   const bound = async (least: "min" | "max", condition: string, order: string, at: number | undefined) => {
     if (at === undefined) return undefined;
@@ -92,19 +92,22 @@ async function rangeOf({ dialect, read }: Asked, { since, until }: RunFilter): P
   return { from: from ?? 0, below: to === undefined ? Number.MAX_SAFE_INTEGER : to + 1 };
 }
 
-/** Runs are numbered as they are accepted; the clocks of replicas may differ by as much as so many runs take. */
+/**
+ * Runs are numbered in the order of acceptance. The clocks of replicas may differ by the time that this many runs take.
+ */
 const CLOCKS_DIFFER_RUNS = 500;
 
 /**
- * The runs that a filter allows, as far as columns say so.
- * @param exact false: by the range alone, which indexes have. The time is in the row, behind an input of any length.
+ * The SQL conditions of a filter that columns can check.
+ * @param exact false: check only the range, which indexes contain. The time is in the row, behind an input of any
+ * length.
  */
 function narrowed({ dialect }: Pick<Asked, "dialect">, filter: RunFilter, range: Range, exact = true) {
   const { id, status, workflow, workflows, group, since, until } = filter;
   const values: Value[] = [];
   const place = (value: Value) => `$${values.push(value)}`;
   const conditions: string[] = [];
-  // Written out: a partial index is not found for a bound value.
+  // The status is a literal, because a bound value does not use a partial index.
   if (status !== undefined) conditions.push(`status = '${status}'`);
   if (status !== undefined && RARE_ENDS.includes(status)) conditions.push(IS_RARE_END);
   if (id !== undefined) {
@@ -125,7 +128,7 @@ type Rows = Omit<RunPage, "runs"> & { readonly rows: readonly Row[] };
 
 /**
  * One page of runs, newest first.
- * @param columns those that are read, `seq` among them.
+ * @param columns to read, including `seq`.
  */
 async function rowsOf(
   { asked, search }: Parts,
@@ -140,12 +143,12 @@ async function rowsOf(
   const found = await Promise.all(
     byWorkflow(filter).map((part) => newest(asked, part, range, { most: limit + 1, columns })),
   );
-  // One workflow after the other: for several at once both databases would go through the runs of all.
+  // Each workflow is read separately: for several at once, both databases would read the runs of all workflows.
   const rows = found.length === 1 ? found.flat() : found.flat().sort((a, b) => Number(b.seq) - Number(a.seq));
   return pageOf(rows, limit, undefined);
 }
 
-/** The filter, a part for each workflow where only some are allowed; none where that leaves none. */
+/** Splits a filter into one part per allowed workflow. Empty if none is left. */
 function byWorkflow({ workflows, ...filter }: RunFilter): readonly RunFilter[] {
   if (workflows === undefined) return [filter];
   const allowed = filter.workflow === undefined ? workflows : workflows.filter((each) => each === filter.workflow);
@@ -160,12 +163,12 @@ async function newest(
 ) {
   const { dialect } = asked;
   const { where, values, place } = narrowed({ dialect }, filter, range);
-  // Without a hint SQLite's planner takes the newest runs and goes through all that have ended.
+  // Without a hint, SQLite's planner reads the newest runs and skips all that have ended.
   const index = OPEN_INDEXES.get(filter.status);
   const hint = index === undefined ? "" : dialect.hint(index);
   const isByWorkflow = filter.workflow !== undefined && filter.group === undefined;
   const newestFirst = isByWorkflow ? "workflow DESC, seq DESC" : "seq DESC";
-  // PostgreSQL guesses that one in a hundred has such an id. It would go through the runs in their order, with their inputs.
+  // PostgreSQL estimates that one in a hundred runs matches the id. It would read the runs in order, with their inputs.
   const order = (filter.id?.length ?? 0) >= ID_OF_FEW ? "seq + 0 DESC" : newestFirst;
   return readFirst(
     asked,
@@ -183,7 +186,7 @@ function isOneOf(column: string, places: readonly string[]): string {
   return places.length === 0 ? "1 = 0" : `${column} IN (${places.join(", ")})`;
 }
 
-/** One in 4,096 runs has an id that begins with so many characters. */
+/** One in 4,096 runs has an id that begins with this many given characters. */
 const ID_OF_FEW = 3;
 
 function pageOf(found: readonly Row[], limit: number, further: string | undefined, unsearched?: Count): Rows {
@@ -192,7 +195,7 @@ function pageOf(found: readonly Row[], limit: number, further: string | undefine
   return { rows, next, ...(unsearched && { unsearched }) };
 }
 
-/** What the index finds is looked at as it is now: it may have changed since. */
+/** Checks the runs from the index against their current state, which may have changed. */
 async function searchRuns(
   { asked, search }: Parts,
   filter: RunFilter,
@@ -215,7 +218,7 @@ async function searchRuns(
 
 const MAX_FOUND_AT_ONCE = 500;
 
-/** These runs, as far as the filter allows them as they are now. */
+/** Those of these runs that match the filter in their current state. */
 async function among(asked: Asked, filter: RunFilter, runs: readonly number[], select: string, end: string) {
   if (runs.length === 0) return [];
   const { dialect, read } = asked;
@@ -243,7 +246,7 @@ function sumOf(one: Counts, other: Counts): Counts {
   return Object.fromEntries(RUN_STATUSES.map(of)) as Counts;
 }
 
-/** Those that have succeeded have no index: they are all that have not ended otherwise. */
+/** Succeeded runs have no index: their number is all runs minus the others. */
 async function countPart(asked: Asked, filter: RunFilter, range: Range): Promise<Counts> {
   const counted = [...OPEN, ...RARE_ENDS].map(
     async (status) => [status, await countUpTo(asked, { ...filter, status }, range)] as const,
@@ -270,7 +273,7 @@ async function countUpTo(asked: Asked, filter: RunFilter, range: Range, most = M
   return { count: Math.min(runs, most), more: runs > most };
 }
 
-/** The index that reads the least. */
+/** The index that reads the fewest rows. */
 function indexOf({ id, status, workflow, group }: RunFilter): string | undefined {
   if (id !== undefined) return undefined;
   if (status !== undefined && RARE_ENDS.includes(status)) return undefined;
@@ -279,7 +282,7 @@ function indexOf({ id, status, workflow, group }: RunFilter): string | undefined
   return workflow === undefined ? "by_time" : "by_workflow";
 }
 
-/** Those of the newest runs that a search finds. */
+/** Counts the newest runs that a search finds. */
 async function countFound({ asked, search }: Parts, { status: _, ...filter }: RunFilter): Promise<Counts> {
   const range = await rangeOf(asked, filter);
   if (!range) return countsOf(new Map());

@@ -7,8 +7,8 @@ import { clean, type Row } from "./rows.ts";
 const COLUMNS = ["attempt", "number", "at", "level", "message", "facts"];
 
 /**
- * The lines that workflows write. They are stored for any run that there is, also when its claim is lost meanwhile: an
- * attempt has said what it has said. A power failure may take the latest of them.
+ * The lines that workflows log. They are stored for any existing run, even if its claim was lost: what an attempt
+ * logged stays true. A power failure may lose the latest lines.
  */
 export function runLines({ dialect, read, change }: Asked): Pick<RunStore, "saveLines" | "lines"> {
   const { schema, rows } = dialect;

@@ -2,10 +2,10 @@ import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
 /**
- * Creates a folder, and those above it where they are missing. Node's own `recursive` never ends, and hears no signal,
- * where the system says that a folder is missing which is there, as below /proc. What is above is not looked at without
- * need: Node's permissions may forbid it.
- * @throws Error of the file system when it cannot be.
+ * Creates a folder and its missing parents. Node's `recursive` option never ends, and ignores signals, if the system
+ * reports an existing folder as missing, as below /proc. Parents are checked only when needed, because Node's
+ * permissions may forbid it.
+ * @throws Error of the file system.
  */
 export function makeFolder(folder: string, mode = 0o777): void {
   let problem = problemOf(folder, mode);
@@ -16,7 +16,7 @@ export function makeFolder(folder: string, mode = 0o777): void {
   if (problem) throw problem;
 }
 
-/** Why a folder cannot be created; undefined when it is there, perhaps by another process that was faster. */
+/** Why a folder cannot be created. Undefined if it exists, perhaps because another process was faster. */
 function problemOf(folder: string, mode: number): NodeJS.ErrnoException | undefined {
   try {
     mkdirSync(folder, { mode });

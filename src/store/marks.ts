@@ -4,8 +4,8 @@ import { hasSlot } from "./queries.ts";
 import type { Asked } from "./reads.ts";
 
 /**
- * What the processes remember together, and which runs they watch for. A power failure may take the latest marks: they say
- * how far something was done, and to do it again must do no harm.
+ * What the processes remember together, and the runs for which they watch. A power failure may lose the latest marks.
+ * They store progress, and repeating that work must be harmless.
  */
 export function marks({ dialect, read, change }: Asked): Pick<RunStore, "mark" | "setMark" | "watched"> {
   const { schema, hint } = dialect;

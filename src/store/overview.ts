@@ -16,17 +16,17 @@ import { clean, type Row } from "./rows.ts";
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** Durations are taken from so many runs at most, which takes 2 ms. */
+/** Durations come from up to this many runs, which takes 2 ms. */
 const MEASURED_RUNS = 1000;
 
-/** Longer queues are counted so far. */
+/** Longer queues are counted up to this number. */
 const MAX_COUNTED = 10_000;
 
 const REJECTED = ["method", "path", "status", "application", "reason", "first_at", "last_at", "times"];
 
 /**
- * What happened, in sum; each question reads a bounded number of rows, however many runs there are.
- * @param revision differs when anything may have changed.
+ * The totals of what happened. Each query reads a bounded number of rows, regardless of the number of runs.
+ * @param revision differs if anything may have changed.
  */
 export function overview({ dialect, read, change }: Asked, revision: Overview["revision"]): Overview {
   const { schema, rejectedKey } = dialect;
@@ -143,7 +143,7 @@ export function overview({ dialect, read, change }: Asked, revision: Overview["r
   };
 }
 
-/** So many of the runs that are late are named. */
+/** How many late runs are listed. */
 const NAMED_RUNS = 5;
 
 const isFailed = ({ status, kind }: Row) => status === "failure" && kind === "transient";
@@ -163,7 +163,7 @@ function lateOf(ends: readonly Row[], failedRuns: readonly string[]): Late {
   };
 }
 
-/** One per key, always in the same order: replicas that write the same rows wait for each other, never in a circle. */
+/** One row per key, always in the same order, so that replicas that write the same rows never deadlock. */
 function rejectedRows(events: readonly RejectedKind[]): object[] {
   const rows = new Map<string, { readonly key: string; times: number; last_at: number }>();
   for (const { method, path, status, application = "", reason, firstAt, lastAt, times } of events) {
@@ -181,7 +181,7 @@ function rejectedRows(events: readonly RejectedKind[]): object[] {
   return [...rows.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 
-/** Requests of one key are the same one: method, path, application and reason, and the status. */
+/** Two requests are the same kind if their method, path, application, reason and status are equal. */
 export function rejectedKey({ method, path, application = "", reason, status }: RejectedRequest): string {
   return createHash("sha256")
     .update(JSON.stringify([method, path, application, reason, status]))

@@ -4,13 +4,13 @@ import type { RunStore } from "../model/store.ts";
 import { type Asked, searchPattern, short } from "./reads.ts";
 import { LISTED, listedRunOf, type Row, stepOf } from "./rows.ts";
 
-/** So many of the newest runs are looked through at once: about 10 ms of SQLite's. */
+/** How many of the newest runs one query checks: about 10 ms in SQLite. */
 const LOOKED_THROUGH = 2000;
 
-/** A run that was re-run for days has more; its own page shows them. */
+/** A run that was re-run for days has more steps; its page shows them. */
 const MAX_STEPS = 5000;
 
-/** What previews are read by: the newest runs of groups, and several runs with their steps at once. */
+/** Reads for previews: the newest runs of groups, and several runs with their steps at once. */
 export function previewReads({ dialect, read }: Asked): Pick<RunStore, "newestOfGroups" | "several"> {
   const { schema, isText, finds, hint } = dialect;
   const runs = `${schema}.runs`;
@@ -25,7 +25,7 @@ export function previewReads({ dialect, read }: Asked): Pick<RunStore, "newestOf
       const below = cursor === undefined ? "" : `AND seq < ${place(Number(cursor))}`;
       const index = hint(group === undefined ? "by_workflow" : "by_group");
       const names = new Map(workflows.map(({ name }) => [name, place(name)]));
-      // One part per workflow: SQLite would sort all runs of several.
+      // One part per workflow, since SQLite would sort all runs of several.
       const parts = [...names.values()].map(
         (name) => `SELECT * FROM (SELECT seq, id, workflow, grp FROM ${runs} ${index}
           WHERE workflow = ${name} AND ${its} ${below} ORDER BY seq DESC LIMIT ${most}) AS part`,

@@ -3,29 +3,29 @@ import { ALL_WORKFLOWS } from "../model/run-actions.ts";
 import type { Row } from "./rows.ts";
 import { GONE_ALONE } from "./rules/interruptions.ts";
 
-/** SQL of what a store decides, for both databases. Values are written as `$1`, `$2`. */
+/** SQL of the store's decisions, for both databases. Values are written as `$1`, `$2`. */
 
 /**
- * Claims what is due and has its turn in its group, the oldest due first, of those the one that was accepted first. A run
- * that waits holds its group's place. So does one whose workflow's `cancelled` is called; that is called first, also while
- * the workflow is paused. Of suspects the first one alone, and none while their owner has one. Takes the start of the
- * attempts ($1), the owner ($2), what tells the end of the lease ($3), and how many ($4). Returns rows of `runs`, with
- * `suspect`.
+ * Claims due runs whose turn it is in their group: the one that was due first, then the one that was accepted first. A
+ * waiting run keeps its group's place. So does a run whose workflow's `cancelled` runs. A `cancelled` is called first,
+ * even while the workflow is paused. Of all suspects only the first is claimed, and none while their owner has one.
+ * Takes the start of the attempts ($1), the owner ($2), the value for the lease's end ($3), and how many ($4). Returns
+ * rows of `runs`, with `suspect`.
  */
 export function claimDue(names: {
   readonly schema: string;
-  /** Expressions: the time, and when the lease ends. */
+  /** SQL expressions: the time, and the lease's end. */
   readonly now: string;
   readonly leaseUntil: string;
-  /** That another run is in the slot of `runs`. */
+  /** Whether another run is in the slot of `runs`. */
   readonly isInSlot: (other: string) => string;
-  /** That two rows share a rate. */
+  /** Whether two rows share a rate. */
   readonly isSamePace: (one: string, other: string) => string;
-  /** Follows the table whose index its planner does not find by itself. */
+  /** Follows a table whose index the planner does not find alone. */
   readonly hint?: (index: string) => string;
-  /** How many, an expression of `$4`. */
+  /** How many: an expression with `$4`. */
   readonly limit?: string;
-  /** Follows a selection of runs that other processes may select as well. */
+  /** Follows a selection of runs that other processes may also select. */
   readonly lock?: string;
 }): string {
   const { schema, now, leaseUntil, isInSlot, hint = () => "", limit = "$4", lock = "" } = names;
@@ -61,12 +61,15 @@ export function claimDue(names: {
     RETURNING *, ${begunSuspect} AS suspect`;
 }
 
-/** Clocks of replicas that are set right differ by less: what began later than now began before the clock was set, ms. */
+/**
+ * The clocks of replicas differ by less if they are correct. A run that started later than now started before the clock
+ * was set, ms.
+ */
 const CLOCKS_DIFFER_MS = 60_000;
 
 /**
- * Of the due runs with a limit for their rate, those that may begin: with those ahead of them, and those that began a
- * while ago, they are no more than the limit. What other processes are about to claim counts as ahead.
+ * Due runs with a rate that may start: together with the runs ahead of them, and those that started recently, they stay
+ * within the limit. A run that another process is about to claim counts as ahead.
  */
 function withinThrottle({
   schema,
@@ -81,13 +84,13 @@ function withinThrottle({
       AND begun.begun_at <= ${now} + ${CLOCKS_DIFFER_MS}) <= line.throttle_limit`;
 }
 
-/** That a run with a rate has not begun. Written as the index says it. */
+/** Whether a run with a rate has not started. Written like the index. */
 export function isPending(run: string): string {
   return `(${run}.pace IS NOT NULL AND ${run}.status = 'queued' AND ${run}.attempts = 0)`;
 }
 
 /**
- * The latest of the runs that share a rate, as `id`, `at` and `is_queued`, newest first. Takes the rate's name ($1), and how
+ * The latest runs that share a rate, as `id`, `at` and `is_queued`, newest first. Takes the rate's name ($1), and how
  * many ($2).
  */
 export function latestOfPace({ schema, isOfPace }: { schema: string; isOfPace: (run: string) => string }): string {
@@ -98,32 +101,34 @@ export function latestOfPace({ schema, isOfPace }: { schema: string; isOfPace: (
     ORDER BY at DESC LIMIT $2`;
 }
 
-/** That a run has ended as few do. SQLite finds the indexes of these by the words of their condition alone. */
+/**
+ * Whether a run ended in one of the rare ways. SQLite finds these indexes only by the exact words of their condition.
+ */
 export const IS_RARE_END =
   "(status = 'failure' OR status = 'skipped' OR status = 'superseded' OR status = 'cancelled')";
 
-/** That a run holds its group's place: it runs, or it waits. Written as the index says it. */
+/** Whether a run keeps its group's place: it is running or waiting. Written like the index. */
 export function hasSlot(run: string): string {
   return `(${run}.status = 'running' OR ${run}.status = 'waiting')`;
 }
 
-/** That the workflow's `cancelled` is to be called for a run, or is called. Written as the index says it. */
+/** Whether the workflow's `cancelled` is due or running for a run. Written like the index. */
 export function hasHandler(run: string): string {
   return `(${run}.handler = 'due' OR ${run}.handler = 'running')`;
 }
 
-/** That an attempt of a run is under way, or the call of its workflow's `cancelled`. */
+/** Whether an attempt of a run is in progress, or its workflow's `cancelled`. */
 export function isUnderWay(run: string): string {
   return `(${run}.status = 'running' OR (${hasHandler(run)} AND ${run}.handler = 'running'))`;
 }
 
-/** Whether the workflow of a row of `runs` is paused. Asked once for all rows, while none is. */
+/** Whether the workflow of a row of `runs` is paused. If no workflow is, this is checked once for all rows. */
 export function isPaused(schema: string): string {
   const paused = `SELECT workflow FROM ${schema}.paused_workflows`;
   return `(runs.workflow IN (${paused}) OR EXISTS (${paused} WHERE workflow = '${ALL_WORKFLOWS}'))`;
 }
 
-/** Takes the workflow, when and who. Returns a row if that is new. */
+/** Takes the workflow, the time and the actor. Returns a row if the workflow was not paused. */
 export function pause(schema: string): string {
   return `INSERT INTO ${schema}.paused_workflows (workflow, at, actor) VALUES ($1, $2, $3)
     ON CONFLICT (workflow) DO NOTHING RETURNING workflow`;
@@ -135,8 +140,8 @@ export function resume(schema: string): string {
 }
 
 /**
- * What an event makes of the runs that wait for it: those are due now. One that is under way looks again when its attempt
- * has ended, since it may have looked before the event. An assignment, for both databases.
+ * Wakes the runs that wait for an event: they are due now. A running one looks again after its attempt, since it may
+ * have looked before the event. An assignment, for both databases.
  */
 export function wokenAt(now: string, least: string): string {
   return `woken = CASE WHEN status = 'running' THEN 1 ELSE 0 END,
@@ -144,8 +149,8 @@ export function wokenAt(now: string, least: string): string {
 }
 
 /**
- * That the end of a row of `steps` stands in later attempts. So does a wait whose time was over and after whose failure the
- * workflow continued: it has a result, too.
+ * Whether the end of a row of `steps` is final in later attempts. It is also final for a wait whose time was over if
+ * the workflow continued after the failure: then it has a result too.
  */
 export const STANDS = "(error IS NULL OR result IS NOT NULL)";
 
@@ -155,9 +160,9 @@ export function byDue(a: Row, b: Row): number {
 }
 
 /**
- * Rights what a clock that was wrong has left: a run that would wait for longer than any delay. No limit, and it is due
- * now; for a limit it waits as long as the longest.
- * @param least the function of the database for the least of values.
+ * Corrects what a wrong clock left behind: a run that would wait longer than any delay. It is due now, or, if it waits
+ * for a limit, after the longest limit.
+ * @param least the database's function for the lowest of several values.
  */
 export function rightWrongClocks({ schema, now, least }: { schema: string; now: string; least: string }): string {
   return `UPDATE ${schema}.runs SET accepted_at = ${least}(accepted_at, ${now}), retries_from = ${least}(retries_from, ${now}),
@@ -167,8 +172,8 @@ export function rightWrongClocks({ schema, now, least }: { schema: string; now: 
 }
 
 /**
- * Takes a turn: its name ($1), and how often there is one ($2), ms. Returns a row when it is this process's. What is later
- * than the next one was noted by a clock that has been set back; two processes may ask within one moment, though.
+ * Takes a turn. Takes its name ($1), and its interval ($2), ms. Returns a row if the turn belongs to this process. A
+ * time later than the next turn was written before a clock was set back. But two processes may ask at the same moment.
  */
 export function takeTurn({ schema, now }: { schema: string; now: string }): string {
   return `INSERT INTO ${schema}.marks AS known (name, at) VALUES ($1, ${now})
@@ -176,17 +181,17 @@ export function takeTurn({ schema, now }: { schema: string; now: string }): stri
     WHERE known.at <= excluded.at - $2 OR known.at > excluded.at + $2 RETURNING name`;
 }
 
-/** Takes the time before which turns are forgotten. */
+/** Takes the time before which turns are deleted. */
 export function forgetTurns(schema: string): string {
   return `DELETE FROM ${schema}.marks WHERE at < $1 AND value IS NULL`;
 }
 
 /**
- * Makes what waits for another attempt after a passing fault due now. What is claimed first is due first, so that the
- * newest is due the longest. An attempt that is brought forward does not count, or runs would use up their time in minutes
- * when GitHub works and fails in turns. Returns their numbers.
- * @param most an expression: so many of the newest that may begin, each of which tells whether the fault has passed.
- * Without it, all.
+ * Makes runs that wait to retry after a transient fault due now. Runs are claimed in the order of their due times, so
+ * the newest run gets the earliest time. The hastened attempt does not count: otherwise runs would use up their time in
+ * minutes when GitHub works and fails repeatedly. Returns the runs' numbers.
+ * @param most an expression: how many of the newest runs that may start. Each of them tests whether the fault has
+ * passed. Without it, all runs.
  * @param lock as in `claimDue`.
  */
 export function hastenRetries(names: {
@@ -206,7 +211,7 @@ export function hastenRetries(names: {
 
 const IS_GONE = `reason IN ('${GONE}', '${GONE_ALONE}')`;
 
-/** How many of the latest attempts of a row of `runs` ended with their process, as the columns of `Interrupted`. */
+/** How many of a run's latest attempts ended with their process, as the columns of `Interrupted`. */
 export function interruptions(schema: string): string {
   const attempts = `${schema}.attempts`;
   const latest = `FROM ${attempts} AS a WHERE a.run = runs.seq AND a.number >= runs.first_attempt AND a.number > coalesce(
@@ -215,21 +220,22 @@ export function interruptions(schema: string): string {
 }
 
 /**
- * Whether the two attempts of a row of `runs` up to a number both ended with their process: whether it is a suspect, of
- * which one at a time is attempted. An expression that costs nothing for a run that was attempted less often.
+ * Whether a run is a suspect, of which only one is attempted at a time: its two attempts up to this number both ended
+ * with their process. The expression costs nothing for a run with fewer attempts.
  */
 function isSuspect(schema: string, upTo: "runs.attempts" | "runs.attempts - 1"): string {
   return `(${upTo} >= 2 AND 2 = (SELECT count(*) FROM ${schema}.attempts AS a WHERE a.run = runs.seq AND a.${IS_GONE}
     AND a.number >= runs.first_attempt AND a.number > ${upTo} - 2 AND a.number <= ${upTo}))`;
 }
 
-/** No end of a group is looked for beyond so many of its newest runs: no index knows when they ended. */
+/** How many of a group's newest runs are checked for their end, since no index has the end. */
 const LOOKED_THROUGH = 100;
 
 /**
- * How a run of the same group last ended before this one did, as `outcome` (`success` or `failure`), `kind` and `ended_at`. A run that was run
- * again has ended before, too: its last attempt before that is how. Takes the run's id, workflow, group and end.
- * @param names the tables, how the nth value is written, and a condition that a run is of the group.
+ * How a run of the same group last ended before this one, as `outcome` (`success` or `failure`), `kind` and `ended_at`.
+ * A re-run has an earlier end too: that of its last attempt before the re-run. Takes the run's id, workflow, group and
+ * end.
+ * @param names the tables, how the nth value is written, and a condition for runs of the group.
  */
 export function endBefore(names: {
   readonly runs: string;

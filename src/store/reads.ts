@@ -5,42 +5,42 @@ import type { End, RunStore, Waiting } from "../model/store.ts";
 import { endBefore, isPaused } from "./queries.ts";
 import { actionOf, attemptOf, type Row, runOf, stepOf, waitingOf } from "./rows.ts";
 
-/** A database that is asked the same in the same words, whichever it is: for all that is not hot. */
+/** A database with the same interface as the other, for everything that need not be fast. */
 export type Asked = {
   readonly dialect: Dialect;
   /** Values are written as `$1`, `$2`. */
   read(text: string, values?: readonly Value[]): Promise<readonly Row[]>;
   /**
-   * The same, of the first rows in the order of an index. PostgreSQL's planner guesses that one in 200 runs is of a group, and may
-   * read all runs of one that has more before it takes the first.
+   * Reads the first rows in the order of an index. PostgreSQL's planner estimates that one in 200 runs is of a group.
+   * If a group has more, the planner may read all of them before it returns the first.
    */
   readInOrder(text: string, values?: readonly Value[]): Promise<readonly Row[]>;
-  /** All of them or none, without waiting for the disk: what a power failure would take may be lost. */
+  /** All statements or none, without waiting for the disk: a power failure may lose them. */
   change(...statements: readonly (readonly [text: string, values: readonly Value[]])[]): Promise<void>;
 };
 
 export type Value = string | number | null;
 
-/** What both databases say differently. */
+/** The differences between the databases' SQL. */
 type Dialect = {
   readonly schema: string;
-  /** Follows the table whose index its planner does not find by itself. */
+  /** Follows a table whose index the planner does not find alone. */
   hint(index: string): string;
-  /** That a run is of a workflow, for what is read in the order `workflow DESC, seq DESC`. */
+  /** Whether a run is of a workflow, for reads in the order `workflow DESC, seq DESC`. */
   isOfWorkflow(name: string): string;
-  /** Whether a column with an index is a text, which may be too long for an index. */
+  /** Whether an indexed column has this text, which may be too long for an index. */
   isText(column: string, value: string): string;
-  /** Whether an expression of `searchPattern` finds something in a text. */
+  /** Whether an expression of `searchPattern` matches a text. */
   finds(text: string, expression: string): string;
-  /** Whether a text has a part, exactly. LIKE takes a hundred times as long where both are one letter, again and again. */
+  /** Whether a text contains a part, exactly. LIKE takes a hundred times as long if both repeat one letter. */
   holds(text: string, part: string): string;
-  /** What selects these columns from the objects of a JSON array, to insert them into a table. */
+  /** Selects these columns from the objects of a JSON array, to insert them into a table. */
   rows(table: string, columns: readonly string[], json: string): string;
-  /** What tells rejected requests apart. */
+  /** The columns that identify a kind of rejected request. */
   readonly rejectedKey: readonly string[];
 };
 
-/** What a store is asked about its runs. */
+/** A store's answers about its runs. */
 export function runReads(
   asked: Asked,
 ): Pick<RunStore, "get" | "runs" | "endBefore" | "findSuccess" | "waiting" | "paused"> {
@@ -90,13 +90,13 @@ export function runReads(
   };
 }
 
-/** A longer value is left out: it may be megabytes, and nothing that is shown of another run is. */
+/** Longer values are omitted: they may have megabytes, and other runs' pages show nothing that long. */
 const MAX_VALUE_BYTES = 65_536;
 
-/** A column that is null where its value is longer than that. */
+/** A column that is null if its value is longer than that. */
 export const short = (column: string) => `CASE WHEN octet_length(${column}) <= ${MAX_VALUE_BYTES} THEN ${column} END`;
 
-/** One for each reason. */
+/** One entry per reason. */
 function summed(all: readonly Waiting[]): readonly Waiting[] {
   const byReason = Map.groupBy(all, ({ reason }) => reason);
   return [...byReason].map(([reason, those]) => ({
@@ -129,9 +129,9 @@ async function getRun({ dialect: { schema }, read }: Asked, id: string): Promise
 }
 
 /**
- * A regular expression, for JavaScript (flag `u`) and PostgreSQL alike, that finds a text in any case. Neither database's
- * lower() will do: SQLite's knows ASCII alone, and PostgreSQL's what the database's locale knows. A letter whose other
- * case is two letters, such as ß, is found as it is.
+ * A regular expression that finds a text in any case, in JavaScript (flag `u`) and in PostgreSQL. Neither database's
+ * lower() works: SQLite's only knows ASCII, and PostgreSQL's depends on the database's locale. A letter whose other
+ * case has two letters, such as ß, must match exactly.
  */
 export function searchPattern(text: string): string {
   return [...text]
@@ -143,7 +143,7 @@ export function searchPattern(text: string): string {
     .join("");
 }
 
-/** What GitHub's limits have left of each account; spending from `since` on (epoch milliseconds). */
+/** What GitHub's limits have left for each account. `since`: the start of the spending (epoch milliseconds). */
 export async function recallLimits(
   { dialect: { schema }, read }: Asked,
   since: number,

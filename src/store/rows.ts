@@ -21,12 +21,12 @@ export type Row = Record<string, SQLOutputValue>;
 
 /** A row of `runs`. */
 export type RunRow = {
-  /** The order of acceptance; 0 until it is stored. */
+  /** The order of acceptance; 0 until the run is stored. */
   readonly seq: number;
   readonly id: string;
   readonly workflow: string;
   readonly grp: string | null;
-  /** The place in a concurrency group for which runs wait; null for those that wait for no other. */
+  /** The place in a concurrency group for which runs wait. Null for a run that waits for no other. */
   readonly slot: string | null;
   readonly input: string;
   readonly own_token: number;
@@ -41,7 +41,7 @@ export type RunRow = {
   readonly failures: number;
   /** Attempts from this one on may use the results of steps. */
   readonly steps_from: number;
-  /** The first attempt since it was accepted, or re-run. */
+  /** The first attempt since the run was accepted or re-run. */
   readonly first_attempt: number;
   readonly owner: string | null;
   readonly lease_until: number | null;
@@ -60,25 +60,28 @@ export type RunRow = {
   readonly rerun_of: string | null;
   /** 1: every event of its group runs, in order. */
   readonly in_order: number;
-  /** What it shares a rate with, and the rate: how many begin within how many milliseconds. */
+  /** The name of its rate, and the rate: how many runs start within how many milliseconds. */
   readonly pace: string | null;
   readonly throttle_limit: number | null;
   readonly throttle_ms: number | null;
-  /** When the first attempt of a run with such a limit began, by the store's clock. */
+  /** When the first attempt of a run with a rate started, by the store's clock. */
   readonly begun_at: number | null;
-  /** Who has cancelled it while it ran, and when by the clock of that process. */
+  /** Who cancelled the run while it was running, and when, by that process's clock. */
   readonly cancel_actor: string | null;
   readonly cancel_at: number | null;
-  /** Where the workflow's `cancelled` is; null: it is not to be called. `wanted`: it is due when the run ends cancelled. */
+  /**
+   * The state of the workflow's `cancelled`; null: it is not called. `wanted`: it is due when the run ends as
+   * cancelled.
+   */
   readonly handler: "wanted" | "due" | "running" | "done" | null;
-  /** 1: an event that it may wait for came while it ran. */
+  /** 1: an event that the run may wait for arrived while it was running. */
   readonly woken: number;
 };
 
 /** No process has the run. */
 export const FREE = { owner: null, lease_until: null };
 
-/** What a run keeps, and what a transaction may change. */
+/** The columns that stay the same, and those that a transaction may change. */
 const KEPT = [
   "id",
   "workflow",
@@ -115,10 +118,10 @@ export const CHANGING = [
 ];
 export const INSERTED = [...KEPT, "input", ...CHANGING] as const;
 
-/** All columns but `input`, which may be megabytes. */
+/** All columns except `input`, which may have megabytes. */
 export const WITHOUT_INPUT = ["seq", ...KEPT, ...CHANGING].map((column) => `runs.${column}`).join(", ");
 
-/** A row of `runs` as the model speaks of it. */
+/** A row of `runs` as the model's type. */
 export function runOf(row: Row): Run {
   return { ...listedRunOf(row), input: JSON.parse(row.input as string) as Json };
 }
@@ -167,8 +170,8 @@ export function recentRunOf(row: Row): RecentRun {
 }
 
 /**
- * A row of queued runs, counted by the kind of failure that they wait for and by whether their workflow is paused, or of
- * those that wait for an event or a time.
+ * Counts queued or waiting runs. Queued runs are counted by the kind of failure that they wait for, and by whether
+ * their workflow is paused.
  */
 export function waitingOf(row: Row): Waiting {
   const queuedFor = row.kind === "limit" ? "limit" : row.kind === null ? "turn" : "retry";
@@ -214,7 +217,7 @@ export function stepOf(row: Row): Step {
   };
 }
 
-/** @param row of `steps`, with `is_over`. @param answers rows of the run's callbacks that are answered. */
+/** @param row of `steps`, with `is_over`. @param answers the answered callbacks of the run. */
 export function claimedWait(row: Row, answers: readonly Row[]): ClaimedWait {
   const answer = row.kind === "callback" ? answers.find(({ name }) => name === row.name) : undefined;
   return {
@@ -231,14 +234,14 @@ export function claimedWait(row: Row, answers: readonly Row[]): ClaimedWait {
   };
 }
 
-/** The place in a concurrency group of an event, or of a run. */
+/** The place of an event or a run in a concurrency group. */
 export function slotOf(event: Pick<NewRun, "workflow" | "group" | "ownToken">): string | null {
   return event.ownToken || event.group === undefined ? null : clean(`${event.workflow}\n${event.group}`);
 }
 
 /**
- * A text as both databases hold it and find it again. PostgreSQL has no character of code 0 (22P05), SQLite's functions
- * end a text there: it becomes its symbol. Neither holds half of a surrogate pair.
+ * A text as both databases store and find it. The NUL character becomes its symbol: PostgreSQL rejects it (22P05), and
+ * SQLite's functions end a text at it. Neither database stores half of a surrogate pair.
  */
 export function clean<T extends string | null | undefined>(text: T): T {
   return (typeof text === "string" ? text.replaceAll("\0", "\u2400").toWellFormed() : text) as T;

@@ -6,14 +6,14 @@ import { fold } from "../model/search.ts";
 import { clean } from "./rows.ts";
 
 /**
- * What the search knows of a run, as one text in which each line is a fact or a piece of text. Facts begin with a
- * character that no search has, and texts with a space, so that no text can be taken for a fact.
+ * The text by which the search finds a run. Each line is a fact or a piece of text. Facts begin with a character that
+ * no search contains, and texts with a space, so that no text looks like a fact.
  */
 
-/** The rest of what a run says is not searched. */
+/** Anything beyond this length is not searched. */
 export const MAX_DOCUMENT_CHARACTERS = 8192;
 
-/** Of a fact. Longer ones are cut in the same way where they are looked for. */
+/** The limit of a fact. Longer facts are cut the same way in a search. */
 const MAX_FACT_CHARACTERS = 253;
 
 /** Private characters: https://www.unicode.org/charts/PDF/UE000.pdf */
@@ -28,7 +28,7 @@ const MARKS = {
   by: "\uE007",
 } as const;
 
-/** One character each, so that the shortest part that an index has finds them. */
+/** One character each, so that even the shortest indexed part finds them. */
 const STATUSES = new Map<RunStatus | "open", string>(
   (["open", ...ENDED_STATUSES] as const).map((status, nth) => [status, String.fromCharCode(0xe100 + nth)]),
 );
@@ -37,13 +37,13 @@ const TRIGGER_MARKS = new Map<Trigger, string>(TRIGGERS.map((name, nth) => [name
 
 const PRIVATE = /[\uE000-\uE2FF\n]/g;
 
-/** A text that stands in a document as it is, but for the case of its letters: nearly every one. */
+/** A text that only needs lower case to go into a document: nearly every text. */
 const PLAIN = /^[ -~]*$/;
 
-/** As a text stands in a document. Inside of JSON it may have what no text of the database has. */
+/** A text as it appears in a document. JSON may contain characters that no text in the database has. */
 const searched = (text: string) => (PLAIN.test(text) ? text.toLowerCase() : fold(clean(text)).replace(PRIVATE, " "));
 
-/** All of these must stand in the document of a run that a filter finds. */
+/** A run matches a filter if its document contains all of these. */
 export function needlesOf(filter: RunFilter): readonly string[] {
   const { words = [], id, status, workflow, group, repository, event, pull, commit, by, trigger } = filter;
   const whole = (name: keyof typeof MARKS, value: string | undefined) =>
@@ -71,7 +71,7 @@ function factOf(name: keyof typeof MARKS, value: string): string {
   return MARKS[name] + [...text.slice(0, 2 * MAX_FACT_CHARACTERS)].slice(0, MAX_FACT_CHARACTERS).join("");
 }
 
-/** What a document is made of, as the tables have it. */
+/** The parts of a document, from the tables. */
 export type Sources = {
   readonly id: string;
   readonly workflow: string;
@@ -80,26 +80,26 @@ export type Sources = {
   readonly status: RunStatus;
   readonly trigger: Trigger | null;
   readonly reason: string | null;
-  /** JSON; null: it is too long to be read whole. */
+  /** JSON; null if it is too long to read completely. */
   readonly input: string | null;
-  /** The beginning and the end of one that is. */
+  /** The beginning and the end of an input that is too long. */
   readonly pieces: string;
-  /** JSON, or the beginning of it. */
+  /** JSON, or its beginning. */
   readonly outputs: string | null;
-  /** Who did something with it. */
+  /** Everyone who acted on the run. */
   readonly actors: readonly (string | null)[];
-  /** Names, results and errors of steps, reasons of attempts, lines: what matters most first. */
+  /** Names, results and errors of steps, reasons of attempts, and log lines; the most important first. */
   readonly texts: readonly (string | null)[];
-  /** What each attempt sent, as JSON or the beginning of it. */
+  /** What each attempt sent, as JSON or its beginning. */
   readonly sent: readonly (string | null)[];
 };
 
-/** The document of a run: lower-cased, of at most `MAX_DOCUMENT_CHARACTERS`. */
+/** The document of a run: in lower case, with up to `MAX_DOCUMENT_CHARACTERS`. */
 export function documentOf(run: Sources): string {
   const input = parsed(run.input);
   const outputs = parsed(run.outputs);
   let document = "\n";
-  // A fact is found as a word, too.
+  // A fact can also be found as a word.
   const said = new Set<string>();
   for (const fact of factsOf(run, input === undefined ? partOf(run.pieces) : input, outputs)) {
     document += `${fact}\n`;
@@ -124,7 +124,7 @@ export function documentOf(run: Sources): string {
   return document;
 }
 
-/** Methods and paths, and what stands in the bodies: each of their keys would cost an entry per run. */
+/** Methods, paths, and the values in bodies. Each key of a body would cost an index entry per run. */
 function textsOfSent(json: string | null): string[] {
   const requests = at(parsed(json) ?? null, "requests");
   if (!Array.isArray(requests)) return json === null ? [] : [json];
@@ -137,7 +137,7 @@ function textsOfSent(json: string | null): string[] {
 
 const MAX_BODY_CHARACTERS = 500;
 
-/** A webhook has much that no one looks for. */
+/** A webhook contains much that is never searched for. */
 const MAX_EVENT_CHARACTERS = 1500;
 const MAX_INPUT_CHARACTERS = 3000;
 const MAX_OUTPUT_CHARACTERS = 2000;
@@ -177,7 +177,7 @@ function factsOf(run: Sources, input: Json, outputs: Json | undefined): Readonly
 
 type Note = (name: "commit" | "by", value: string) => void;
 
-/** `token alice` is found by `token alice` and by `alice`. */
+/** `token alice` can be found by `token alice` and by `alice`. */
 function noteNames(actor: string | null, note: Note): void {
   if (!actor) return;
   const words = actor.split(/\s+/).filter((word) => word !== "");
@@ -186,7 +186,7 @@ function noteNames(actor: string | null, note: Note): void {
 
 const MAX_NAME_WORDS = 5;
 
-/** What the inputs of workflows call a repository and a pull request. */
+/** The names that workflows' inputs use for a repository and a pull request. */
 function plainFacts(input: Json): { repository?: string; pull?: number; sha?: undefined } {
   const [repository, pull] = [at(input, "repository"), at(input, "pull")];
   return {
@@ -195,7 +195,7 @@ function plainFacts(input: Json): { repository?: string; pull?: number; sha?: un
   };
 }
 
-/** Of values with many, the first ones. */
+/** If a value has many commits, the first ones count. */
 const MAX_COMMITS = 20;
 
 const HEX = /^[0-9a-f]{4,64}$/i;
@@ -211,7 +211,7 @@ function noteCommits(value: Json, note: Note): void {
   });
 }
 
-/** Texts and numbers, the least deep first; no addresses and no keys of GitHub's, of which a webhook has hundreds. */
+/** Texts and numbers, the least nested first. Without GitHub's URLs and ids, of which a webhook has hundreds. */
 function leavesOf(value: Json, most: number): Iterable<string> {
   const found = new Set<string>();
   let length = 0;
@@ -234,17 +234,17 @@ function leavesOf(value: Json, most: number): Iterable<string> {
   return found;
 }
 
-/** A long text is searched at its beginning and its end, where most of what matters stands. */
+/** A long text is searched at its beginning and its end, which usually matter most. */
 const [BEGINNING_CHARACTERS, END_CHARACTERS] = [800, 200];
 
 const UNSEARCHED = /(?:^|_)(?:url|node_id|gravatar_id|avatar)$|_at$|^id$|^guid$/;
 
-/** No value has more that is worth looking for; what others send may be nested without end. */
+/** Enough for any useful value. A sender may nest values without limit. */
 const MAX_VALUES = 3000;
 
 type Leaf = string | number | boolean | null;
 
-/** Visits the leaves of a value, each with the name under which it or its list stands; breadth first, until one says no more. */
+/** Visits the leaves of a value breadth first, each with its name or that of its list, until `visit` returns false. */
 function walk(value: Json, visit: (name: string, leaf: Leaf) => boolean): void {
   const names = [""];
   const values = [value];
@@ -267,7 +267,7 @@ function walk(value: Json, visit: (name: string, leaf: Leaf) => boolean): void {
   }
 }
 
-/** JSON, which is whole unless it was cut. */
+/** The JSON value; undefined if the text was cut. */
 function parsed(json: string | null): Json | undefined {
   if (json === null) return undefined;
   try {
@@ -277,7 +277,7 @@ function parsed(json: string | null): Json | undefined {
   }
 }
 
-/** As much of a webhook as can be seen in pieces of it: GitHub writes no space between a name and its value. */
+/** The facts of a webhook that its pieces show. GitHub writes no space between a name and its value. */
 function partOf(pieces: string): Json {
   const text = (pattern: RegExp) => pattern.exec(pieces)?.[1] ?? null;
   const number = (pattern: RegExp) => Number(text(pattern)) || null;

@@ -4,32 +4,33 @@ import { StoreUnavailable } from "../model/store.ts";
 import type { Asked } from "./reads.ts";
 import { documentsFrom, numbersOf, sourceQueries } from "./search-sources.ts";
 
-/** Which runs are looked at: numbers of runs, in the order of their acceptance. */
+/** A range of runs, by their numbers in the order of acceptance. */
 export type Range = {
-  /** Below this one. */
+  /** Below this number. */
   readonly below: number;
-  /** At or above this one. */
+  /** At or above this number. */
   readonly from: number;
 };
 
-/** What a database finds texts with. */
+/** A database's search for texts. */
 export type SearchEngine = {
   /**
-   * Makes the documents of up to so many runs that have changed, the newest first, in one transaction; of more than one, also
-   * drops those of as many runs that were forgotten. Behind the newest alone these would never come, while events do.
-   * @param which `settled` leaves those out that are running: they will change once more.
-   * @param trying is called with the newest of them before anything is made.
-   * @returns how many there were. `busy`: another process does it.
+   * Writes the documents of up to `most` changed runs, newest first, in one transaction. If `most` is more than one, it
+   * also deletes the documents of as many deleted runs: otherwise, a steady stream of new events would keep that from
+   * ever happening.
+   * @param which `settled` skips running runs, which will change again.
+   * @param trying gets the newest of these runs before anything is written.
+   * @returns the number of runs. `busy`: another process is indexing.
    */
   index(most: number, which: "all" | "settled", trying: (run: number) => void): Promise<number | "busy">;
-  /** Leaves a run out as it is now: its document cannot be kept. */
+  /** Skips the current state of a run, because its document cannot be stored. */
   skip(run: number): Promise<void>;
-  /** How many runs have changed since they were last indexed; counted up to so many. */
+  /** How many runs have changed since they were indexed, counted up to `most`. */
   waiting(most: number): Promise<number>;
   /**
-   * The newest runs in whose documents all of these texts stand, newest first. Each text has at least
-   * `SHORTEST_NEEDLE` characters.
-   * @returns `lookedTo`: there may be others below this one.
+   * The newest runs whose documents contain all of these texts, newest first. Each text has at least `SHORTEST_NEEDLE`
+   * characters.
+   * @returns `lookedTo`: there may be more runs below this number.
    */
   find(needles: readonly string[], range: Range, most: number): Promise<Page>;
 };
@@ -41,12 +42,13 @@ const SHORTEST_NEEDLE = 3;
 
 const isLong = (needle: string) => needle.length >= SHORTEST_NEEDLE && [...needle].length >= SHORTEST_NEEDLE;
 
-/** So much of a text that says the same again and again is looked for in the index. */
+/** How much of a repetitive text is looked up in the index. */
 const PIECE_CHARACTERS = 8;
 
 /**
- * What an index is asked for. Each three characters of a text are compared with all places in a document that have them: a
- * line of dashes, in a log of such lines, would take milliseconds a run, and on SQLite nothing else happens meanwhile.
+ * The part of a text that is looked up in the index. Each three characters are compared with all their places in a
+ * document. For a line of dashes, in a log of such lines, that would take milliseconds per run, and SQLite blocks
+ * everything else while it searches.
  */
 function pieceOf(needle: string): string {
   const all = needle.length - SHORTEST_NEEDLE + 1;
@@ -55,18 +57,18 @@ function pieceOf(needle: string): string {
   return isRepetitive ? [...needle].slice(0, PIECE_CHARACTERS).join("") : needle;
 }
 
-/** So many changes are indexed before a search: what happened a moment ago is then found. */
+/** How many changes are indexed before a search, so that it finds recent events. */
 const BEFORE_SEARCH = 500;
 const AT_ONCE = 50;
-/** A search does not index for longer, ms. */
+/** A search does not index longer than this, ms. */
 const PATIENCE_MS = 60;
-/** So long it waits for its turn: another process, or this one behind the events, may be at a batch, ms. */
+/** How long a search waits for its turn to index while another process, or this one, is writing a batch, ms. */
 const TURN_MS = 1000;
 const BUSY_MS = 10;
 
 const MAX_COUNTED = 10_000;
 
-/** So many runs are looked through for a text that no index finds, at once. */
+/** How many runs at once are checked for a text that no index finds. */
 const LOOKED_THROUGH = 400;
 const READ_AT_ONCE = 25;
 
@@ -74,7 +76,7 @@ export type SearchIndex = ReturnType<typeof searchIndex>;
 
 /**
  * Finds runs by texts of any length.
- * @param warn gets a sentence about each run that is left out.
+ * @param warn gets a sentence about each skipped run.
  */
 export function searchIndex({ dialect, read }: Asked, engine: SearchEngine, warn: (warning: string) => void) {
   const queries = sourceQueries(dialect);
@@ -84,7 +86,7 @@ export function searchIndex({ dialect, read }: Asked, engine: SearchEngine, warn
     return documentsFrom(await Promise.all(queries.map((query) => read(query, numbers))));
   }
 
-  /** Those of these runs that have all of the texts, until there are enough or it takes too long. */
+  /** Those of these runs that contain all texts, until there are enough or it takes too long. */
   async function lookThrough(needles: readonly string[], { found: candidates, lookedTo }: Page, most: number) {
     const began = performance.now();
     const found: number[] = [];
@@ -102,7 +104,7 @@ export function searchIndex({ dialect, read }: Asked, engine: SearchEngine, warn
     return { found, lookedTo };
   }
 
-  /** A run whose document cannot be kept is left out, and holds up no other. */
+  /** A run whose document cannot be stored is skipped, so that it does not delay the others. */
   async function index(most: number, which: "all" | "settled"): Promise<number | "busy"> {
     let newest: number | undefined;
     try {
@@ -114,7 +116,7 @@ export function searchIndex({ dialect, read }: Asked, engine: SearchEngine, warn
       if (most > 1) return index(1, which);
       if (newest === undefined) throw error;
       const [run] = await read(`SELECT id FROM ${dialect.schema}.runs WHERE seq = $1`, [newest]);
-      warn(`The search does not know run ${run?.id ?? newest} as it is now: ${(error as Error).message}`);
+      warn(`The search could not index the current state of run ${run?.id ?? newest}: ${(error as Error).message}`);
       await engine.skip(newest);
       return 1;
     }
@@ -123,13 +125,13 @@ export function searchIndex({ dialect, read }: Asked, engine: SearchEngine, warn
   return {
     index: (most: number) => index(most, "settled"),
     /**
-     * Indexes what has changed of late. When that cannot be written, what was indexed before is found.
-     * @returns how many runs are left.
+     * Indexes recent changes. If that cannot be written, the search still finds what was indexed before.
+     * @returns how many runs are not indexed yet.
      */
     async catchUp(): Promise<Count | undefined> {
       const began = performance.now();
       const isIn = (milliseconds: number) => performance.now() - began < milliseconds;
-      // The first batch has the newest: after it, what happened a moment ago is found.
+      // The first batch has the newest changes, so that recent events are found.
       for (let done = 0; done < BEFORE_SEARCH && isIn(done === 0 ? TURN_MS : PATIENCE_MS); ) {
         const indexed = await index(AT_ONCE, "all").catch(() => 0);
         if (indexed === 0) break;
@@ -139,7 +141,7 @@ export function searchIndex({ dialect, read }: Asked, engine: SearchEngine, warn
       const left = await engine.waiting(MAX_COUNTED + 1);
       return left === 0 ? undefined : { count: Math.min(left, MAX_COUNTED), more: left > MAX_COUNTED };
     },
-    /** As `SearchEngine.find`, for texts of any length. */
+    /** Like `SearchEngine.find`, for texts of any length. */
     async find(needles: readonly string[], range: Range, most: number): Promise<Page> {
       const long = needles.filter(isLong).map(pieceOf);
       const unfound = needles.filter((needle) => needle !== "" && !long.includes(needle));

@@ -3,18 +3,18 @@ import type { Asked } from "./reads.ts";
 import type { Row } from "./rows.ts";
 import { documentOf } from "./search-document.ts";
 
-/** A longer input is not read whole: it would take memory that events need. */
+/** A longer input is not read completely: it would use memory that events need. */
 const MAX_INPUT_BYTES = 131_072;
 const MAX_OUTPUT_BYTES = 65_536;
 /** Of a longer input. */
 const PIECE_CHARACTERS = 16_384;
 
-/** Of a run with many. */
+/** Limits for a run with many. */
 const [MAX_STEPS, MAX_ATTEMPTS, MAX_LINES, MAX_ACTIONS] = [50, 20, 100, 50];
 const MAX_TEXT_CHARACTERS = 500;
 const MAX_SENT_CHARACTERS = 4000;
 
-/** What reads of runs what their documents are made of. Each takes what `numbersOf` makes of their numbers. */
+/** Queries for the parts of runs' documents. Each takes the result of `numbersOf`. */
 export function sourceQueries({ schema, rows }: Asked["dialect"]): readonly string[] {
   const short = (column: string) => `substr(${column}, 1, ${MAX_TEXT_CHARACTERS})`;
   const newest = (table: string, columns: string, order: string, most: number) =>
@@ -51,17 +51,17 @@ export function sourceQueries({ schema, rows }: Asked["dialect"]): readonly stri
   ];
 }
 
-/** Whether a queued change is that of a run older than all that are kept. */
+/** Whether a queued change belongs to a run older than all stored runs. */
 export function isForgotten(schema: string): string {
   return `run < (SELECT min(seq) FROM ${schema}.runs)`;
 }
 
-/** The numbers of runs as `sourceQueries` takes them. */
+/** The numbers of runs, as `sourceQueries` takes them. */
 export function numbersOf(runs: readonly number[]): string {
   return JSON.stringify(runs.map((run) => ({ seq: run, run })));
 }
 
-/** The documents of runs, by their numbers. Runs that are gone have none. */
+/** The documents of runs by number. A deleted run has none. */
 export function documentsFrom([runs, ...others]: readonly (readonly Row[])[]): ReadonlyMap<number, string> {
   const [steps, attempts, lines, actions] = others.map((rows) => Map.groupBy(rows, ({ run }) => run));
   const of = (rows: typeof steps, { seq = null }: Row) => rows?.get(seq) ?? [];

@@ -2,17 +2,17 @@ import type { Session, Sessions } from "../model/session.ts";
 import { clean, type Row } from "./rows.ts";
 
 /**
- * A session that begins later than this from now was started by a clock that was set ahead, and would last until that time
- * comes. Clocks of replicas differ by less.
+ * A session that starts further in the future was started with a wrong clock, and would last until then. The clocks of
+ * replicas differ by less.
  */
 const AHEAD_MS = 3_600_000;
 
-/** Who signs in again and again leaves no more of them. A token may be shared by many people. */
+/** A limit for an actor who signs in repeatedly. Many people may share one token. */
 const MOST_OF_ONE_ACTOR = 1000;
 
 /**
  * Sessions in both databases.
- * @param write one statement that is on disk when it resolves: a session that was ended must not come back.
+ * @param write runs one statement, which is on disk when it resolves: an ended session must not come back.
  */
 export function sessions(
   schema: string,

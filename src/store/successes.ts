@@ -3,34 +3,34 @@ import type { RunStore } from "../model/store.ts";
 import { type Asked, short } from "./reads.ts";
 import { json, text } from "./rows.ts";
 
-/** No success is looked for beyond so many runs on either side: no index knows when they ended. */
+/** How many runs on each side are checked for a success, since no index has the end. */
 const LOOKED_THROUGH = 100;
 
-/** What tells how it was when it last worked. */
+/** Reads for a comparison with the last success. */
 export function successReads({ dialect, read }: Asked): Pick<RunStore, "lastSuccess"> {
   const { schema, isText, hint } = dialect;
   const runs = `${schema}.runs`;
   const attempts = `${schema}.attempts`;
 
   /**
-   * Takes the run's id, workflow, end and, if it has one, group. It may be an earlier attempt of the run, which was re-run.
-   * @param index that has the runs of one key in order of acceptance, and the key's condition.
+   * Takes the run's id, workflow, end and, if it has one, group. The success may be an earlier attempt of the same run.
+   * @param index that has the runs of one key in the order of acceptance, and the key's condition.
    */
   function question(index: string, isOfKey: string): string {
-    const own = (column: string) => `(SELECT ${column} FROM own)`;
+    const thisRun = (column: string) => `(SELECT ${column} FROM this_run)`;
     const near = (side: "<" | ">", order: "DESC" | "ASC") =>
       `SELECT * FROM (SELECT seq, workflow, grp, status, attempts, ended_at FROM ${runs} ${hint(index)}
-        WHERE ${isOfKey} AND seq ${side} ${own("seq")} ORDER BY seq ${order} LIMIT ${LOOKED_THROUGH}) AS part`;
-    return `WITH own AS (SELECT seq, attempts FROM ${runs} WHERE id = $1),
+        WHERE ${isOfKey} AND seq ${side} ${thisRun("seq")} ORDER BY seq ${order} LIMIT ${LOOKED_THROUGH}) AS part`;
+    return `WITH this_run AS (SELECT seq, attempts FROM ${runs} WHERE id = $1),
       near AS (${near("<", "DESC")} UNION ALL ${near(">", "ASC")}),
       found AS (
         SELECT seq, ended_at, attempts AS number FROM near
         WHERE status = 'success' AND ended_at <= $3 AND ${index === "by_group" ? "workflow = $2" : "grp IS NULL"}
         UNION ALL SELECT run, ended_at, number FROM ${attempts}
-        WHERE run = ${own("seq")} AND outcome = 'success' AND number < ${own("attempts")})
+        WHERE run = ${thisRun("seq")} AND outcome = 'success' AND number < ${thisRun("attempts")})
       SELECT runs.id, runs.trigger_kind, runs.outputs, ${short("runs.input")} AS input, found.ended_at,
         (SELECT code FROM ${attempts} AS a WHERE a.run = found.seq AND a.number = found.number) AS code,
-        (SELECT code FROM ${attempts} AS a WHERE a.run = ${own("seq")} ORDER BY a.number DESC LIMIT 1) AS code_now
+        (SELECT code FROM ${attempts} AS a WHERE a.run = ${thisRun("seq")} ORDER BY a.number DESC LIMIT 1) AS code_now
       FROM found JOIN ${runs} AS runs ON runs.seq = found.seq ORDER BY found.ended_at DESC, found.seq DESC LIMIT 1`;
   }
 

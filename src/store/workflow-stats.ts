@@ -12,20 +12,20 @@ import { IS_RARE_END } from "./queries.ts";
 import type { Asked } from "./reads.ts";
 import { clean, RECENT, type Row, recentRunOf } from "./rows.ts";
 
-/** Enough unless many runs are open, or none of these was a success. */
+/** Enough, unless many runs are open or none of these succeeded. */
 const READ_AT_FIRST = MEASURED_RUNS + RECENT_RUNS;
 
-/** SQLite takes up to 500 parts of a UNION. */
+/** SQLite accepts up to 500 parts of a UNION. */
 const ASKED_AT_ONCE = 100;
 
-/** Names of workflows that are gone stay as long as their runs; a folder that was renamed often has many. */
+/** The name of a deleted workflow stays until its runs are deleted. A folder that was renamed often has many. */
 const MAX_NAMES = 500;
 
 type Reads = Pick<RunStore, "workflowStats" | "workflowNames" | "schedules">;
 
 /**
- * What workflows are shown by. With 30 workflows and 100,000 runs SQLite reads the figures in 7 ms, however long their
- * inputs; what is looked through for one without a success takes 4 ms.
+ * Reads for the workflows' pages. With 30 workflows and 100,000 runs, SQLite reads the figures in 7 ms, with inputs of
+ * any length. A workflow without a success takes 4 ms.
  */
 export function workflowReads({ dialect, read }: Asked): Reads {
   const { schema, hint, isOfWorkflow } = dialect;
@@ -34,7 +34,7 @@ export function workflowReads({ dialect, read }: Asked): Reads {
     `SELECT * FROM (SELECT ${RECENT} FROM ${runs} ${hint("by_workflow")} WHERE ${isOfWorkflow(name)}
       ORDER BY workflow DESC, seq DESC LIMIT ${most}) AS newest`;
 
-  /** Those of several workflows, one part each: SQLite would sort all runs of several. */
+  /** Reads the rows of several workflows, one part each, since SQLite would sort all runs of several. */
   const ofEach = async (names: readonly string[], part: (name: string) => string) => {
     if (names.length === 0) return new Map<unknown, Row[]>();
     const parts = names.map((_, at) => part(`$${at + 1}`));
@@ -84,7 +84,7 @@ export function workflowReads({ dialect, read }: Asked): Reads {
       return new Map(all);
     },
     async workflowNames() {
-      // From one name to the next in the index: neither database skips the runs in between by itself.
+      // Goes from name to name in the index, because neither database skips the runs in between.
       const rows = await read(
         `WITH RECURSIVE named (name) AS (
            SELECT min(workflow) FROM ${runs}

@@ -35,46 +35,56 @@ import { sentRequests } from "./sent-requests.ts";
 import { openSuspending, type Suspending } from "./suspending.ts";
 
 type OfOneAttempt =
-  | ("github" | "actions" | "octokitNames" | "githubAs" | "own" | "attempting" | "lease" | "isRepeatOf" | "runLog")
+  | (
+      | "github"
+      | "actions"
+      | "octokitNames"
+      | "githubAs"
+      | "runSecrets"
+      | "attempting"
+      | "lease"
+      | "isRepeatOf"
+      | "runLog"
+    )
   | ("names" | "suspending" | "hide" | "said" | "readChangedFiles");
 
 export type AttemptParts = Omit<ContextParts, OfOneAttempt> &
   EndingParts & {
     readonly store: Pick<RunStore, "saveLines"> & ReportingParts["store"];
     readonly workflowNamed: (name: string) => Workflow | undefined;
-    /** Files that bring no workflow because something is wrong with them. */
+    /** Workflow files with an error, which define no workflow. */
     readonly brokenFiles?: (() => readonly BrokenFile[]) | undefined;
     /** The version of a workflow's code, see `Attempt`. */
     readonly codeOf?: ((name: string) => string | undefined) | undefined;
-    /** The file of a workflow, where it has one. */
+    /** The workflow's file, if it has one. */
     readonly sourceOf?: ((name: string) => WorkflowSource | undefined) | undefined;
     /** From 0 to 1. */
     readonly random: () => number;
     readonly retryHours: number;
     readonly runUrl?: ReportingParts["runUrl"];
-    /** GitHub as a run's credentials see it, until it is released. */
+    /** Opens GitHub with the run's credentials, until `release` is called. */
     readonly github: (attempt: {
-      /** Names its credentials, and those of its identities. Undefined: it is gone. */
+      /** The workflow decides the credentials and those of its identities. Undefined: the workflow is gone. */
       workflow: Workflow | undefined;
-      /** One of the workflow's, or `service`; the workflow itself without it. */
+      /** An identity of the workflow, or `service`. Undefined: the workflow's credentials. */
       identity: string | undefined;
-      /** The run's own, which is used instead. */
+      /** The token that the run's request brought. It replaces the other credentials. */
       token: string | undefined;
-      /** The run's in the line before a limit. */
+      /** The run's name in the queue before a limit. */
       name: string;
-      /** Gets the id of every answered request. */
+      /** Gets the request id of every answer. */
       saw: (requestId: string) => void;
       /** Gets every write. */
       wrote: NoteWrite;
-      /** Nothing is sent unless it holds. */
+      /** Nothing is sent unless the lease holds. */
       lease: Lease;
     }) => { github: GitHubClient; actions: ActionsRuns; octokitNames: OctokitNames; release(): void };
-    /** Hides a token from logs and answers until the returned function is called. */
+    /** Hides a token from logs and answers until you call the returned function. */
     readonly hide: (token: string) => () => void;
     readonly stopping: Pick<Stopping, "begun" | "follow">;
   };
 
-/** Executes a claimed run once, decides what follows, and writes the attempt's one log record. */
+/** Executes a claimed run once, decides what happens next, and writes one log record for the attempt. */
 export async function attemptRun(
   claim: Claim,
   token: string | undefined,
@@ -83,11 +93,11 @@ export async function attemptRun(
   const { clock, keeping } = parts;
   const { run } = claim;
   const startedAt = clock.now();
-  /** What this run alone must not show: the token that it came with, and the secrets of its callbacks. */
-  const own: string[] = [];
+  /** Secrets of this run alone: the token of its request, and the secrets of its callbacks. */
+  const runSecrets: string[] = [];
   const hidden: (() => void)[] = [];
   const hide = (secret: string) => {
-    own.push(secret);
+    runSecrets.push(secret);
     hidden.push(parts.hide(secret));
   };
   if (token) hide(token);
@@ -99,7 +109,7 @@ export async function attemptRun(
   const sent = sentRequests(clock, keeping);
   const asking = {
     workflow,
-    // What takes this run's place in its group takes it in the line, too.
+    // A run that replaces this one in its group also takes its place in the queue.
     name: run.group === undefined ? run.id : `${run.workflow}\n${run.group}`,
     saw: (id: string) => {
       seen.requestId = id;
@@ -120,13 +130,13 @@ export async function attemptRun(
         ...parts,
         ...opened,
         githubAs,
-        own,
+        runSecrets,
         hide,
         seen,
         said,
         runLog,
       });
-      return keptOutcome(outcome, keeping, [...own, ...Object.values(parts.envOf(found))]);
+      return keptOutcome(outcome, keeping, [...runSecrets, ...Object.values(parts.envOf(found))]);
     };
     const isGone = claim.handler && !(workflow && isCalledWhenCancelled(workflow));
     const missing = () => (isGone ? NOT_CALLED : missingWorkflow(run, parts.brokenFiles?.() ?? []));
@@ -136,7 +146,7 @@ export async function attemptRun(
     const show = async (reporting: Workflow) => {
       const came = { outcome: did, next: nextAfter(did) };
       const shown = await reported(reporting, claim, came, { ...parts, ...opened, runLog, said });
-      return shown === did ? did : keptOutcome(shown, keeping, own);
+      return shown === did ? did : keptOutcome(shown, keeping, runSecrets);
     };
     if (said.length > 0 && workflow?.report === undefined) runLog.log.info(NOT_SHOWN);
     const isShown = workflow?.report !== undefined && !isGone && !(parts.stopping.begun && did.status === "failure");
@@ -156,7 +166,10 @@ export async function attemptRun(
 
 const NOT_SHOWN = "report() has no effect: the workflow has no option `report`";
 
-/** To clean up: enough to cancel an Actions run, and to insist after a minute. The caller that cancelled does not wait for it. */
+/**
+ * Time to clean up: enough to cancel an Actions run, and to force that after a minute. The caller that cancelled does
+ * not wait for it.
+ */
 const CANCELLED_TIMEOUT = "2m";
 
 async function executeConfined(
@@ -169,7 +182,7 @@ async function executeConfined(
     readonly githubAs: GitHubParts["githubAs"];
     readonly hide: (secret: string) => void;
     readonly lease: AttemptLease;
-    readonly own: readonly string[];
+    readonly runSecrets: readonly string[];
     readonly seen: Seen;
     readonly said: RunReport[];
     readonly runLog: AttemptLog;
@@ -181,10 +194,13 @@ async function executeConfined(
   const { stopping, lease, seen, runLog } = parts;
   const { id: run } = claim.run;
   const left = (calls: readonly string[]) =>
-    runLog.warn("the workflow did not await these calls: the service waits for them, and their failure is the run's", {
-      calls: calls.slice(0, MAX_CALLS),
-      count: calls.length,
-    });
+    runLog.warn(
+      "the workflow did not await these calls: the service waits for them, and the run fails if one of them fails",
+      {
+        calls: calls.slice(0, MAX_CALLS),
+        count: calls.length,
+      },
+    );
   const times = { timeout, timeoutMs: millisecondsOf(timeout) };
   const about = { run, workflow: name, handler, source: parts.sourceOf?.(name), ...times, runLog, left };
   const names = new Names(claim, parts.keeping);
@@ -192,12 +208,12 @@ async function executeConfined(
   const outcome = await confined(about, parts.clock, async (attempting) => {
     stopping.follow(attempting);
     lease.follow(attempting);
-    // The service stops, the run is cancelled, or another process has it: none of the workflow's code is run.
+    // The service stops, the run is cancelled, or another process has it: run none of the workflow's code.
     if (attempting.over) return LOST;
     const isRepeatOf = (key: string) => {
       seen.dedupeKey = key;
     };
-    // Few workflows wait.
+    // Created when needed, because few workflows wait.
     let waiting: Suspending | undefined;
     const suspending = () => (waiting ??= openSuspending(claim, { ...parts, attempting, names }));
     const delivery = deliveryOf(workflow, claim.run);
@@ -207,13 +223,13 @@ async function executeConfined(
     if (dedupe && !handler) {
       const key = dedupe.key(givenOf(workflow, claim.run));
       const earlier = await context.repeatOf(key, millisecondsOf(dedupe.within) / 1000);
-      // One that has waited is in the middle of its work.
+      // A run that has waited is in the middle of its work.
       if (earlier !== undefined && !hasWaited(claim)) {
         return { status: "skipped", reason: `run ${earlier} has done the same within ${dedupe.within} (key ${key})` };
       }
     }
     const alsoFailed = ({ what, error }: { what: string; error: unknown }) =>
-      runLog.warn("a call that the workflow did not await has failed, too", { call: what, err: error });
+      runLog.warn("a call that the workflow did not await also failed", { call: what, err: error });
     const work = async () => {
       if (handler) return workflow.cancelled?.(context);
       const unwanted = delivery && (await unwantedChange(workflow, delivery, readChangedFiles));
@@ -221,9 +237,9 @@ async function executeConfined(
     };
     return execute(work, attempting, { alsoFailed, failedBy: async (error) => waiting?.failedBy(error) });
   });
-  // One that failed, or was cut off, did not get there.
+  // An attempt that failed or was cut off did not reach all its steps.
   const isWhole = outcome.status !== "failure" && outcome.status !== "cancelled";
-  // One that looks for the same again and again is no news.
+  // The same wait again is not worth a warning.
   const isRepeated = outcome.status === "waiting" && outcome.reason === claim.run.reason;
   if (isWhole) for (const each of names.differences()) isRepeated ? runLog.log.debug(each) : runLog.warn(each, {});
   return outcome;
@@ -231,14 +247,13 @@ async function executeConfined(
 
 const MAX_CALLS = 10;
 
-/** The delivery of GitHub that has started a run. */
+/** The webhook delivery that started a run. */
 function deliveryOf(workflow: Workflow, run: Run): WebhookEvent | undefined {
   return triggerOf(workflow, run) === "github" ? (run.input as unknown as WebhookEvent) : undefined;
 }
 
 /**
- * Does the work of a workflow, and waits for what it has called and not awaited. Never throws: what the workflow throws
- * becomes an outcome.
+ * Runs a workflow's code, and waits for calls that the code did not await. Never throws: an error becomes an outcome.
  */
 async function execute(
   work: () => Promise<unknown>,
@@ -247,9 +262,9 @@ async function execute(
     alsoFailed,
     failedBy: noteFailure,
   }: {
-    /** Gets the calls that failed, except the one that is the outcome. */
+    /** Gets the failed calls, except the one that decides the outcome. */
     readonly alsoFailed: (call: { readonly what: string; readonly error: unknown }) => void;
-    /** Gets what the outcome comes from. */
+    /** Gets the error that decides the outcome. */
     readonly failedBy: (error: unknown) => Promise<void>;
   },
 ): Promise<Outcome> {
@@ -267,21 +282,23 @@ async function execute(
   return first ? failedAside(first.error, first.what, source) : outcome;
 }
 
-/** A broken file may be fixed without a start that would wake the run: then it is found out after so long, ms. */
+/**
+ * Fixing a broken file may not need a restart, which would wake the run. So the run looks again after this time, ms.
+ */
 const LOOK_FOR_WORKFLOW_MS = 5 * 60_000;
 
-/** Of a broken file it is unknown which workflow it brings: while there is one, none is gone for good. */
+/** A broken file may define any workflow. While a file is broken, no workflow counts as gone. */
 function missingWorkflow({ workflow, ownToken }: Run, broken: readonly BrokenFile[]): Outcome {
   if (broken.length > 0 && !ownToken) {
     const files = broken.map(({ file }) => file).join(", ");
     return {
       status: "waiting",
-      reason: `There is no workflow ${workflow} at the moment, and these files are broken: ${files}. The run begins when that is fixed.`,
+      reason: `There is no workflow ${workflow} now, and these files are broken: ${files}. The run starts when they are fixed.`,
       waits: [],
       wakeKeys: [wakeKeyOfWorkflow(workflow)],
       againInMs: LOOK_FOR_WORKFLOW_MS,
     };
   }
-  const reason = `There is no workflow ${workflow} in this service any more: bring it back and re-run, or send the event again.`;
+  const reason = `This service no longer has a workflow ${workflow}. Add it again and re-run, or send the event again.`;
   return { status: "failure", kind: "permanent", http: 500, reason };
 }

@@ -7,34 +7,34 @@ import { Calls } from "./calls.ts";
 import { failedBy } from "./outcome.ts";
 import { type SuspendedWait, waitingFor } from "./waiting-for.ts";
 
-/** What an attempt is about, and its bounds. */
+/** What an attempt runs, and its limits. */
 type About = {
   readonly run: string;
   readonly workflow: string;
-  /** It is the workflow's `cancelled`, not its `run`. */
+  /** Whether this is the workflow's `cancelled`, not its `run`. */
   readonly handler?: boolean | undefined;
-  /** Its work has ended, and its result is shown: a cancel comes too late. */
+  /** The work has ended, and only its result is being shown: it is too late to cancel. */
   readonly isReport?: boolean;
-  /** The file of the workflow, where it has one. */
+  /** The workflow's file, if it has one. */
   readonly source: WorkflowSource | undefined;
   readonly timeout: string;
   readonly timeoutMs: number;
-  /** What its code prints goes here. */
+  /** Gets what the code prints. */
   readonly runLog: { print(level: LogLine["level"], given: readonly unknown[]): void };
-  /** Told of calls that the workflow has not awaited. */
+  /** Gets the calls that the workflow did not await. */
   readonly left: (calls: readonly string[]) => void;
 };
 
 const attempts = new AsyncLocalStorage<Attempting>();
 
-/** The attempt in whose name the present code runs. */
+/** The attempt to which the current code belongs. */
 export function currentAttempt(): Attempting | undefined {
   return attempts.getStore();
 }
 
 /**
- * Does the work of an attempt, which ends when the work does, when its time is up, or when it is ended from outside:
- * never later, even if the work continues.
+ * Runs an attempt. It ends when the work ends, at its timeout, or when something outside ends it. It never ends later,
+ * even if the work continues.
  */
 export function confined(
   about: About,
@@ -51,14 +51,14 @@ export function confined(
   return attempting.outcome;
 }
 
-/** One attempt, as everything that happens in its name finds it: its own code, its timers, its forgotten promises. */
+/** One attempt, as its code sees it, and as its timers and forgotten promises see it later. */
 export class Attempting {
   readonly about: About;
   readonly calls: Calls<SuspendedWait>;
   readonly outcome: Promise<Outcome>;
-  /** The attempt has ended; whatever still happens in its name has no effect. */
+  /** The attempt has ended. Anything it still does has no effect. */
   over = false;
-  /** The service is stopping: what has begun may finish, and nothing new begins. */
+  /** The service is stopping: work in progress may finish, and nothing new starts. */
   stopping = false;
   readonly #resolve: (outcome: Outcome) => void;
   readonly #endings: ((cutOff: boolean) => void)[] = [];
@@ -75,20 +75,20 @@ export class Attempting {
     this.#resolve = resolve;
   }
 
-  /** Aborts when the attempt is over, or the service is stopping. Made when it is asked for: few workflows do. */
+  /** Aborts when the attempt is over or the service is stopping. Created on first use: few workflows need it. */
   get signal(): AbortSignal {
     this.#abort ??= new AbortController();
     if (this.over || this.#failure || this.stopping) this.#abort.abort(this.stopping ? STOPPING : OVER);
     return this.#abort.signal;
   }
 
-  /** Whether what has begun may send a request. While the service is stopping, asking is what ends the attempt. */
+  /** Whether work in progress may send a request. While the service is stopping, this call ends the attempt. */
   maySend(): boolean {
     if (this.stopping) this.end(STOPPED);
     return !this.over;
   }
 
-  /** @throws PermanentFailure when the attempt may not begin this any more. */
+  /** @throws PermanentFailure when the attempt is over. */
   begin(what: string): void {
     if (this.maySend() && !this.#failure) return;
     throw new PermanentFailure({
@@ -98,7 +98,7 @@ export class Attempting {
     });
   }
 
-  /** Tells the attempt that the service is stopping. */
+  /** Call this when the service is stopping. */
   stop(): void {
     this.stopping = true;
     this.#abort?.abort(STOPPING);
@@ -109,7 +109,7 @@ export class Attempting {
     this.end(this.#failure ?? outcome);
   }
 
-  /** Ends the attempt with this outcome, unless it has ended. Whether it did. */
+  /** Ends the attempt with this outcome. Returns false if it had already ended. */
   end(outcome: Outcome): boolean {
     if (this.over) return false;
     this.over = true;
@@ -122,7 +122,7 @@ export class Attempting {
     return true;
   }
 
-  /** The same when the calls that have begun are settled. Until then nothing new begins. */
+  /** Ends the attempt when the calls in progress have settled. Until then nothing new starts. */
   fail(outcome: Outcome): boolean {
     if (this.over) return false;
     if (!this.#failure) void this.calls.rest(() => {}).then(() => this.end(outcome));
@@ -131,12 +131,12 @@ export class Attempting {
     return true;
   }
 
-  /** Registers what is done when the attempt is over; it gets whether that cut the workflow off. */
+  /** Runs `work` when the attempt is over. `cutOff`: the workflow had not returned. */
   onEnd(work: (cutOff: boolean) => void): void {
     this.#endings.push(work);
   }
 
-  /** Stops an interval when the attempt is over; one that runs until then makes it a failure. */
+  /** Stops an interval when the attempt is over. An interval that still runs then fails the attempt. */
   keep(interval: NodeJS.Timeout): void {
     if (this.over) clearInterval(interval);
     this.#intervals = [...this.#intervals.filter(isRunning), interval];
@@ -148,29 +148,30 @@ const STOPPING = new Error("The service is stopping.");
 
 function timedOut({ workflow, timeout, handler, isReport }: About): Outcome {
   const reason = isReport
-    ? `Showing the result of ${workflow} on its commit took longer than the ${timeout} that it has.`
+    ? `Showing the result of ${workflow} on its commit took longer than the ${timeout} limit.`
     : handler
-      ? `\`cancelled\` of ${workflow} took longer than the ${timeout} that it has: do less in it.`
-      : `The attempt took longer than the ${timeout} that ${workflow} has for it: see where it waits, or raise its \`timeout\`.`;
+      ? `\`cancelled\` of ${workflow} took longer than its limit of ${timeout}. Do less in it.`
+      : `The attempt took longer than the \`timeout\` of ${workflow} (${timeout}). Find out what it waits for, or raise \`timeout\`.`;
   return { status: "failure", reason, http: 500, kind: "transient" };
 }
 
-/** One that does not hold the process up (`unref`) is a library's own, and stays. */
+/** An unreferenced interval (`unref`) belongs to a library, so it stays. */
 function isRunning(interval: NodeJS.Timeout): boolean {
   return interval.hasRef() && (interval as { _destroyed?: boolean })._destroyed !== true;
 }
 
 function leftRunning(workflow: string, count: number): Outcome {
+  const [intervals, them] = count === 1 ? ["interval", "it"] : ["intervals", "them"];
   const reason =
-    `${workflow} has returned, but left ${count} ${count === 1 ? "interval" : "intervals"} running (setInterval), which ` +
-    "the service has stopped: clear what is set, and await what it does.";
+    `${workflow} returned but left ${count} ${intervals} running (setInterval). The service stopped ${them}. ` +
+    `Clear what you set, and await its work.`;
   return { status: "failure", reason, http: 500, kind: "permanent" };
 }
 
 export const STOPPED_REASON = "The service was stopped before the attempt ended.";
 const STOPPED: Outcome = { status: "failure", http: 500, kind: "transient", reason: STOPPED_REASON };
 
-/** What ends attempts from outside: the orderly stop of the service, and the cancel of a run. */
+/** Ends attempts from outside: when the service stops, and when a run is cancelled. */
 export type Stopping = ReturnType<typeof orderlyStop>;
 
 export function orderlyStop() {
@@ -185,24 +186,24 @@ export function orderlyStop() {
     for (const attempting of [...following]) tell(attempting);
   };
   return {
-    /** Whether attempts may begin nothing new any more. */
+    /** Whether attempts may no longer start anything. */
     get begun() {
       return state !== "working";
     },
-    /** Tells an attempt of the stop, from its beginning to its end, also when the stop has begun before. */
+    /** Notifies an attempt of the stop until the attempt ends. Also works if the stop began earlier. */
     follow(attempting: Attempting): void {
       following.add(attempting);
       attempting.onEnd(() => following.delete(attempting));
       tell(attempting);
     },
-    /** Ends the attempts of a run that is cancelled. Its `cancelled` is called after that, and continues. */
+    /** Ends the attempts of a cancelled run. The workflow's `cancelled` runs after that and is not ended. */
     cancel(run: string, reason: string): void {
       for (const attempting of [...following]) {
         const { about } = attempting;
         if (about.run === run && !about.handler && !about.isReport) attempting.end({ status: "cancelled", reason });
       }
     },
-    /** Aborts the signal of every attempt. What has begun may finish; an attempt that begins something new ends. */
+    /** Aborts the signal of every attempt. Work in progress may finish. An attempt that starts something new ends. */
     begin: () => enter("begun"),
     /** Ends every attempt. */
     end: () => enter("ended"),

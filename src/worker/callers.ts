@@ -2,17 +2,20 @@ import type { Clock } from "../model/clock.ts";
 import type { Run } from "../model/run.ts";
 import type { News, RunStore } from "../model/store.ts";
 
-/** How many callers wait at once. One who has hung up counts until its time is over: it holds memory, but no connection. */
+/**
+ * How many callers may wait at once. A caller that hung up counts until its deadline: it uses memory, but no
+ * connection.
+ */
 const MAX_WAITING = 550;
 
 type Caller = { run: string; readonly deadline: number; answer(result: Run | undefined): void };
 
-/** The callers who wait for what becomes of their runs. */
+/** Callers that wait for the outcome of their runs. */
 export type WaitingCallers = ReturnType<typeof waitingCallers>;
 
 export function waitingCallers(clock: Clock) {
   const waiting = new Map<string, Set<Caller>>();
-  /** All of them, those who have waited longest first. */
+  /** All callers, the longest waiting first. */
   const all = new Set<Caller>();
   const callersOf = (run: string): Set<Caller> => {
     const known = waiting.get(run) ?? new Set();
@@ -22,8 +25,8 @@ export function waitingCallers(clock: Clock) {
 
   return {
     /**
-     * Resolves with the run when it has ended or its next attempt has failed; undefined when it still waits for its turn
-     * after so many milliseconds, or when too many others wait.
+     * Resolves with the run when it has ended or its next attempt has failed. Resolves with undefined when the time is
+     * over, or when too many callers wait.
      */
     wait(run: string, milliseconds: number): Promise<Run | undefined> {
       return new Promise((resolve) => {
@@ -48,7 +51,7 @@ export function waitingCallers(clock: Clock) {
     },
     awaited: (): readonly string[] => [...waiting.keys()],
     isAwaited: (run: string): boolean => waiting.has(run),
-    /** Says what became of a run. */
+    /** Answers the callers of a run with its outcome. */
     tell(run: Run): void {
       const newer = replacementOf(run);
       if (newer !== undefined) {
@@ -56,7 +59,7 @@ export function waitingCallers(clock: Clock) {
         return;
       }
       for (const caller of [...(waiting.get(run.id) ?? [])]) {
-        // A limit is waited for when it ends in time; else there is no point in keeping the caller.
+        // A caller waits for a limit that ends before its deadline. Otherwise it gets the answer now.
         const soon = run.status === "queued" && run.kind === "limit" && (run.dueAt ?? 0) < caller.deadline;
         if (!soon) caller.answer(run);
       }
@@ -70,7 +73,7 @@ export function waitingCallers(clock: Clock) {
     for (const caller of [...all.values().take(most)]) caller.answer(undefined);
   }
 
-  /** From now on the callers of one run wait for another, which took its place. */
+  /** Makes the callers of one run wait for the run that replaced it. */
   function move(from: string, to: string): void {
     const callers = waiting.get(from);
     if (!callers) return;
@@ -82,23 +85,23 @@ export function waitingCallers(clock: Clock) {
   }
 }
 
-/** The newer run that has replaced one, by taking its place or by cancelling it. */
+/** The newer run that replaced this run, or cancelled it. */
 function replacementOf({ status, supersededBy }: Run): string | undefined {
   return status === "superseded" || status === "cancelled" ? supersededBy : undefined;
 }
 
-/** News of a run is remembered for as long as its acceptance may still be on its way to here. */
+/** How long news of a run is remembered, since this process may not know yet that the run was accepted. */
 const REMEMBERED_MS = 10_000;
 const MOST_REMEMBERED = 10_000;
 
-/** Follows what other processes do with runs, for the callers who wait for them here. */
+/** Watches what other processes do with runs, for the callers that wait here. */
 export function followElsewhere(
   store: Pick<RunStore, "hear" | "runs">,
   clock: Clock,
   callers: WaitingCallers,
   /**
-   * `wake`: something may be due here. `freed`: a run has ended, whose group may have a run that waits. `cancelled`: these
-   * runs are cancelled. `missed`: any may be.
+   * `wake`: something may be due here. `freed`: a run has ended, and its group may have a waiting run. `cancelled`:
+   * these runs were cancelled. `missed`: news may have been missed, so any run may have been cancelled.
    */
   {
     wake,
@@ -112,7 +115,7 @@ export function followElsewhere(
     report: (error: unknown) => void;
   },
 ) {
-  /** When the news came, by the monotonic clock, oldest first. */
+  /** When news arrived, by the monotonic clock, oldest first. */
   const heard = new Map<string, number>();
 
   function remember(id: string): void {
@@ -125,7 +128,7 @@ export function followElsewhere(
     }
   }
 
-  /** @param ended whether only an end counts: what else is known of them may be an earlier attempt's. */
+  /** @param ended whether only an end counts, since other facts about the runs may come from an earlier attempt. */
   async function look(ids: readonly string[], ended: boolean): Promise<void> {
     if (ids.length === 0) return;
     const news = (await store.runs(ids)).filter(({ status, kind }) => {
@@ -149,7 +152,7 @@ export function followElsewhere(
   });
 
   return {
-    /** Looks at a run for which a caller waits from now on: the news of its end may have come before. */
+    /** Looks at a run whose caller starts to wait now: the news of its end may have arrived before. */
     expect(run: string): void {
       if (heard.has(run)) look([run], false).catch(report);
     },

@@ -3,10 +3,10 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 
 type FailedCall = { readonly what: string; readonly error: unknown };
 
-/** @param pending calls that have not settled, each with the promise that the workflow was given for it. */
+/** @param pending calls that have not settled, each with the promise that the workflow got. */
 type Scope = { readonly pending: Map<Promise<unknown>, Promise<unknown>>; readonly attempt: unknown; closed: boolean };
 
-/** What a call comes to that waits for longer than the attempt lasts. */
+/** The result of a call that waits longer than its attempt lasts. */
 export class Suspended<Wait> {
   readonly wait: Wait;
 
@@ -17,43 +17,43 @@ export class Suspended<Wait> {
 
 const names = new WeakMap<Promise<unknown>, string>();
 
-/** The call that a workflow was given this promise for; undefined for any other promise. */
+/** The name of the call that returned this promise to a workflow. Undefined for any other promise. */
 export function callOf(promise: Promise<unknown>): string | undefined {
   return names.get(promise);
 }
 
-/** The step in which the present code runs. */
+/** The step to which the current code belongs. */
 const steps = new AsyncLocalStorage<Scope>();
 
 const NONE: readonly FailedCall[] = [];
 
-/** What a workflow has called that has not settled yet: its requests, steps and waits. None of it is left behind. */
+/** A workflow's calls that have not settled yet: its requests, steps and waits. The attempt waits for all of them. */
 export class Calls<Wait> {
   readonly #attempt: Scope = { pending: new Map(), attempt: undefined, closed: false };
   readonly #left: (calls: readonly string[]) => void;
   readonly #suspended: (waits: readonly Wait[]) => void;
   #waits: Wait[] | undefined;
-  /** Called when nothing is under way any more. */
+  /** Called when no call is in progress. */
   #emptied: (() => void) | undefined;
-  /** The workflow has returned: nothing is waited for but what is under way. */
+  /** The workflow has returned, so only the calls in progress remain. */
   #ending = false;
 
   /**
-   * @param left gets the calls that have not settled when they should have, if there are any.
-   * @param suspended gets the waits for which the workflow waits, once nothing else is under way.
+   * @param left gets the calls that should have settled but did not, if there are any.
+   * @param suspended gets the workflow's waits once nothing else is in progress.
    */
   constructor(left: (calls: readonly string[]) => void, suspended: (waits: readonly Wait[]) => void) {
     this.#left = left;
     this.#suspended = suspended;
   }
 
-  /** Follows a call until it settles, as one of the step in which it is made. The promise to hand to the workflow. */
+  /** Follows a call until it settles, as part of the current step. Returns the promise for the workflow. */
   follow<T>(what: string, call: Promise<T>): Promise<T> {
-    // Another promise than the workflow's: a rejection that the workflow does not handle is still noticed.
+    // This is a second promise, so that Node still reports a rejection that the workflow does not handle.
     return this.#followAs(what, call, (followed) => followed);
   }
 
-  /** The same for a wait. When it comes to `Suspended`, the promise for the workflow never settles. */
+  /** Follows a wait. If it results in `Suspended`, the workflow's promise never settles. */
   wait<T>(what: string, call: Promise<T | Suspended<Wait>>): Promise<T> {
     return this.#followAs(what, call, async (followed) => {
       const result = await followed;
@@ -63,18 +63,18 @@ export class Calls<Wait> {
     });
   }
 
-  /** Whether the present code runs in a step. */
+  /** Whether the current code runs in a step. */
   inStep(): boolean {
     return this.#currentScope() !== this.#attempt;
   }
 
-  /** Waits for the calls that have not settled, and for those that follow on them; resolves with those that failed. */
+  /** Waits for the calls that have not settled, and for calls that follow from them. Resolves with the failed calls. */
   rest(tell = this.#left): Promise<readonly FailedCall[]> {
     this.#ending = true;
     return this.#restOf(this.#attempt, tell);
   }
 
-  /** Does the work of a step, and waits for what it has called. Fails as the work does, or as the first call that failed. */
+  /** Runs a step, and waits for its calls. Fails with the error of the work, or of the first failed call. */
   async within<T>(work: () => Promise<T> | T): Promise<T> {
     const step: Scope = { pending: new Map(), attempt: this.#attempt, closed: false };
     let failed = NONE;
@@ -103,7 +103,7 @@ export class Calls<Wait> {
         return call.catch((error) => void failed.push({ what: whatOf(given), error }));
       };
       await Promise.all([...pending].map(noteFailed));
-      // What the workflow does with a result may be another call.
+      // The workflow may use a result to make another call.
       await nextTurn();
     }
     scope.closed = true;
@@ -115,7 +115,7 @@ export class Calls<Wait> {
     return step?.attempt === this.#attempt && !step.closed ? step : this.#attempt;
   }
 
-  /** Follows a call; `give` makes of it the promise for the workflow. */
+  /** Follows a call. `give` creates the promise for the workflow. */
   #followAs<T, Given>(what: string, call: Promise<T>, give: (call: Promise<T>) => Promise<Given>): Promise<Given> {
     const { pending } = this.#currentScope();
     const followed: typeof call = until(call, () => {
@@ -134,18 +134,18 @@ export class Calls<Wait> {
     if (waits.push(wait) > 1) return;
     const { pending } = this.#attempt;
     do {
-      // Not by the calls' own promises: a rejection that nobody handles would be no more than that.
+      // Do not wait on the calls' promises: that would count as handling their rejections.
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#emptied = resolve;
       if (pending.size > 0) await promise;
-      // The workflow may do more with a result.
+      // The workflow may continue with a result.
       await nextTurn();
     } while (pending.size > 0 && !this.#ending);
     if (!this.#ending) this.#suspended(waits);
   }
 }
 
-/** As `finally`, which the stack of an error would not lead through. */
+/** Like `finally`, but it stays visible in the stack of an error. */
 async function until<T>(call: Promise<T>, after: () => unknown): Promise<T> {
   try {
     return await call;

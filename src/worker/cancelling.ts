@@ -7,16 +7,16 @@ import { isCalledWhenCancelled, type Workflow } from "../model/workflow.ts";
 import type { WaitingCallers } from "./callers.ts";
 import type { StoreHealth } from "./store-health.ts";
 
-/** Of an attempt whose run another process has cancelled; the run says by whom. */
+/** The reason in an attempt whose run another process cancelled. The run names who did it. */
 const CANCELLED = "Cancelled.";
 
-/** A process that has not ended the attempt by then is gone, or cannot be reached, ms. */
+/** A process that has not ended the attempt within this time is gone or unreachable, ms. */
 const CONFIRMED_WITHIN_MS = 30_000;
 
-/** For so long the claim of a run that is cancelled may still be on its way to here, ms. */
+/** How long the claim of a cancelled run may still be on its way to this process, ms. */
 const REMEMBERED_MS = 10_000;
 
-/** Cancels runs, and ends their attempts where they are this process's. */
+/** Cancels runs, and ends their attempts in this process. */
 export function cancelling({
   store,
   clock,
@@ -36,9 +36,9 @@ export function cancelling({
     readonly stopping: { cancel(run: string, reason: string): void };
   };
   readonly workflowNamed: (name: string) => Workflow | undefined;
-  /** Told of a run that has ended so. */
+  /** Gets a run that was cancelled. */
   readonly settled: (run: Run) => void;
-  /** Something may be due that was not: the next one of the group, or a workflow's `cancelled`. */
+  /** Something may be due now: the next run of the group, or a workflow's `cancelled`. */
   readonly wake: () => void;
 }) {
   const hasHandler = (name: string) => {
@@ -46,10 +46,10 @@ export function cancelling({
     return workflow !== undefined && isCalledWhenCancelled(workflow);
   };
 
-  /** Runs that were cancelled a moment ago, by the monotonic clock, oldest first. */
+  /** Runs cancelled a moment ago, by the monotonic clock, oldest first. */
   const recent = new Map<string, number>();
 
-  /** Ends the attempts of runs that were cancelled, by whom if that is known. */
+  /** Ends the attempts of cancelled runs. `actor` is undefined if unknown. */
   function end(runs: readonly string[], actor?: string): void {
     const reason = actor === undefined ? CANCELLED : whyCancelled(actor);
     for (const run of runs) {
@@ -63,7 +63,7 @@ export function cancelling({
     }
   }
 
-  /** Runs whose end a caller waits for. */
+  /** Runs for which a cancel request waits. */
   const asked = new Set<string>();
 
   async function endIfCancelled(run: string): Promise<void> {
@@ -78,17 +78,17 @@ export function cancelling({
 
   return {
     end,
-    /** The same when news may have been missed. */
+    /** Ends cancelled attempts after news may have been missed. */
     async endMissed(): Promise<void> {
       for (const run of inFlight.runs()) await endIfCancelled(run);
     },
-    /** An attempt has begun here: its run may have been cancelled before the claim was known here. */
+    /** Call this when an attempt starts: its run may have been cancelled before this process knew the claim. */
     async begun(run: string): Promise<void> {
       if (recent.delete(run)) await endIfCancelled(run);
     },
     /**
-     * Cancels a run. When it is running, resolves when its attempt has ended, wherever it is, and nothing more is sent; with
-     * `cancelling` when that is not confirmed in 30 s.
+     * Cancels a run. If it is running, resolves when its attempt has ended in any process, and nothing
+     * more is sent. Resolves with `cancelling` if that is not confirmed within 30 s.
      * @throws StoreUnavailable
      */
     async cancel(id: string, by: By): Promise<Cancel> {
@@ -102,13 +102,13 @@ export function cancelling({
       const settlement = callers.wait(id, CONFIRMED_WITHIN_MS);
       asked.add(id);
       end([id], by.actor);
-      // It may have ended a moment ago.
+      // The run may have ended a moment ago.
       await tellIfEnded(id);
       const ended = await settlement.finally(() => asked.delete(id));
       if (!ended) return { status: "cancelling", run };
       return { status: ended.status === "cancelled" ? "cancelled" : "ended", run: ended };
     },
-    /** Looks whether these have ended: when the process of a run is gone, no process sends the news of its end. */
+    /** Checks whether these runs have ended. If a run's process is gone, no news of its end arrives. */
     async look(): Promise<void> {
       for (const run of asked) await tellIfEnded(run);
     },

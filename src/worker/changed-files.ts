@@ -20,12 +20,12 @@ import { type Skip, skip, type Workflow } from "../model/workflow.ts";
 
 type Parts = Pick<RunContext, "repo" | "step" | "log"> & { readonly github: Pick<GitHub, "request"> };
 
-/** Reads the files that an event has changed, once in a run. */
+/** Reads the files that an event changed, once per run. */
 export type ReadChangedFiles = () => Promise<ChangedFiles>;
 
 /**
- * What reads the files that an event has changed. Each page of GitHub is a step, so a run asks for it once.
- * @param event undefined: GitHub has not started the run.
+ * Returns a reader of the files that an event changed. Each page from GitHub is a step, so a run requests it once.
+ * @param event undefined if no webhook started the run.
  */
 export function changedFilesOf(event: WebhookEvent | undefined, parts: () => Parts): ReadChangedFiles {
   let read: Promise<ChangedFiles> | undefined;
@@ -36,13 +36,13 @@ export function changedFilesOf(event: WebhookEvent | undefined, parts: () => Par
     if (change) return reading(change, parts());
     throw new PermanentFailure({
       tried: "reading the changed files",
-      happened: `${event ? `the event ${event.name}` : "what started the run"} has changed none`,
-      remedy: "Call changedFiles in runs of a push, of a pull request or of a merge group.",
+      happened: `${event ? `the event ${event.name}` : "the event of this run"} has no changed files`,
+      remedy: "Call changedFiles only in runs of a push, a pull request or a merge group.",
     });
   }
 }
 
-/** Why a run has nothing to do: the event has changed no file that its workflow is for. */
+/** Skips a run if its event changed no file that the workflow wants. */
 export async function unwantedChange(
   { on }: Pick<Workflow, "on">,
   event: WebhookEvent,
@@ -51,16 +51,16 @@ export async function unwantedChange(
   const entries = entriesWithPaths(gitHubEntries(on), event);
   if (!entries) return undefined;
   const { files, earlier, isWhole } = await read();
-  // What is not shown may be a wanted one: Actions runs a workflow then, too.
+  // A file that GitHub does not list may match. GitHub Actions also runs the workflow then.
   if (!isWhole || (await isWanted(entries, [...files, ...earlier]))) return undefined;
   const wanted = entries.map(({ paths, pathsIgnore }) =>
     paths === undefined ? `the paths other than ${listed(pathsIgnore)}` : `the paths ${listed(paths)}`,
   );
-  if (files.length === 0) return skip(`no file is changed, and ${wanted.join(" and ")} are wanted`);
-  return skip(`none of the changed files (${files.length}) is among ${wanted.join(" or ")}`);
+  if (files.length === 0) return skip(`no file was changed, and the workflow wants ${wanted.join(" and ")}`);
+  return skip(`none of the changed files (${files.length}) matches ${wanted.join(" or ")}`);
 }
 
-/** Strangers choose the files of a pull request: 3,000 of the longest paths must not hold up other runs. */
+/** Anyone can open a pull request with 3,000 very long paths. Checking them in parts lets other runs continue. */
 const FILES_AT_ONCE = 50;
 
 async function isWanted(entries: readonly GitHubTrigger[], files: readonly string[]): Promise<boolean> {
@@ -72,7 +72,7 @@ async function isWanted(entries: readonly GitHubTrigger[], files: readonly strin
   return false;
 }
 
-/** Enough patterns to know the entry by. */
+/** Enough patterns to recognise the entry. */
 const MAX_SHOWN = 10;
 
 function listed(patterns: FilterPatterns = []): string {
@@ -89,10 +89,10 @@ async function reading(change: Change, parts: Parts): Promise<ChangedFiles> {
   return read;
 }
 
-/** The name of the step, and with a number of those after it. */
+/** The name of the step. Later steps add a number. */
 const STEP = "changed files";
 
-/** GitHub lists no more files of a pull request than these pages have. */
+/** GitHub lists the files of a pull request on at most this many pages. */
 const MAX_PAGES = 30;
 
 async function readPull(pull_number: number, { github, repo, step }: Parts): Promise<ChangedFiles> {
@@ -111,14 +111,14 @@ async function readPull(pull_number: number, { github, repo, step }: Parts): Pro
   return { files, earlier, isWhole: false };
 }
 
-/** A comparison whose result is kept: 300 paths of the longest kind would be more than a step keeps. */
+/** A limit for the paths of one comparison: 300 of the longest would exceed a step's size. */
 const MAX_KEPT_CHARACTERS = 500_000;
 
 const NOTHING: ChangedFiles = { files: [], earlier: [], isWhole: false };
 
 type Commits = Exclude<Change, { readonly known: readonly string[] } | { readonly pull: number }>;
 
-/** GitHub compares with the last common ancestor; the two together are what a push has changed that replaces commits. */
+/** GitHub compares with the last common ancestor. A forced push needs both directions to find all changes. */
 async function readPush(change: Commits, parts: Parts): Promise<ChangedFiles> {
   const base = "base" in change ? change.base : await parentOf(change.parentOf, parts);
   if (base === undefined) return NOTHING;
@@ -138,11 +138,11 @@ async function parentOf(commit: string, { github, repo }: Parts): Promise<string
 
 type Compared = { readonly files: readonly ComparedFile[]; readonly isWhole: boolean };
 
-/** Undefined where GitHub has no comparison: a commit is gone, the two have nothing in common, or it takes too long. */
+/** Undefined if GitHub has no comparison: a commit is gone, there is no common ancestor, or it takes too long. */
 async function compared(base: string, head: string, { github, repo }: Parts): Promise<Compared | undefined> {
   const route = "GET /repos/{owner}/{repo}/compare/{basehead}";
   const basehead = `${base}...${head}`;
-  // The files come with the first page of the commits, which are not needed.
+  // The first page of the commits has all files. The commits are not needed.
   const { status, data } = await github.request(route, { ...repo, basehead, per_page: 1 }, { allow: [404, 422] });
   if (status !== 200) return undefined;
   const { files = [], total_commits: commits } = data;
@@ -161,7 +161,7 @@ function kept({ files, isWhole }: Compared): ChangedFiles {
 function namesIn(files: readonly ComparedFile[]): Pick<ChangedFiles, "files" | "earlier"> {
   return {
     files: files.map(({ filename }) => filename),
-    // A file that was copied is still what it was.
+    // The original of a copied file still exists.
     earlier: files.flatMap(({ status, previous_filename }) => (status === "renamed" && previous_filename) || []),
   };
 }

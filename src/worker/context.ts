@@ -20,22 +20,22 @@ export type ContextParts = Omit<WaitParts, "suspending"> &
     readonly store: Pick<RunStore, "findSuccess">;
     /** The values of the environment variables that a workflow declares. */
     readonly envOf: (workflow: Workflow) => Readonly<Record<string, string>>;
-    /** What a run is about that says nothing else: `owner/name`. */
+    /** The repository of a run whose event names none: `owner/name`. */
     readonly targetRepo: string;
     readonly readChangedFiles: ReadChangedFiles;
-    /** Gets what `report` is called with. */
+    /** Collects the arguments of `report`. */
     readonly said: RunReport[];
-    /** Told the key by which the run is known to have been done before. */
+    /** Gets the key by which earlier runs with the same work are found. */
     readonly isRepeatOf: (key: string) => void;
   };
 
-/** What `run` is given in this attempt. Once the attempt is over, none of it has any effect. */
+/** The context for `run` in this attempt. After the attempt, its functions have no effect. */
 export function contextOf(workflow: Workflow, claim: Claim, parts: ContextParts): Context {
-  const { store, clock, keeping, own, attempting, names } = parts;
+  const { store, clock, keeping, runSecrets, attempting, names } = parts;
   const { run, attempt } = claim;
   const { calls } = attempting;
   const doStep = stepsOf(claim, parts);
-  const nameOf = (given: string) => keeping.withoutTokens(given, own);
+  const nameOf = (given: string) => keeping.withoutTokens(given, runSecrets);
   const given = givenOf(workflow, run);
   const { repository = workflow.repository ?? parts.targetRepo } = given;
   let opened: Waits | undefined;
@@ -84,12 +84,12 @@ export function contextOf(workflow: Workflow, claim: Claim, parts: ContextParts)
   }
 
   async function repeatOf(key: string, seconds: number): Promise<string | undefined> {
-    // Without its token a key would be that of others, too.
-    if (keeping.withoutTokens(key, own) !== key) return undefined;
+    // With its token removed, the key could match other runs.
+    if (keeping.withoutTokens(key, runSecrets) !== key) return undefined;
     parts.isRepeatOf(key);
     return store.findSuccess(run.workflow, key, clock.now() - seconds * 1000);
   }
 }
 
-/** Enough of a call to find it by. */
+/** Enough to recognise a call. */
 const MAX_SHOWN = 100;

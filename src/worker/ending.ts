@@ -9,20 +9,20 @@ import type { Keeping } from "./kept.ts";
 export type EndingParts = {
   readonly log: Log;
   readonly keeping: Keeping;
-  /** Names the trace that the attempt belongs to, for its log records. */
+  /** The ids of the attempt's trace, for its log records. */
   readonly traceIds?: (() => Readonly<Record<string, string>> | undefined) | undefined;
 };
 
-/** An attempt that has ended, and what that makes of its run. */
+/** An ended attempt, and the new state of its run. */
 export type Ended = { readonly attempt: Attempt; readonly settlement: Settlement };
 
-/** What is noticed during an attempt. */
+/** Facts noticed during an attempt. */
 export type Seen = { requestId: string | undefined; dedupeKey: string | undefined };
 
-/** GitHub's have some 50; a header may have 16 KB. */
+/** GitHub's ids have about 50 characters, but a header may have 16 KB. */
 const MAX_REQUEST_ID_CHARACTERS = 200;
 
-/** When an attempt was made, of which version of the code, and what it has changed at GitHub. */
+/** When an attempt ran, with which version of the code, and what it changed at GitHub. */
 type Circumstances = {
   readonly startedAt: number;
   readonly endedAt: number;
@@ -30,7 +30,7 @@ type Circumstances = {
   readonly sent?: SentRequests | undefined;
 };
 
-/** An attempt as the history has it. */
+/** Builds the attempt for the history. */
 export function attemptOf(
   { attempt: number, handler }: Claim,
   { startedAt, endedAt, code, sent }: Circumstances,
@@ -42,8 +42,8 @@ export function attemptOf(
 }
 
 /**
- * What becomes of an attempt that has not ended well while the service is stopping: its failure is the stop's more often
- * than not. It does not count; the run is due again at once.
+ * Settles an attempt that did not succeed while the service was stopping. The stop is the likely cause, so the attempt
+ * does not count, and the run is due again at once.
  */
 export function givenBack(claim: Claim, times: Circumstances, log: Log): Ended {
   const { run, attempt: number } = claim;
@@ -58,7 +58,7 @@ export function givenBack(claim: Claim, times: Circumstances, log: Log): Ended {
   return { attempt, settlement };
 }
 
-/** What becomes of an attempt, and its one log record. */
+/** Settles an attempt, and writes its log record. */
 export function concluded(
   claim: Claim,
   {
@@ -102,22 +102,22 @@ function settlementOf(outcome: Outcome, next: Next, dedupeKey: string | undefine
   return { status: "failure", reason: next.because ? `${reason} ${next.because}` : reason, http, kind };
 }
 
-/** Labels are a courtesy of the log: one that cannot be had says so and disturbs nothing. */
+/** Labels are only for the log. An error in them is logged there and has no other effect. */
 function labelsOf(workflow: Workflow, run: Run): Readonly<Record<string, string | undefined>> {
   try {
     return workflow.labels?.(givenOf(workflow, run)) ?? {};
   } catch (error) {
-    return { labels: `could not be had: ${error instanceof Error ? error.message : "an error"}` };
+    return { labels: `could not be computed: ${error instanceof Error ? error.message : "an error"}` };
   }
 }
 
-/** The run is cancelled already, whatever its workflow's `cancelled` came to. */
+/** The run stays cancelled, regardless of the outcome of the workflow's `cancelled`. */
 function stillCancelled({ reason = "" }: Run): Settlement {
   return { status: "cancelled", reason };
 }
 
-/** What a run comes to whose workflow is gone, or has no `cancelled` any more. */
-export const NOT_CALLED: Outcome = { status: "skipped", reason: "The workflow has no `cancelled` any more." };
+/** The outcome if the workflow is gone or no longer has `cancelled`. */
+export const NOT_CALLED: Outcome = { status: "skipped", reason: "The workflow no longer has `cancelled`." };
 
 function recordHandler(log: Log, workflow: Workflow | undefined, outcome: Outcome, facts: object): void {
   if (outcome.status === "failure") log.error(facts, "the workflow's `cancelled` failed, and is not called again");
@@ -128,7 +128,7 @@ function record(
   log: Log,
   outcome: Outcome,
   settlement: Settlement,
-  /** `isRepeated`: it has waited for the same before. */
+  /** `isRepeated`: the run waited for the same before. */
   { facts, isRepeated }: { readonly facts: object; readonly isRepeated: boolean },
 ): void {
   if (outcome.status === "success") log.info({ ...facts, outputs: outcome.outputs }, "run succeeded");
@@ -139,7 +139,7 @@ function record(
   else if (settlement.status !== "queued") log.error(facts, "run failed");
   else {
     const next = { ...facts, next_attempt: new Date(settlement.dueAt).toISOString() };
-    if (outcome.kind === "limit") log.info(next, "run waits for a limit of GitHub");
+    if (outcome.kind === "limit") log.info(next, "run waits for a GitHub limit");
     else log.warn(next, "attempt failed");
   }
 }

@@ -14,17 +14,17 @@ export type FetchParts = {
   readonly clock: Clock;
   readonly keeping: Keeping;
   readonly lease: Pick<Lease, "holds">;
-  /** Makes it a dry run: what is neither GET nor HEAD is shown here instead. */
+  /** Makes this a dry run: gets every request except GET and HEAD, which are still sent. */
   readonly dryRun?: ((write: UnsentWrite) => void) | undefined;
 };
 
-/** Requests to other hosts than GitHub, each as a call of the attempt. */
+/** Requests to hosts other than GitHub, each followed as a call of the attempt. */
 export function fetchOf(parts: FetchParts): RunContext["fetch"] {
   const fetch = fetching(parts);
   return (url, init = {}) => parts.attempting.calls.follow(shownCall(url, init), fetch(url, init));
 }
 
-/** The same within another call. */
+/** For use within another call. */
 export function fetching(parts: FetchParts): RunContext["fetch"] {
   return async (url, init = {}) => {
     parts.attempting.begin(shownCall(url, init));
@@ -40,7 +40,7 @@ const shownCall = (url: string | URL, init: RequestInit) => `fetch ${methodOf(in
 
 type Request = RequestInit & { readonly method: string };
 
-/** Asked again when a fault may pass. An answer of such a fault resolves in the end, as any answer does. */
+/** Retries transient errors. After the last try, an answer with an error resolves like any answer. */
 async function read(url: string | URL, init: Request, parts: FetchParts): Promise<Response> {
   const { attempting, clock } = parts;
   for (const delay of [...QUICK_RETRIES_MS, undefined]) {
@@ -67,7 +67,7 @@ async function write(url: string | URL, init: Request, parts: FetchParts): Promi
   return once(url, init, parts);
 }
 
-/** @throws TransientFailure when there was no answer, PermanentFailure for a request that cannot be made. */
+/** @throws TransientFailure if there was no answer, PermanentFailure if the request cannot be sent. */
 async function once(url: string | URL, init: Request, { fetch, attempting }: FetchParts): Promise<Response> {
   const signals = [attempting.signal, ...(init.signal ? [init.signal] : [])];
   try {
@@ -77,17 +77,21 @@ async function once(url: string | URL, init: Request, { fetch, attempting }: Fet
     const tried = `fetching ${shownUrl(url)}`;
     const fault = networkFault(error);
     if (fault) {
-      const remedy = "Nothing to do if it comes up later; else look at what should answer there.";
+      const remedy = "Nothing to do if the server comes back. Otherwise check that server.";
       throw new TransientFailure({ tried, happened: fault.words, remedy, cause: error });
     }
-    // Not its message, which may hold the address or a header.
+    // Without the message, which may contain the address or a header.
     const why = ((error as Error).cause as Error | undefined)?.message ?? (error as Error).name;
-    const remedy = "Use a URL that begins with http: or https:, without user and password, and see what `fetch` takes.";
+    const remedy =
+      "Use a URL that begins with http: or https: and has no user or password, and check the options of `fetch`.";
     throw new PermanentFailure({ tried, happened: `the request cannot be made (${why})`, remedy });
   }
 }
 
-/** A body in bytes, with its type: the client that sends it knows no `FormData` of the platform's. Streams stay as they are. */
+/**
+ * Turns a body into bytes with a type, because the client that sends it does not know the platform's `FormData`.
+ * Streams are unchanged.
+ */
 async function encoded(init: Request): Promise<Request> {
   if (init.body === undefined || init.body === null || init.body instanceof ReadableStream) return init;
   const body = new Response(init.body);
@@ -97,7 +101,7 @@ async function encoded(init: Request): Promise<Request> {
   return { ...init, headers, body: await body.arrayBuffer() };
 }
 
-/** Headers by whose names they are passwords. */
+/** Headers whose names suggest a secret. */
 const SECRET_HEADER = /auth|cookie|key|secret|signature|token/i;
 
 function unsent(url: string | URL, { method, headers, body }: Request, { keeping }: FetchParts): UnsentWrite {

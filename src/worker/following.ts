@@ -23,23 +23,23 @@ import type { Attended } from "./suspending.ts";
 export type FollowingParts = LookingParts & {
   readonly keeping: Keeping;
   readonly observe: Pick<Observer, "followed">;
-  /** A name as the history keeps it. */
+  /** Cleans a name for the history. */
   readonly nameOf: (given: string) => string;
 };
 
-/** GitHub takes seconds to show a run; a queue for runners comes after that. */
+/** GitHub takes seconds to show a run. Waiting for a runner comes after that. */
 const NOTHING_AFTER = "3m";
 
 /** GitHub's limit for a job. */
 const LONGEST_JOB = "6h";
 
-/** Webhooks and the watch say when a run has changed. This is for what both have missed, ms. */
+/** Webhooks and the watch report changes of a run. This covers a change that both missed, ms. */
 const LOOK_EVERY_MS = 3_600_000;
 
-/** For so long `cancelled`, which cannot wait, looks for a run that was started a moment ago, ms. */
+/** How long `cancelled`, which cannot wait, looks for a run that started a moment ago, ms. */
 const CANCELLED_LOOKS_MS = 30_000;
 
-/** The waits for Actions runs. */
+/** Waits for Actions runs. */
 export function followingOf(claim: Claim, parts: FollowingParts): Pick<GitHub, "findRun" | "follow"> {
   const { actions, attempting, clock, keeping, names, nameOf, observe, suspending } = parts;
 
@@ -106,7 +106,7 @@ export function followingOf(claim: Claim, parts: FollowingParts): Pick<GitHub, "
         observe.followed(ended);
         return mustSucceed && !hasPassed(ended) ? { fails: ended as unknown as Json } : { result: ended };
       },
-      // It may have been re-run at GitHub.
+      // The Actions run may have been re-run at GitHub.
       looksAgain: () => true,
     });
   }
@@ -126,7 +126,7 @@ export function followingOf(claim: Claim, parts: FollowingParts): Pick<GitHub, "
   };
 }
 
-/** Enough of a repository to find a call by. */
+/** Enough to recognise the call by its repository. */
 const MAX_SHOWN = 100;
 
 const MAX_JOBS = 10;
@@ -138,7 +138,7 @@ function notSucceeded(its: string, { conclusion, htmlUrl, jobs }: FollowedRun): 
   return new PermanentFailure({
     tried: `following ${its}`,
     happened: `it ended with ${conclusion} (${htmlUrl})${named.length > 0 ? `; jobs: ${named.join(", ")}${more}` : ""}`,
-    remedy: "See its logs. When it was re-run at GitHub, re-run this run from the failed step: it looks again.",
+    remedy: "See its logs. If you re-ran it at GitHub, re-run this run from the failed step: it looks again.",
   });
 }
 
@@ -146,7 +146,7 @@ function notInTime(its: string, timeout: Duration): Failure {
   return new PermanentFailure({
     tried: `following ${its}`,
     happened: `it has not ended within ${timeout}`,
-    remedy: "See what keeps it, then re-run from the failed step to wait again. A longer `timeout` gives more time.",
+    remedy: "Find out what delays it, then re-run from the failed step to wait again. Raise `timeout` to wait longer.",
   });
 }
 
@@ -154,10 +154,10 @@ const searched = ({ repository, event, eventType, workflow }: StartedRun) =>
   `finding the Actions run of ${repository} for the ${event} ${eventType ?? workflow ?? ""}`.trimEnd();
 
 function nothingBegan(started: StartedRun, nothingAfter: Duration, why: WhyNothing | undefined): Failure {
-  const { happened = "no reason was found", remedy = "See the Actions of the repository.", sendAgain } = why ?? {};
+  const { happened = "no reason was found", remedy = "See the repository's Actions page.", sendAgain } = why ?? {};
   return new PermanentFailure({
     tried: searched(started),
-    happened: `none has begun within ${nothingAfter}: ${happened}`,
+    happened: `none started within ${nothingAfter}: ${happened}`,
     remedy,
     about: "no run",
     ...(sendAgain && { sendAgain }),
@@ -167,7 +167,7 @@ function nothingBegan(started: StartedRun, nothingAfter: Duration, why: WhyNothi
 function notThere(started: StartedRun): never {
   throw new PermanentFailure({
     tried: searched(started),
-    happened: "it was not there when the run was cancelled",
+    happened: "it did not exist when the run was cancelled",
     remedy: "Cancel it at GitHub if it appears.",
     about: "no run",
   });

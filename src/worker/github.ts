@@ -20,13 +20,13 @@ type Opened = {
 export type GitHubParts = OnceParts &
   FollowingParts &
   Opened & {
-    /** GitHub as another identity of the workflow sees it. */
+    /** Opens GitHub as another identity of the workflow. */
     readonly githubAs: (identity: string) => Opened;
-    /** `owner/name` that the run is about. */
+    /** The repository of the run: `owner/name`. */
     readonly repository: string;
   };
 
-/** GitHub as a workflow is given it, and as each of its identities, which is opened when it is first asked for. */
+/** GitHub for a workflow, and for each of its identities, which is opened on first use. */
 export function gitHubOf({ name, identities = {} }: Workflow, claim: Claim, parts: GitHubParts): GitHub {
   const opened = new Map<string, GitHub>();
   const as = (identity: string): GitHub => {
@@ -42,7 +42,7 @@ export function gitHubOf({ name, identities = {} }: Workflow, claim: Claim, part
   return oneGitHub(claim, parts, as);
 }
 
-/** Until the attempt is over, and with what is remembered and waited for. */
+/** Works until the attempt is over. Adds steps and waits to the client. */
 function oneGitHub(claim: Claim, parts: GitHubParts, as: GitHub["as"]): GitHub {
   const { attempting, github, keeping } = parts;
   const client = until(attempting, github, keeping.brief);
@@ -78,7 +78,7 @@ function oneGitHub(claim: Claim, parts: GitHubParts, as: GitHub["as"]): GitHub {
   };
 }
 
-/** Enough of a call to find it by. */
+/** Enough to recognise a call. */
 const MAX_SHOWN = 100;
 
 function unknownIdentity(identity: string, workflow: string, names: readonly string[]): PermanentFailure {
@@ -89,7 +89,7 @@ function unknownIdentity(identity: string, workflow: string, names: readonly str
   });
 }
 
-/** GitHub until the attempt is over. */
+/** Wraps GitHub so that it works until the attempt is over. */
 function until(attempting: Attempting, github: GitHubClient, brief: Keeping["brief"]): GitHubClient {
   const methods = Object.entries(github as Record<string, (...given: unknown[]) => Promise<unknown>>);
   return Object.fromEntries(
@@ -103,7 +103,7 @@ function until(attempting: Attempting, github: GitHubClient, brief: Keeping["bri
   ) as GitHubClient;
 }
 
-/** One call of the workflow's, unless the attempt is over. */
+/** Follows one call of the workflow, unless the attempt is over. */
 function followed<T>(attempting: Attempting, what: string, work: () => Promise<T>, about = ""): Promise<T> {
   const call = async () => {
     attempting.begin(what);

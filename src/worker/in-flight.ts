@@ -20,7 +20,7 @@ export function runsInFlight(
   parts: InFlightParts,
   health: StoreHealth,
   leases: Leases,
-  /** Told of a run as it is after its attempt was stored, and when one is not in flight any more. */
+  /** `settled` gets a run after its attempt is stored. `ended`: a run is no longer in flight. */
   { settled, ended }: { readonly settled: (run: Run) => void; readonly ended: () => void },
 ) {
   const { store, clock, log, observe, keeping } = parts;
@@ -37,12 +37,12 @@ export function runsInFlight(
   async function settle(claim: Claim, attempt: Attempt, settlement: Settlement, runLog?: AttemptLog): Promise<void> {
     const run = await health.insist(() => settleWith(claim, attempt, settlement, runLog?.lines));
     if (!run) runLog?.lines?.saveLeft();
-    // That a run was cancelled has been told before its `cancelled` was called.
+    // The cancellation was reported before the workflow's `cancelled` ran.
     if (run) claim.handler || settled(run);
-    else log.info({ run: claim.run.id, attempt: claim.attempt }, "outcome does not count: another process has the run");
+    else log.info({ run: claim.run.id, attempt: claim.attempt }, "outcome discarded: another process has the run");
   }
 
-  /** Lines that cannot be stored fail no run. */
+  /** If log lines cannot be stored, the run still settles. */
   async function settleWith(
     claim: Claim,
     attempt: Attempt,
@@ -62,7 +62,7 @@ export function runsInFlight(
     }
   }
 
-  /** An internal error ends the run. When not even that can be stored, the claim is not extended any more, and lapses. */
+  /** An internal error ends the run. If not even that can be stored, the claim is no longer extended and expires. */
   async function giveUp(claim: Claim, token: string | undefined, error: unknown): Promise<void> {
     if (stopping.begun && error instanceof StoreUnavailable) {
       log.warn({ run: claim.run.id, err: error }, "the run could not be given back: the store cannot be written");
@@ -82,10 +82,10 @@ export function runsInFlight(
   return {
     stopping,
     size: () => inFlight.size,
-    /** Ids of the runs. */
+    /** The ids of the runs. */
     runs: (): readonly string[] => [...inFlight.keys()].map(({ run }) => run.id),
     hasSuspect: () => inFlight.keys().some(({ suspect }) => suspect),
-    /** @param since by the monotonic clock, before the store was asked for the claim. */
+    /** @param since by the monotonic clock, before the store received the claim request. */
     start(claim: Claim, token: string | undefined, since: number): void {
       const done = perform(claim, token, leases.begin(claim, since))
         .catch((error) => giveUp(claim, token, error))
@@ -96,12 +96,12 @@ export function runsInFlight(
         });
       inFlight.set(claim, done);
     },
-    /** Resolves when those that are in flight now have ended. */
+    /** Resolves when the runs now in flight have ended. */
     rest: () => Promise.allSettled(inFlight.values()),
   };
 }
 
 function internalError(error: unknown): string {
   const thrown = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return `Internal error: ${thrown}. It is unknown what the run had done by then: look, re-run it if that is right, and report the error with the service's log.`;
+  return `Internal error: ${thrown}. Check what the run did before this, and re-run it if that is safe. Report the error with the service's log.`;
 }

@@ -6,28 +6,28 @@ import type { RunStore } from "../model/store.ts";
 import type { Attempting } from "./attempting.ts";
 import type { StoreHealth } from "./store-health.ts";
 
-/** That an attempt has its run, until the claim is lost or the attempt is over. */
+/** Proves that an attempt has its run, until the claim is lost or the attempt is over. */
 export type AttemptLease = Lease & {
-  /** The attempt has begun. It ends when the claim is lost, and what it has on the wire is aborted when it is cut off. */
+  /** Follows the attempt. It ends when the claim is lost. If it is cut off, its requests in progress are aborted. */
   follow(attempting: Attempting): void;
 };
 
 /**
- * A claim ends so long after the last sign of life of its process; it is extended three times in between. Another
- * process sees it a third of that later, so that a run is taken over within 30 s.
+ * A claim ends this long after the last sign of life of its process. The process extends it three times in that time.
+ * Another process notices the end up to a third later, so it takes over a run within 30 s.
  */
 export const LEASE_MS = 21_000;
 
 export const EXTENDED_EVERY_MS = LEASE_MS / 3;
 
-/** A claim that was not extended for so long may end before what an attempt does next. */
+/** Without an extension for this long, a claim may end before the attempt's next action. */
 const SURE_FOR_MS = (LEASE_MS / 3) * 2;
 
 const OVER = new Error("the attempt is over");
 
 type Claimed = { sureUntil: number; lost: boolean; attempting: Attempting | undefined };
 
-/** The claims of this process. How long each is sure is measured with a clock that cannot be set. */
+/** The claims of this process. A monotonic clock measures how long each is certain. */
 export type Leases = ReturnType<typeof openLeases>;
 
 export function openLeases({
@@ -47,7 +47,7 @@ export function openLeases({
     if (one) one.sureUntil = Math.max(one.sureUntil, since + SURE_FOR_MS);
   }
 
-  /** Whether the store still has the claim as its owner's; what it has not is lost for good. */
+  /** Whether the store still has this process as the claim's owner. If not, the claim is lost permanently. */
   async function confirm(claim: Claim): Promise<boolean> {
     const one = claims.get(claim);
     if (!one || one.lost) return false;
@@ -66,7 +66,7 @@ export function openLeases({
   }
 
   return {
-    /** @param since when the store was asked for the claim, by the monotonic clock: its lease began later than that. */
+    /** @param since when the store was asked for the claim, by the monotonic clock. The lease began after that. */
     begin(claim: Claim, since: number): AttemptLease {
       const one: Claimed = { sureUntil: since + SURE_FOR_MS, lost: false, attempting: undefined };
       const onWire = new Set<(reason: Error) => void>();
@@ -74,7 +74,7 @@ export function openLeases({
       claims.set(claim, one);
       return {
         async holds() {
-          // The process may stand still again while the store is asked.
+          // The process may pause again while the store answers.
           while (maySendNow() && !one.lost && clock.monotonic() >= one.sureUntil) {
             if (!(await confirm(claim))) return false;
           }
@@ -82,13 +82,13 @@ export function openLeases({
         },
         sent(abort) {
           onWire.add(abort);
-          // It may have ended since it was asked whether it holds: a promise is read a moment after it is kept.
+          // The lease may have ended since `holds` resolved, because its result is read a moment later.
           if (!maySendNow() || one.lost) abort(OVER);
           return () => void onWire.delete(abort);
         },
         follow(attempting) {
           one.attempting = attempting;
-          // What a workflow has left unread by itself may end in peace: the connection stays open.
+          // An answer that a workflow did not read may end normally, which keeps the connection open.
           attempting.onEnd((cutOff) => {
             if (cutOff) for (const abort of onWire) abort(OVER);
           });
@@ -96,9 +96,9 @@ export function openLeases({
         },
       };
     },
-    /** Its attempt is stored, or given up: it is not extended any more. */
+    /** Stops extending the claim: its attempt is stored or given up. */
     end: (claim: Claim) => void claims.delete(claim),
-    /** Extends all, unless that was done a moment ago. */
+    /** Extends all claims, unless that was done a moment ago. */
     async extend(): Promise<void> {
       const since = clock.monotonic();
       if (claims.size === 0 || since - extendedAt < EXTENDED_EVERY_MS / 2) return;
@@ -107,17 +107,17 @@ export function openLeases({
       extendedAt = since;
       for (const claim of all) {
         if (kept.has(claim)) renewed(claim, since);
-        // Its end, or one of its steps, may be on its way into the store at this moment.
+        // The claim's end, or one of its steps, may be on its way to the store now.
         else confirm(claim).catch(() => {});
       }
     },
   };
 }
 
-/** What this attempt led to counts no more: the run is settled by the process that has it now. */
+/** This attempt no longer counts: the process that now has the run settles it. */
 export const LOST: Outcome = {
   status: "failure",
   http: 500,
   kind: "transient",
-  reason: "Another process has taken the run over, because this one had given no sign of life for too long.",
+  reason: "Another process took over the run, because this process did not extend its claim in time.",
 };

@@ -12,8 +12,8 @@ const MAX_NAME_CHARACTERS = 100;
 const MAX_MESSAGE_CHARACTERS = 2000;
 
 /**
- * What a workflow gives beside a message, as JSON without secrets. Each fact stands for itself: one that JSON cannot carry,
- * or that throws when it is read, leaves the others. An error has its name, message, stack and causes.
+ * The facts that a workflow logs with a message, as JSON without secrets. A fact that JSON cannot hold, or that throws
+ * when read, does not affect the others. An error keeps its name, message, stack and causes.
  */
 export function factsOf(given: unknown, keeping: Keeping, source: WorkflowSource | undefined): LogLine["facts"] {
   if (given === undefined || given === null) return undefined;
@@ -41,7 +41,7 @@ function namedIn(given: unknown): readonly Named[] {
   }
 }
 
-/** Undefined for what JSON leaves out, such as a function. */
+/** Undefined for values that JSON omits, such as a function. */
 function jsonOf(read: () => unknown, ofError: (error: Error) => Json): string | undefined {
   try {
     return JSON.stringify(read(), function (this: Record<string, unknown>, name, value: unknown) {
@@ -50,11 +50,11 @@ function jsonOf(read: () => unknown, ofError: (error: Error) => Json): string | 
       return typeof value === "bigint" ? String(value) : value;
     }) as string | undefined;
   } catch {
-    return '"[JSON cannot carry it]"';
+    return '"[cannot be shown as JSON]"';
   }
 }
 
-/** What tells errors of one class apart, where it is a word or a number. */
+/** Properties that distinguish errors of one class, if they are strings or numbers. */
 const TELLING = ["code", "status"] as const;
 
 function errorFacts(error: Error, keeping: Keeping, source: WorkflowSource | undefined): Json {
@@ -67,12 +67,12 @@ function errorFacts(error: Error, keeping: Keeping, source: WorkflowSource | und
     name: keeping.brief(String(name), MAX_NAME_CHARACTERS),
     message: keeping.brief(String(message), MAX_MESSAGE_CHARACTERS),
     ...Object.fromEntries(telling),
-    // With the causes.
+    // The stack includes the causes.
     stack: keptFrames(traceOf(error, source)?.stack ?? [], keeping).join("\n"),
   };
 }
 
-/** What `console` prints: formats such as `%s` are filled in, and the rest follows. */
+/** The text that `console` prints: formats such as `%s` are filled in, and the rest follows. */
 export function printed(given: readonly unknown[]): string {
   const [first, ...rest] = given;
   try {
@@ -80,7 +80,7 @@ export function printed(given: readonly unknown[]): string {
     if (typeof first === "string" && rest.length > 0 && FORMATS.test(first)) return format(first, ...words);
     return given.map(shown).join(" ");
   } catch {
-    return "[it cannot be shown]";
+    return "[cannot be shown]";
   }
 }
 
@@ -89,7 +89,7 @@ const FORMATS = /%[sdifjoOc]/;
 
 const MAX_ERRORS = 3;
 
-/** The errors among what is printed, as facts: what is printed has their messages alone. */
+/** The errors among the printed values, as facts: the printed text has only their messages. */
 export function errorsIn(given: readonly unknown[]): Readonly<Record<string, Error>> | undefined {
   const errors = given.filter((each) => each instanceof Error).slice(0, MAX_ERRORS);
   return errors.length === 0
@@ -101,6 +101,6 @@ export function textOf(message: unknown): string {
   try {
     return String(message);
   } catch {
-    return "[it cannot be shown]";
+    return "[cannot be shown]";
   }
 }

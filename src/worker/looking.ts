@@ -4,7 +4,7 @@ import type { Attempting } from "./attempting.ts";
 import type { Names } from "./names.ts";
 import type { Suspending } from "./suspending.ts";
 
-/** What Actions runs are looked for with. */
+/** What a search for Actions runs needs. */
 export type LookingParts = {
   readonly actions: ActionsRuns;
   readonly clock: Clock;
@@ -17,7 +17,7 @@ export type LookingParts = {
 const FIRST_MS = 5000;
 const LONGEST_MS = 60_000;
 
-/** In how many milliseconds to look again: the longer it has taken, the less often. Webhooks and the watch come earlier. */
+/** The time until the next look, ms. It grows with the time already waited. Webhooks and the watch may come earlier. */
 export function growing({ now }: Clock, before: { readonly startedAt: number } | undefined): number {
   const elapsed = before ? now() - before.startedAt : 0;
   return Math.min(Math.max(FIRST_MS, 2 * elapsed), LONGEST_MS);
@@ -26,7 +26,7 @@ export function growing({ now }: Clock, before: { readonly startedAt: number } |
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 16_000;
 
-/** The same where the attempt cannot end for it: looks for so many milliseconds within the attempt, or once. */
+/** For an attempt that cannot end to wait: looks for this many milliseconds within the attempt, but at least once. */
 export async function lookingUntil<Found>(
   { clock, attempting }: Pick<LookingParts, "clock" | "attempting">,
   milliseconds: number,

@@ -5,16 +5,16 @@ import type { Keeping } from "./kept.ts";
 
 type Kind = Step["kind"];
 
-/** The names of an attempt's steps and waits, by which they are matched with those of earlier attempts. */
+/** The names of an attempt's steps and waits. They match those of earlier attempts by name. */
 export class Names {
   readonly #brief: Keeping["brief"];
-  /** `cancelled` does what it does for the first time. */
+  /** Steps and waits of earlier attempts. Empty in `cancelled`, which runs for the first time. */
   readonly #before: readonly (Step | ClaimedWait)[];
-  /** Of a re-run: what attempts before this one have done belongs to the run as it had ended. */
+  /** After a re-run, the first attempt that counts. Steps of earlier attempts are from the run as it had ended. */
   readonly #firstAttempt: number;
   #knowsRerun = false;
   #known: ReadonlyMap<string, Step | ClaimedWait> | undefined;
-  // Most runs have neither.
+  // Most runs have no steps or waits.
   #begun: Map<string, Kind> | undefined;
   #changed: Map<string, Kind> | undefined;
 
@@ -24,10 +24,10 @@ export class Names {
     this.#before = handler ? [] : waits.length === 0 ? steps : [...steps, ...waits];
   }
 
-  /** The step or wait of this name that an earlier attempt has done or begun, if it was of the same kind. */
+  /** The step or wait with this name that an earlier attempt did or began, if it is of the same kind. */
   earlier(kind: Kind, name: string): Step | ClaimedWait | undefined {
     if (this.#before.length === 0) return undefined;
-    // The latest counts: some waits begin again when the run is re-run.
+    // The latest one counts, since some waits begin again after a re-run.
     this.#known ??= new Map(
       this.#before
         .toSorted((one, other) => one.attempt - other.attempt)
@@ -36,18 +36,18 @@ export class Names {
     return this.#known.get(idOf(kind, name));
   }
 
-  /** An earlier attempt has done this, and a later one need not: it is no difference. */
+  /** Marks a step or wait that later attempts need not repeat. `differences` does not list it. */
   done(kind: Kind, name: string): void {
     this.#begun ??= new Map();
     this.#begun.set(name, kind);
   }
 
-  /** The workflow has asked whether the run is re-run: it may go another way then than before, and means to. */
+  /** The workflow asked whether this is a re-run, so it may take another path on purpose. */
   knowsRerun(): void {
     this.#knowsRerun = true;
   }
 
-  /** This name, or with a number that makes it another one than those before. */
+  /** This name, with a number added if the name is already used. */
   unused(name: string): string {
     const short = name.slice(0, MAX_NAME_CHARACTERS - NUMBER_CHARACTERS).toWellFormed();
     let unused = short;
@@ -57,7 +57,7 @@ export class Names {
 
   /**
    * Begins a step or wait.
-   * @throws PermanentFailure when another one of this attempt has the name: it would get the result of that one.
+   * @throws PermanentFailure if this attempt already used the name: it would get the other one's result.
    */
   begin(kind: Kind, name: string): void {
     const what = kind === "step" ? "step" : "wait";
@@ -65,8 +65,8 @@ export class Names {
     if (first) {
       throw new PermanentFailure({
         tried: `beginning the ${what} ${name}`,
-        happened: `this attempt has had a ${first === "step" ? "step" : "wait"} of that name`,
-        remedy: `Give each ${what} another name; in a loop, put what differs into the name.`,
+        happened: `this attempt already has a ${first === "step" ? "step" : "wait"} with that name`,
+        remedy: `Give each ${what} a different name. In a loop, add what differs to the name.`,
       });
     }
     this.#begun ??= new Map();
@@ -77,21 +77,21 @@ export class Names {
     this.#changed.set(name, other.kind);
   }
 
-  /** @throws PermanentFailure when no store would keep the name. */
+  /** @throws PermanentFailure if the name is too long to store. */
   requireShort(kind: Kind, name: string): void {
     if (name.length <= MAX_NAME_CHARACTERS) return;
     throw new PermanentFailure({
       tried: `beginning the ${kind === "step" ? "step" : "wait"} ${this.#brief(name, MAX_NAME_CHARACTERS / 2)}`,
-      happened: `its name has ${name.length} characters, at most ${MAX_NAME_CHARACTERS} are kept`,
-      remedy: "Name it after what it is about, and keep what is long in its result.",
+      happened: `its name has ${name.length} characters, and the limit is ${MAX_NAME_CHARACTERS}`,
+      remedy: "Use a short name, and put long data into the result.",
     });
   }
 
-  /** What the code does otherwise than in an earlier attempt, as lines for the run's log. */
+  /** How the code differs from earlier attempts, as lines for the run's log. */
   differences(): readonly string[] {
     const kinds = [...(this.#changed ?? [])].map(
       ([name, kind]) =>
-        `${name} was a ${kind} in an earlier attempt and is a ${this.#begun?.get(name)} now: it begins again`,
+        `${name} was a ${kind} in an earlier attempt and is a ${this.#begun?.get(name)} now, so it starts again`,
     );
     const expected = this.#knowsRerun
       ? this.#before.filter(({ attempt }) => attempt >= this.#firstAttempt)
@@ -100,13 +100,13 @@ export class Names {
     if (missed.length === 0) return kinds;
     const more = missed.length > MAX_SHOWN ? ` and ${missed.length - MAX_SHOWN} more` : "";
     const shown = [...new Set(missed)].slice(0, MAX_SHOWN).join(", ");
-    return [...kinds, `not reached in this attempt, although an earlier one had done or begun it: ${shown}${more}`];
+    return [...kinds, `an earlier attempt reached these steps or waits, but this one did not: ${shown}${more}`];
   }
 }
 
 /**
- * What a step or a wait of a run that is cancelled came to; undefined where it has none: it failed, or was under way. The latest
- * counts, since some waits begin again when the run is re-run.
+ * The result of a step or wait of a cancelled run. Undefined if it failed or was in progress. The latest one counts,
+ * since some waits begin again after a re-run.
  */
 export function resultBefore(
   { steps, waits = [] }: Pick<Claim, "steps" | "waits">,
@@ -123,7 +123,7 @@ const MAX_SHOWN = 10;
 
 const idOf = (kind: Kind, name: string) => `${kind} ${name}`;
 
-/** An index of PostgreSQL takes 2,704 bytes at most. */
+/** An index entry in PostgreSQL has at most 2,704 bytes. */
 const MAX_NAME_CHARACTERS = 200;
 
 /** Room for ` (1000)`. */

@@ -5,16 +5,16 @@ import { LimitReached, PermanentFailure, TransientFailure } from "../model/failu
 import { type FetchParts, fetching } from "./fetch.ts";
 import { shownUrl, withoutAddress } from "./shown-url.ts";
 
-/** A chat that asks for more patience is written to later, by another attempt, s. */
+/** If a chat asks for a longer pause, a later attempt writes to it, s. */
 const MOST_PATIENCE_S = 10;
 
-/** How often a chat is written to again within an attempt when it asks for patience. */
+/** How many times an attempt posts to a chat that asks for a pause. */
 const MAX_TRIES = 3;
 
-/** Enough of an answer to see what is wrong. */
+/** Enough of an answer to see the problem. */
 const MAX_ANSWER = 200;
 
-/** Posts a text to the webhook of a chat, in the name of an attempt. */
+/** Posts a text to a chat's webhook, as part of an attempt. */
 export function notifyOf(parts: FetchParts): RunContext["notify"] {
   const { attempting, clock, keeping } = parts;
   const fetch = fetching(parts);
@@ -24,7 +24,7 @@ export function notifyOf(parts: FetchParts): RunContext["notify"] {
       attempting.begin("notify");
       const url = URL.parse(address);
       if (!url || !/^https?:$/.test(url.protocol)) {
-        const remedy = "Give it the whole address of an incoming webhook, from a variable in the workflow's `env`.";
+        const remedy = "Pass the full address of an incoming webhook, from a variable in the workflow's `env`.";
         throw new PermanentFailure({ tried, happened: "this is not the address of a webhook", remedy });
       }
       const body = JSON.stringify(chatMessage(url, text, keeping.brief));
@@ -43,14 +43,17 @@ export function notifyOf(parts: FetchParts): RunContext["notify"] {
           const seconds = Math.max(1, Number(answer.headers.get("retry-after")) || 1);
           const notBefore = clock.now() + seconds * 1000;
           if (seconds > MOST_PATIENCE_S || tries === MAX_TRIES) {
-            throw new LimitReached({ tried, happened, remedy: "Nothing to do: the run continues then." }, notBefore);
+            throw new LimitReached(
+              { tried, happened, remedy: "Nothing to do: the run continues after that time." },
+              notBefore,
+            );
           }
           await pause(clock, seconds * 1000, attempting.signal);
           attempting.begin("another try of notify");
         } else if (answer.status >= 500 || answer.status === 408) {
-          throw new TransientFailure({ tried, happened, remedy: "Nothing to do if the chat comes back." });
+          throw new TransientFailure({ tried, happened, remedy: "Nothing to do if the chat recovers." });
         } else {
-          const remedy = "Make a new webhook in the chat, and set the variable that holds its address.";
+          const remedy = "Create a new webhook in the chat, and put its address into the variable.";
           throw new PermanentFailure({ tried, happened, remedy });
         }
       }

@@ -12,27 +12,28 @@ import type { Attended } from "./suspending.ts";
 
 export type OnceParts = StepParts &
   LookingParts & {
-    /** A name as the history keeps it. */
+    /** Cleans a name for the history. */
     readonly nameOf: (given: string) => string;
   };
 
 type What = Pick<StartedRun, "repository" | "event" | "eventType" | "workflow">;
 type Sent = Omit<StartedRun, keyof What>;
 
-/** For so long a run is looked for before its event is sent again. GitHub takes seconds to show one. */
+/** How long to look for a run before its event is sent again. GitHub takes seconds to show one. */
 const NOTHING_AFTER: Duration = "3m";
 
-/** At most so long for what was sent again: over when the third retry comes (model/retry.ts). */
+/** The limit after a second send. It is over when the third retry starts (model/retry.ts). */
 const NOTHING_AGAIN_MS = 150_000;
 
 /**
- * Sends events once. The key of an event is stored before it is sent, and what it has started after that: an attempt that
- * finds the key alone does not know whether GitHub has the event, and looks for a run with that key before it sends again.
+ * Sends each event once. The event's key is stored before it is sent, and what it started is stored after. If an
+ * attempt finds only the key, GitHub may or may not have the event. So it looks for a run with that key before it sends
+ * the event again.
  */
 export function onceOf(claim: Claim, parts: OnceParts) {
   const { actions, attempting, clock, keeping, lease, names, nameOf, observe, runLog } = parts;
 
-  /** @param send resolves with what the answer says, and with the key where the run will show it. */
+  /** @param send resolves with the facts of the answer, and with the key if the run will show it. */
   async function once(
     name: string,
     what: What,
@@ -47,7 +48,7 @@ export function onceOf(claim: Claim, parts: OnceParts) {
     if (record.started) return record.started;
     attempting.begin(`the step ${name}`);
     const { sending } = record;
-    // What was never sent before needs no look.
+    // An event that was never sent needs no search.
     if (sending && !(sending.unsent && sending.tries === 1)) return look(sending);
     const since = actions.time();
     const key = sending?.key ?? given ?? randomUUID();
@@ -61,12 +62,11 @@ export function onceOf(claim: Claim, parts: OnceParts) {
       } catch (error) {
         if (!isFailure(error)) throw error;
         await record.fail(error);
-        // A limit is met before anything is sent.
+        // A limit stops the event before it is sent.
         const isUnsent = error.facts.sent === false || error.kind === "limit";
         if (isUnsent) await record.note({ ...now, unsent: true });
         else if (error.kind === "transient" && now.tries === 1) {
-          const words =
-            "it is not known whether GitHub has taken the event: the Actions run that it starts is looked for";
+          const words = "GitHub may have received the event: looking for the Actions run that it starts";
           runLog.log.warn(words, { step: name, err: error });
           return look(now);
         }
@@ -77,7 +77,7 @@ export function onceOf(claim: Claim, parts: OnceParts) {
 
     async function look(lost: Sending): Promise<Attended<StartedRun>> {
       const find = () => found(record, what, lost);
-      // Clocks may be wrong: no longer than that in any case.
+      // Clocks may be wrong, so this never waits longer than that.
       const sinceMs = Math.max(0, Date.parse(actions.time()) - Date.parse(lost.last));
       const leftMs = lost.unsent
         ? 0
@@ -89,7 +89,7 @@ export function onceOf(claim: Claim, parts: OnceParts) {
         const its = lookOf(name);
         const started = await parts.suspending().attend<StartedRun | null>("waitUntil", its, {
           terms: () => ({
-            words: `looks whether GitHub has taken ${name}, whose answer was lost`,
+            words: `checks whether GitHub received ${name}, because the answer was lost`,
             until: { inMs: Math.max(0, leftMs) },
             againInMs: growing(clock, names.earlier("waitUntil", its)),
             wakeKeys: wakeKeys({ workflowRun: { repository: what.repository, key: lost.key } }),
@@ -103,20 +103,20 @@ export function onceOf(claim: Claim, parts: OnceParts) {
         if (started !== null) return started;
       }
       const started = await find();
-      // A wait would begin the time for retries again, each time.
+      // A wait would restart the time for retries each time.
       if (!started && lost.tries > 1 && leftMs > 0 && !claim.run.ownToken) throw notKnown(name);
       const { key, since, tries } = lost;
       return started ?? sendNow(await record.note({ key, since, tries: tries + 1, last: actions.time() }));
     }
   }
 
-  /** What an event has started that may have been sent, as far as it is there. */
+  /** The run that an event started, if the event was sent and the run exists. */
   async function found(record: SendingRecord, what: What, { key, since }: Sending): Promise<StartedRun | undefined> {
     attempting.begin("looking for what was started");
     const run = await actions.find({ ...what, key, since });
     if (!run) return undefined;
     const { runId, htmlUrl, foundBy } = run;
-    // By its time alone it may be another's.
+    // Found only by its time, the run may belong to another event.
     return record.end({ ...what, key, since, ...(foundBy !== "time" && { runId, htmlUrl }) });
   }
 
@@ -162,7 +162,7 @@ export function onceOf(claim: Claim, parts: OnceParts) {
 type Payload = { readonly [key: string]: Json };
 type WorkflowStart = { readonly ref: string; readonly inputs?: WorkflowInputs } & OnceOptions;
 
-/** GitHub's most of a payload's properties at its top. */
+/** GitHub's limit of properties at the top of a payload. */
 const MAX_PROPERTIES = 10;
 
 function requireRoom(repository: string, eventType: string, payload: Payload): void {
@@ -170,54 +170,54 @@ function requireRoom(repository: string, eventType: string, payload: Payload): v
   if ("run" in payload) throw taken(tried, "payload");
   const count = Object.keys(payload).length;
   if (count < MAX_PROPERTIES) return;
-  const happened = `the payload has ${count} properties, and GitHub takes ${MAX_PROPERTIES} with \`run\`, which holds the key`;
-  throw new PermanentFailure({ tried, happened, remedy: "Put some of them into one object." });
+  const happened = `the payload has ${count} properties, and GitHub accepts ${MAX_PROPERTIES} including \`run\`, which holds the key`;
+  throw new PermanentFailure({ tried, happened, remedy: "Combine some of them into one object." });
 }
 
 const taken = (tried: string, where: "payload" | "inputs") =>
   new PermanentFailure({
     tried,
-    happened: `the ${where} ${where === "payload" ? "has" : "have"} a \`run\` already, which is where the key goes`,
-    remedy: "Name it differently; or leave `once` out, and send the event without a memory.",
+    happened: `the ${where} already ${where === "payload" ? "has" : "have"} \`run\`, which is reserved for the key`,
+    remedy: "Use another name. Or leave out `once`: then a retry may send the event again.",
   });
 
-/** @throws PermanentFailure when an event cannot be sent once so. */
+/** @throws PermanentFailure if the event cannot be sent with `once`. */
 function requireOnce(name: string, key: string | undefined, isInStep: boolean): void {
   const tried = `beginning the step ${name}`;
   if (isInStep) {
-    const happened = "it is a step itself (`once`), and is inside of a step, or of a wait's check";
-    throw new PermanentFailure({ tried, happened, remedy: "Call it outside of steps." });
+    const happened = "a call with `once` is a step, and this one is inside another step or a wait's check";
+    throw new PermanentFailure({ tried, happened, remedy: "Call it outside steps." });
   }
   if (key === undefined || KEY.test(key)) return;
   const happened = "its key is not a word of up to 100 letters, digits, and . _ : -";
-  throw new PermanentFailure({ tried, happened, remedy: "Use a UUID, or leave it out: then one is made." });
+  throw new PermanentFailure({ tried, happened, remedy: "Use a UUID, or leave out the key to get one." });
 }
 
-/** What can be told from the words around it in the name of a run. */
+/** A key stays recognisable between other words in a run's name. */
 const KEY = /^\w([\w.:-]{0,98}\w)?$/;
 
-/** Enough of a repository to find the call by. */
+/** Enough to recognise the call by its repository. */
 const MAX_SHOWN = 100;
 
 function notSent(name: string): never {
   throw new PermanentFailure({
     tried: `remembering the step ${name}`,
-    happened: "the run was cancelled before it was sent, and `cancelled` sends nothing with `once`",
-    remedy: "Catch this where there is nothing to clean up then. To send an event from `cancelled`, leave `once` out.",
+    happened: "the run was cancelled before this event was sent, and `cancelled` does not send events with `once`",
+    remedy: "Catch this error: there is nothing to clean up. To send an event from `cancelled`, leave out `once`.",
   });
 }
 
 const notKnown = (name: string) =>
   new TransientFailure({
-    tried: `looking for what ${name} has started`,
+    tried: `looking for the Actions run that ${name} started`,
     happened: "its answer was lost again, and no Actions run shows its key yet",
-    remedy: "Nothing to do: it is looked for again, and sent again when none appears.",
+    remedy: "Nothing to do: gh-runner looks again, and sends the event again if no run appears.",
   });
 
-/** Not needed: when the time is over the event is sent again. */
+/** Never thrown: after this time the event is sent again. */
 const notTaken = (name: string) =>
   new PermanentFailure({
-    tried: `looking for what ${name} has started`,
+    tried: `looking for the Actions run that ${name} started`,
     happened: "nothing was found",
     remedy: "Re-run.",
   });

@@ -6,7 +6,7 @@ import { endingOf } from "../model/workflow.ts";
 import type { WorkflowSource } from "../model/workflow-file.ts";
 import { keptJson } from "./kept.ts";
 
-/** What an attempt comes to whose workflow has returned this. */
+/** The outcome of an attempt whose workflow returned `result`. */
 export function outcomeOf(result: unknown): Outcome {
   const ending = endingOf(result);
   if (ending === undefined) return success(result);
@@ -15,8 +15,8 @@ export function outcomeOf(result: unknown): Outcome {
 }
 
 /**
- * What an attempt comes to in which this was thrown where the workflow does not await it.
- * @param call in which it was; undefined for anything else.
+ * The outcome of an attempt in which code that the workflow does not await threw an error.
+ * @param call the call that threw; undefined for other code.
  */
 export function failedAside(error: unknown, call: string | undefined, source: WorkflowSource | undefined): Outcome {
   const outcome = failedBy(error, source);
@@ -25,26 +25,26 @@ export function failedAside(error: unknown, call: string | undefined, source: Wo
   return { ...outcome, reason: `${outcome.reason} (${remark})` };
 }
 
-const OUTSIDE = "outside of what the workflow awaits: in a timer or a forgotten promise";
+const OUTSIDE = "in code that the workflow does not await: a timer or a forgotten promise";
 
-/** What an attempt comes to that this was thrown in. */
+/** The outcome of an attempt that threw `error`. */
 export function failedBy(error: unknown, source: WorkflowSource | undefined): Outcome {
   try {
     return failed(error, source);
   } catch {
-    const reason = "The workflow threw something that cannot even be shown: throw an Error.";
+    const reason = "The workflow threw a value that cannot be shown. Throw an Error.";
     return { status: "failure", reason, http: 500, kind: "permanent" };
   }
 }
 
-/** As large as the body of a request may be, in characters of JSON: outputs stand in the log and in every list. */
+/** The limit of a request's body, in characters of JSON, since outputs appear in the log and in every list. */
 const MAX_OUTPUTS_CHARACTERS = 65_536;
 
 function success(result: unknown): Outcome {
   try {
     return { status: "success", outputs: keptJson(result, MAX_OUTPUTS_CHARACTERS) };
   } catch (error) {
-    const reason = `The workflow returned what cannot be kept as JSON: ${(error as Error).message}`;
+    const reason = `The workflow returned a value that cannot be stored as JSON: ${(error as Error).message}`;
     return { status: "failure", reason, http: 500, kind: "permanent" };
   }
 }
@@ -53,7 +53,7 @@ function failed(error: unknown, source: WorkflowSource | undefined): Outcome {
   const trace = traceOf(error, source);
   if (isFailure(error)) {
     const { message: reason, kind, http } = error;
-    // It says all, but for which of several calls it was.
+    // The message is complete, except for which of several calls failed.
     const stack = trace?.at === undefined || kind === "limit" ? {} : { stack: trace.stack };
     const base = { status: "failure", reason, http, kind, ...stack } as const;
     if (error.kind === "limit") return { ...base, notBefore: error.notBefore };
@@ -67,42 +67,42 @@ function failed(error: unknown, source: WorkflowSource | undefined): Outcome {
   return { status: "failure", reason, http: 500, kind: "permanent", ...(trace && { stack: trace.stack }) };
 }
 
-/** What a workflow prints or throws, in words. */
+/** What a workflow prints or throws, as text. */
 export function shown(value: unknown): string {
   if (typeof value === "string") return value;
   if (value instanceof Error) return `${value.name}: ${value.message}`;
   try {
     return JSON.stringify(value) ?? String(value);
   } catch {
-    return "[JSON cannot carry it]";
+    return "[cannot be shown as JSON]";
   }
 }
 
-/** What an exception in a workflow tells besides its message. */
+/** What an exception in a workflow has in addition to its message. */
 type Trace = {
-  /** The first frame in the workflow's file, such as `merged-pr.ts:14`; else the first one in its folder. */
+  /** The first frame in the workflow's file, such as `merged-pr.ts:14`. Otherwise the first frame in its folder. */
   readonly at: string | undefined;
-  /** The error, its frames and its causes. The frames of the workflow's file come first. */
+  /** The error, its frames and its causes. Frames of the workflow's file come first. */
   readonly stack: readonly string[];
 };
 
 const MAX_FRAMES = 20;
 const MAX_CAUSES = 3;
 
-/** The trace of what was thrown; undefined when that is no error. Tokens are still in it. */
+/** The trace of an error; undefined for any other value. It may still contain tokens. */
 export function traceOf(thrown: unknown, source: WorkflowSource | undefined): Trace | undefined {
   if (!(thrown instanceof Error)) return undefined;
   const frames = framesOf(thrown, source);
-  const own = frames.find(({ rank }) => rank === 0) ?? frames.find(({ rank }) => rank === 1);
+  const nearest = frames.find(({ rank }) => rank === 0) ?? frames.find(({ rank }) => rank === 1);
   const lines = [...linesOf(thrown, frames)];
   for (const cause of causesOf(thrown)) {
     const [first, ...more] = linesOf(cause, framesOf(cause, source));
     lines.push(`Caused by ${first}`, ...more);
   }
-  return { at: own?.at, stack: lines };
+  return { at: nearest?.at, stack: lines };
 }
 
-/** The nearest cause first. Where several addresses were tried in vain (AggregateError without a message), the first of them. */
+/** Nearest cause first. If several addresses failed (an AggregateError without a message), the first of them counts. */
 function causesOf(thrown: unknown): readonly Error[] {
   const causes: Error[] = [];
   let cause = causeOf(thrown);
@@ -128,12 +128,12 @@ function linesOf({ name, message }: Error, frames: readonly Frame[]): string[] {
   return [`${name}: ${message}`, ...inOrder.map(({ line }) => `    ${line}`)];
 }
 
-/** A file and a place in it, as V8 ends a frame with: `(file:///a/b.ts:14:3)`, or without the brackets. */
+/** The file and position at the end of a V8 frame: `(file:///a/b.ts:14:3)`, or without the brackets. */
 const PLACE = /\(?((?:file:\/\/|\/|[A-Z]:\\)[^()\s]*):(\d+):(\d+)\)?$/;
 
 function framesOf({ stack, message: given }: Error, source: WorkflowSource | undefined): readonly Frame[] {
   if (typeof stack !== "string") return [];
-  // The message may have lines that look like frames.
+  // The message may contain lines that look like frames.
   const message = String(given);
   const after = stack.indexOf(message);
   const text = after < 0 ? stack : stack.slice(after + message.length);

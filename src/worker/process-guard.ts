@@ -8,16 +8,17 @@ import { failedAside } from "./outcome.ts";
 const require = createRequire(import.meta.url);
 
 /**
- * Keeps workflows that live in this process from ending it. What their code does is told from what the service does by
- * the attempt in whose name it runs: errors that nobody catches, `process.exit` and the like end that attempt; what it
- * prints goes to its bounded log; intervals that it leaves running are stopped; stacks are deep enough to show it. Everything else stays as it was.
- * Not held: a loop that never yields, memory without end, native code, child processes.
- * @returns how to undo it.
+ * Keeps workflows in this process from ending it. The current attempt tells whether code belongs to a workflow or to
+ * the service. Uncaught errors, `process.exit` and similar calls end that attempt. What the code prints goes to the
+ * attempt's bounded log. Intervals that it leaves running are stopped. Stacks are deep enough to show the workflow.
+ * Everything else is unchanged.
+ * It cannot stop an endless loop, unlimited memory use, native code or child processes.
+ * @returns a function that restores everything.
  */
 export function guardProcess(log: Log, { scrub }: Pick<Keeping, "scrub">): () => void {
   const undo = [
-    ...["exit", "reallyExit", "abort"].map((name) => replaced(process, name, refusing(`process.${name}`))),
-    replaced(process, "kill", refusing("process.kill", isOurs)),
+    ...["exit", "reallyExit", "abort"].map((name) => replaced(process, name, preventing(`process.${name}`))),
+    replaced(process, "kill", preventing("process.kill", isOurs)),
     replaced(globalThis, "setInterval", remembering),
     replaced(require("node:timers"), "setInterval", remembering),
     ...CONSOLE.map(([name, level]) => replaced(console, name, loggingAs(level, name === "dir" ? 1 : undefined))),
@@ -39,13 +40,13 @@ export function guardProcess(log: Log, { scrub }: Pick<Keeping, "scrub">): () =>
   };
 }
 
-/** Enough to lead from what a library throws to the workflow; Node's 10 often are not. */
+/** Enough to show the way from a library's error to the workflow; Node's 10 are often too few. */
 const STACK_FRAMES = 50;
 
 // biome-ignore lint/suspicious/noExplicitAny: functions of every kind are replaced here
 type Any = (...given: any[]) => any;
 
-/** Replaces a function by one that may ask the original. */
+/** Replaces a function. The replacement may call the original. */
 function replaced(holder: object, name: string, make: (original: Any) => Any): () => void {
   const functions = holder as Record<string, Any>;
   const original = functions[name] as Any;
@@ -56,19 +57,19 @@ function replaced(holder: object, name: string, make: (original: Any) => Any): (
   };
 }
 
-/** Ends the attempt that calls it, and throws so that the caller does not continue; others get the original. */
-function refusing(what: string, concerns: (...given: unknown[]) => boolean = () => true) {
+/** Ends the attempt that calls it, and throws, so that the caller stops. Other callers get the original function. */
+function preventing(what: string, concerns: (...given: unknown[]) => boolean = () => true) {
   return (original: Any): Any =>
-    function refuse(this: unknown, ...given: unknown[]) {
+    function prevent(this: unknown, ...given: unknown[]) {
       const attempting = currentAttempt();
       if (!attempting || !concerns(...given)) return original.apply(this, given);
-      const reason = `The workflow called ${what}, which would end the service: throw an error, or return skip(reason).`;
+      const reason = `The workflow called ${what}, which would end the service. Throw an error instead, or return skip(reason).`;
       attempting.end({ status: "failure", reason, http: 500, kind: "permanent" });
       throw new Error(reason);
     };
 }
 
-/** Whether a signal is meant for this process, its group or all there are; signal 0 only asks. */
+/** Whether a signal is for this process, its group or all processes. Signal 0 only checks. */
 function isOurs(pid: unknown, signal: unknown): boolean {
   return signal !== 0 && (Number(pid) === process.pid || Number(pid) <= 0);
 }
@@ -84,14 +85,14 @@ function remembering(original: Any): Any {
 const CONSOLE = [
   ["debug", "debug"],
   ["log", "info"],
-  // What prints otherwise, such as a table, comes by one of these.
+  // Other output, such as a table, uses one of these.
   ["dir", "info"],
   ["info", "info"],
   ["warn", "warn"],
   ["error", "error"],
 ] as const;
 
-/** @param most how many of the arguments are printed; the others are options. */
+/** @param most how many arguments are printed; the others are options. */
 function loggingAs(level: (typeof CONSOLE)[number][1], most?: number) {
   return (original: Any): Any =>
     (...given: unknown[]) => {
@@ -101,11 +102,11 @@ function loggingAs(level: (typeof CONSOLE)[number][1], most?: number) {
     };
 }
 
-/** How often code that outlives its attempt is written about. */
+/** How many times the log reports code that outlives its attempt. */
 const MAX_STRAYS = 5;
 const strays = new WeakMap<Attempting, number>();
 
-/** An error that nobody caught. One of the service's own ends the process, as it does without this guard. */
+/** An uncaught error. If the service caused it, it ends the process, as it would without this guard. */
 function stray(
   error: unknown,
   event: "uncaughtException" | "unhandledRejection",
@@ -124,5 +125,5 @@ function stray(
   strays.set(attempting, count);
   if (count > MAX_STRAYS) return;
   const { run, workflow } = attempting.about;
-  log.warn({ run, workflow, err: error }, "code that a run has left behind threw; the run had ended before");
+  log.warn({ run, workflow, err: error }, "code of an ended run threw an error");
 }

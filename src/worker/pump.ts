@@ -1,9 +1,9 @@
 import type { Clock } from "../model/clock.ts";
 
 /**
- * Work that is done whenever it is asked for, one round at a time, and again when a round said so.
- * @param round does the work and resolves with when to wake by itself (epoch milliseconds), at the latest.
- * @param failed is told why a round failed, and says when to try again (epoch milliseconds).
+ * Runs work on request, one round at a time. A request during a round starts another round after it.
+ * @param round does the work, and resolves with the latest time for the next round (epoch milliseconds).
+ * @param failed gets the error of a failed round, and returns when to try again (epoch milliseconds).
  */
 export function pump(clock: Clock, round: () => Promise<number>, failed: (error: unknown) => number) {
   let busy = false;
@@ -36,15 +36,15 @@ export function pump(clock: Clock, round: () => Promise<number>, failed: (error:
   }
 
   return {
-    /** Starts a round now, or another one after the round that is under way. */
+    /** Starts a round now, or another one after the current round. */
     wake,
     stop(): void {
       stopped = true;
       cancel();
     },
-    /** Resolves when no round is under way. */
+    /** Resolves when no round is running. */
     rest: (): Promise<void> => rounds,
-    /** For how long the round under way has been so, ms; undefined between rounds. */
+    /** How long the current round has run, ms; undefined between rounds. */
     busyForMs: (): number | undefined => (busy ? clock.monotonic() - since : undefined),
   };
 }

@@ -30,32 +30,32 @@ export type ReportingParts = {
   readonly stopping: Pick<Stopping, "follow">;
   readonly runLog: Pick<AttemptLog, "warn" | "print" | "log">;
   readonly said: readonly RunReport[];
-  /** The page of a run; undefined where the service does not know its address. */
+  /** The page of a run; undefined if the service does not know its address. */
   readonly runUrl?: ((run: string) => string) | undefined;
 };
 
-/** The name of the step that says what is shown while a run has not ended. */
+/** The name of the step that stores what is shown while a run has not ended. */
 export const SHOWN_STEP = "report (in progress)";
 
-/** Three tries of each request, and what GitHub takes for it at worst. */
+/** Enough for three tries of each request, with GitHub at its slowest. */
 const TIMEOUT = "2m";
 
-/** When a wait could not be shown, the run tries again after this time, ms. */
+/** How long a run waits before it tries again to show that it waits, ms. */
 const AGAIN_MS = 60_000;
 
-/** Before another try to show that a run was cancelled, which has no later attempt, ms. */
+/** Delays before showing a cancelled run again, ms. No later attempt could do it. */
 const CANCELLED_DELAYS_MS = [5000, 30_000, 60_000];
 
 /**
- * Shows on its commit what a run has come to, or once that it has not ended. Resolves with the outcome, or with what it is where
- * the result could not be shown: a passing fault is a failure that passes, so that the run is attempted again.
+ * Shows a run's result on its commit, or that the run has not ended. Resolves with the outcome. If a transient fault
+ * keeps the result from being shown, the outcome is a transient failure, so that the run is attempted again.
  */
 export async function reported(workflow: Workflow, claim: Claim, came: Came, parts: ReportingParts): Promise<Outcome> {
   const { outcome } = came;
   const { run, handler = false } = claim;
-  // Its `cancelled` is called next, which shows it; but for a run with a token, which has no later attempt.
+  // The workflow's `cancelled` runs next and shows it. A run with a token has no later attempt, so it shows it now.
   if (outcome.status === "cancelled" && !run.ownToken) return outcome;
-  // The limit would be met again.
+  // Showing it would meet the same limit.
   if (outcome.status === "failure" && outcome.kind === "limit" && !came.next.end) return outcome;
   const times = { timeout: TIMEOUT, timeoutMs: millisecondsOf(TIMEOUT) };
   const about = { run: run.id, workflow: workflow.name, handler, isReport: true, source: undefined, ...times };
@@ -78,7 +78,7 @@ export async function reported(workflow: Workflow, claim: Claim, came: Came, par
   });
 }
 
-/** What an attempt comes to whose result could not be shown. */
+/** The outcome of an attempt whose result could not be shown. */
 function unlessShown(
   { outcome, next }: Came,
   failed: Outcome,
@@ -101,7 +101,7 @@ function unlessShown(
     return { ...outcome, againInMs: Math.min(outcome.againInMs ?? AGAIN_MS, AGAIN_MS) };
   }
   if (!isFailure) return failed;
-  return { ...failed, reason: `${outcome.reason} That could not be shown on its commit yet: ${failed.reason}` };
+  return { ...failed, reason: `${outcome.reason} The result could not be shown on the commit yet: ${failed.reason}` };
 }
 
 const NOT_SHOWN = "the run could not be shown on its commit";
@@ -133,7 +133,7 @@ const MAX_TITLE = 255;
 
 type Mark = { readonly commit: ReportedCommit; readonly hash: unknown; readonly attempt: number };
 
-/** What was shown last of a run that has not ended. */
+/** What was shown last for a run that has not ended. */
 function shownBefore(steps: Claim["steps"]): Mark | undefined {
   const its = steps.filter(({ name, kind }) => name === SHOWN_STEP && kind === "step");
   const latest = its.toSorted((one, other) => other.attempt - one.attempt)[0];
@@ -142,7 +142,7 @@ function shownBefore(steps: Claim["steps"]): Mark | undefined {
   return { commit: { repository, sha }, hash, attempt: latest.attempt };
 }
 
-/** The commit that an event is about; that of a comment on a pull request is the head that it has now. */
+/** The commit of an event. For a comment on a pull request, it is the current head. */
 async function commitOf(
   workflow: Workflow,
   run: Pick<Run, "trigger" | "input">,
@@ -160,7 +160,7 @@ async function commitOf(
   return { repository, sha: data.head.sha };
 }
 
-/** GitHub also sends events for statuses and checks: reporting on those would never end. */
+/** GitHub also sends events for statuses and checks. Reporting on those would never end. */
 function isOfReport(workflow: Workflow, event: unknown): boolean {
   const { name } = reportOf(workflow) ?? {};
   const { payload } = (event ?? {}) as { readonly payload?: unknown };
@@ -173,8 +173,8 @@ function checked({ name }: Workflow, commit: ReportedCommit | undefined): Report
   if (isRepositoryName(repository) && isCommitHash(sha)) return { repository, sha };
   throw new PermanentFailure({
     tried: `finding the commit that ${name} reports on`,
-    happened: `\`report.commit\` gave ${JSON.stringify({ repository, sha })}`,
-    remedy: 'Give { repository: "owner/name", sha } with the full hash, or undefined where nothing is reported.',
+    happened: `\`report.commit\` returned ${JSON.stringify({ repository, sha })}`,
+    remedy: 'Return { repository: "owner/name", sha } with the full hash, or undefined to report nothing.',
   });
 }
 
@@ -197,7 +197,7 @@ function write(
   });
 }
 
-/** A commit status knows no more. */
+/** A commit status has no other states. */
 const STATUS_STATES = {
   in_progress: "pending",
   success: "success",
@@ -206,7 +206,7 @@ const STATUS_STATES = {
   cancelled: "error",
 } as const;
 
-/** Whether the run that has cancelled this one reports on the same commit: what it comes to is what counts. */
+/** Whether the run that cancelled this one reports on the same commit. Then only the newer result counts. */
 async function isReplacedOn(
   commit: ReportedCommit,
   workflow: Workflow,
@@ -221,12 +221,12 @@ async function isReplacedOn(
 const isSame = (one: ReportedCommit | undefined, other: ReportedCommit | undefined) =>
   one?.repository === other?.repository && one?.sha === other?.sha;
 
-/** The most superseded runs of a group to look at. Each of them was waiting when a newer event came. */
+/** How many superseded runs of a group are checked. Each was waiting when a newer event arrived. */
 const MOST_SUPERSEDED = 20;
 
 /**
- * Runs whose place this one took may have been shown as in progress on other commits, where their workflow groups by something
- * else than the commit: that is over.
+ * Runs that this run superseded may still be shown as in progress on other commits, if the workflow does not group by
+ * commit. This ends them.
  */
 async function endSuperseded(
   workflow: Workflow,
@@ -241,7 +241,7 @@ async function endSuperseded(
   for (const { id: older, status, supersededBy, cancelledBy = "", attempts } of runs) {
     if (!replaced.has(supersededBy ?? newerOf(cancelledBy) ?? "")) continue;
     replaced.add(older);
-    // One that was cancelled shows it itself.
+    // A cancelled run shows its end without help.
     if (status !== "superseded") continue;
     const before = attempts === 0 ? undefined : shownBefore((await parts.store.get(older))?.steps ?? []);
     if (before === undefined || isSame(before.commit, commit)) continue;

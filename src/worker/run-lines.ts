@@ -6,7 +6,7 @@ import { type RunStore, StoreUnavailable } from "../model/store.ts";
 import { splitSecrets, type Written } from "./split-secrets.ts";
 import { STORE_RETRY_MS } from "./store-health.ts";
 
-/** How long a line waits for others to be written with it, ms. */
+/** How long a line waits for others, to be written together, ms. */
 const GATHERED_MS = 250;
 
 export type SavingLines = {
@@ -17,13 +17,14 @@ export type SavingLines = {
 };
 
 /**
- * The lines of an attempt on their way into the store, some at a time; the last ones are stored with its end. A store that
- * does not take them holds nothing up: they wait, and the bounds of an attempt's log keep them few.
+ * Writes the lines of an attempt to the store, several at a time. The last ones are stored with the attempt's end. If
+ * the store is not available, the lines wait without delaying the run. The limits of an attempt's log keep their number
+ * low.
  */
 export function keptLines(claim: Claim, { store, clock, log, scrub }: SavingLines) {
   const split = splitSecrets(scrub);
   let fresh: Written[] = [];
-  /** Looked through for secrets that were written in pieces. */
+  /** Lines that were checked for secrets in pieces. */
   let waiting: readonly LogLine[] = [];
   let count = 0;
   let closed = false;
@@ -43,7 +44,7 @@ export function keptLines(claim: Claim, { store, clock, log, scrub }: SavingLine
     fresh = [];
   }
 
-  /** One write at a time, so that a reader who has seen a line has seen those before it. */
+  /** One write at a time, so that a reader who sees a line also sees the lines before it. */
   function write(): Promise<void> {
     saving ??= writeWaiting().finally(() => {
       saving = undefined;
@@ -74,26 +75,26 @@ export function keptLines(claim: Claim, { store, clock, log, scrub }: SavingLine
   }
 
   return {
-    /** @param raw what the workflow wrote, of which the line's message is what may be kept. */
+    /** @param raw what the workflow wrote. The line's message is its safe form. */
     add(line: Omit<LogLine, "number">, raw: string): void {
       fresh.push({ line: { number: ++count, ...line }, raw });
       saveIn(GATHERED_MS);
     },
-    /** There will be no more. */
+    /** Call this after the last line. */
     close(): void {
       closed = true;
       cancel?.();
       gather();
     },
-    /** Those that the store has not taken yet. */
+    /** The lines that are not stored yet. */
     left: (): readonly LogLine[] => waiting,
-    /** The store has them with the end of the attempt. */
+    /** The lines were stored with the end of the attempt. */
     stored(): void {
       waiting = [];
     },
-    /** The attempt could not be stored with them. */
+    /** The attempt could not be stored with these lines. */
     lost,
-    /** Another process has stored the attempt. */
+    /** Another process has stored the attempt, so the lines are stored alone. */
     saveLeft(): void {
       if (waiting.length > 0) void write().then(() => lost());
     },

@@ -7,9 +7,9 @@ import type { Keeping } from "./kept.ts";
 import { errorsIn, factsOf, printed, textOf } from "./log-facts.ts";
 import { keptLines, type SavingLines } from "./run-lines.ts";
 
-/** Enough to follow a run by, little enough that a loop gone wild fills no disk. */
+/** Enough to follow a run. A loop that logs forever must not fill the disk. */
 const MAX_LINES = 200;
-/** Of an attempt's messages and facts, in UTF-8. */
+/** The limit for an attempt's messages and facts, in UTF-8. */
 const MAX_BYTES = 65_536;
 const MAX_MESSAGE_CHARACTERS = 2000;
 
@@ -24,23 +24,23 @@ export type RunLogParts = Omit<SavingLines, "scrub"> & {
 };
 
 /**
- * The log of one attempt. A line goes to the service's log at once, and to the run's a moment later. What is beyond the
- * bounds is counted and dropped. After the end of the attempt lines go to the service's log alone.
+ * The log of one attempt. A line goes to the service's log at once, and to the run's log a moment later. Lines beyond
+ * the limits are counted and dropped. After the attempt has ended, lines go only to the service's log.
  */
 export class AttemptLog {
   readonly #claim: Claim;
   readonly #parts: RunLogParts;
-  /** Of the attempt, and not of the step that writes first. */
+  /** The attempt's trace, not that of the step that writes first. */
   readonly #trace: Facts | undefined;
   /** Most runs write nothing. */
   #lines: ReturnType<typeof keptLines> | undefined;
-  /** Lines that the workflow wrote, and those that the run's log has and has not room for. */
+  /** The number of lines that the workflow wrote, that the run's log keeps, and that it has dropped. */
   #written = 0;
   #kept = 0;
   #bytes = 0;
   #dropped = 0;
   #ended = false;
-  /** Of the error that was kept last. */
+  /** The stack of the last stored error. */
   #latestStack: string | undefined;
 
   constructor(claim: Claim, parts: RunLogParts) {
@@ -49,44 +49,45 @@ export class AttemptLog {
     this.#trace = parts.traceIds?.();
   }
 
-  /** For the workflow. */
+  /** The log for the workflow. */
   get log(): RunLog {
     const at = (level: Level) => (message: string, given?: Facts) => this.#write(level, message, given);
     return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
   }
 
-  /** What it wrote, for the end of the attempt; undefined when that is nothing. */
+  /** The attempt's lines, for its end; undefined if there are none. */
   get lines() {
     return this.#lines;
   }
 
-  /** What the workflow prints, as its `console` was given it. */
+  /** Writes the arguments of the workflow's `console`. */
   print(level: Level, given: readonly unknown[]): void {
     this.#write(level, printed(given), errorsIn(given));
   }
 
-  /** What the service has to say about the attempt. */
+  /** Writes a warning of the service about the attempt. */
   warn(message: string, given: Facts): void {
     this.#parts.log.warn({ ...this.#facts, ...given }, message);
     this.#keep("warn", message, this.#factsOf(given));
   }
 
-  /** An error that the workflow may catch: the service's log does not have it. */
+  /** Writes an error that the workflow may catch. It does not go to the service's log. */
   failed(what: string, error: unknown): void {
     const text = `${what} failed: ${printed([error])}`;
     this.#keep("error", this.#parts.keeping.brief(text, MAX_MESSAGE_CHARACTERS), this.#factsOf({ error }));
   }
 
   /**
-   * The attempt has ended so, or is given back. An exception has a line, and the last line says how many were dropped.
+   * Call this when the attempt has ended. `outcome` is undefined if the run was given back. An exception gets a line,
+   * and the last line counts the dropped lines.
    */
   end(outcome: Outcome | undefined): void {
     this.#ended = true;
     if (outcome?.status === "failure" && (outcome.stack !== undefined || this.#kept > 0)) {
       const level = outcome.kind === "permanent" ? "error" : "warn";
       const stack = outcome.stack?.join("\n");
-      const own = stack === undefined || stack === this.#latestStack ? undefined : { stack };
-      this.#add(level, outcome.reason, own);
+      const facts = stack === undefined || stack === this.#latestStack ? undefined : { stack };
+      this.#add(level, outcome.reason, facts);
     }
     if (this.#dropped > 0) {
       const bounds = `${MAX_LINES} lines and 64 KB per attempt`;
@@ -108,29 +109,29 @@ export class AttemptLog {
     const { log, keeping } = this.#parts;
     const raw = textOf(message);
     const text = keeping.brief(raw, MAX_MESSAGE_CHARACTERS);
-    const own = this.#factsOf(given);
-    if (!isBeyond) log[level]({ ...own, ...this.#facts }, text);
-    // Of what was cut nothing continues on the next line.
-    this.#keep(level, text, own, raw.length > MAX_MESSAGE_CHARACTERS ? text : raw);
+    const facts = this.#factsOf(given);
+    if (!isBeyond) log[level]({ ...facts, ...this.#facts }, text);
+    // If a message was cut, its secret does not continue on the next line.
+    this.#keep(level, text, facts, raw.length > MAX_MESSAGE_CHARACTERS ? text : raw);
   }
 
-  #keep(level: Level, message: string, own: LogLine["facts"], raw = message): void {
+  #keep(level: Level, message: string, facts: LogLine["facts"], raw = message): void {
     if (this.#ended) return;
-    this.#latestStack = (own?.error as { stack?: string } | undefined)?.stack ?? this.#latestStack;
-    this.#bytes += Buffer.byteLength(message) + (own ? Buffer.byteLength(JSON.stringify(own)) : 0);
-    // What follows the first one without room is dropped, too: a gap would not show.
+    this.#latestStack = (facts?.error as { stack?: string } | undefined)?.stack ?? this.#latestStack;
+    this.#bytes += Buffer.byteLength(message) + (facts ? Buffer.byteLength(JSON.stringify(facts)) : 0);
+    // All later lines are dropped too: a gap would not be visible.
     if (this.#dropped > 0 || this.#kept === MAX_LINES || this.#bytes > MAX_BYTES) {
       this.#dropped++;
       return;
     }
     this.#kept++;
-    this.#add(level, message, own, raw);
+    this.#add(level, message, facts, raw);
   }
 
-  #add(level: Level, message: string, own: LogLine["facts"], raw = message): void {
+  #add(level: Level, message: string, facts: LogLine["facts"], raw = message): void {
     const { clock, keeping } = this.#parts;
     this.#lines ??= keptLines(this.#claim, { ...this.#parts, scrub: keeping.scrubCertain });
-    this.#lines.add({ at: clock.now(), level, message, facts: own }, raw);
+    this.#lines.add({ at: clock.now(), level, message, facts }, raw);
   }
 
   get #facts(): Facts {

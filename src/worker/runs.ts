@@ -20,21 +20,21 @@ import type { StoreHealth } from "./store-health.ts";
 export type RunsParts = {
   readonly store: Pick<RunStore, "list" | "get">;
   readonly keeping: Keeping;
-  readonly own: readonly string[];
+  readonly runSecrets: readonly string[];
   readonly insist: StoreHealth["insist"];
   readonly attempting: Attempting;
-  /** The workflows that are current now. */
+  /** The current workflows. */
   readonly workflows: () => readonly Workflow[];
-  /** Stores a run; resolves with its id, or with that of the run that the same event has become. */
+  /** Stores a run. Resolves with its id, or with the id of the run that the same event already started. */
   readonly startRun: (event: NewRun) => Promise<string>;
-  /** Of the service, not of the run. */
+  /** The service's log, not the run's. */
   readonly log: Pick<Log, "warn">;
 };
 
-/** What a run starts, and sees, of the service's other runs. */
+/** What a run can start and see of the service's other runs. */
 export function runsOf(
   { run }: Pick<Claim, "run">,
-  { store, keeping, own, insist, attempting, workflows, startRun, log }: RunsParts,
+  { store, keeping, runSecrets, insist, attempting, workflows, startRun, log }: RunsParts,
   nameOf: (given: string) => string,
 ): Runs {
   const follow = <Result>(what: string, work: () => Promise<Result>): Promise<Result> => {
@@ -49,7 +49,7 @@ export function runsOf(
     start: (name, inputs, { id, name: given = "" } = {}) =>
       follow(`runs.start ${name}`, async () => {
         const workflow = callable(name, workflows());
-        const input = keeping.withoutTokens(inputsOf(workflow, inputs), own);
+        const input = keeping.withoutTokens(inputsOf(workflow, inputs), runSecrets);
         if (id !== undefined && !isRunId(id)) throw wrongId(name, id);
         const started: NewRun = {
           id: id ?? randomUUID(),
@@ -58,7 +58,7 @@ export function runsOf(
           title: titleOf(workflow, { trigger: "call", input }, log),
           order: orderOf(workflow),
           ...{ input, trigger: "call", actor: byRun(run.id), ownToken: false, trace: run.trace },
-          // A source for each: of one source the store knows the latest event only.
+          // Each has its source, because the store remembers only the latest event of a source.
           event: { source: `${byRun(run.id)} ${id ?? nameOf(given)}`, id: "start" },
         };
         return insist(() => startRun(started));
@@ -77,7 +77,7 @@ export function runsOf(
 
 const MAX_SHOWN = 100;
 
-/** An open run of a group is its newest, unless an older one was re-run. */
+/** The open run of a group is its newest, unless an older run was re-run. */
 const NEWEST = 20;
 
 function callable(name: string, workflows: readonly Workflow[]): Workflow {
@@ -85,10 +85,13 @@ function callable(name: string, workflows: readonly Workflow[]): Workflow {
   if (workflow?.on.call) return workflow;
   const names = workflows.flatMap(({ name, on }) => (on.call ? name : []));
   const near = nearestName(name, names);
-  const others = names.length === 0 ? "None can be started so." : `These can be started so: ${names.join(", ")}.`;
+  const others =
+    names.length === 0
+      ? "No workflow has the trigger `call`."
+      : `Workflows with the trigger \`call\`: ${names.join(", ")}.`;
   throw notStarted(name, {
     happened: workflow ? "it has no trigger `call`" : "there is no workflow of this name",
-    remedy: `${workflow ? "Add `call: true` to its `on`." : near ? `Is ${near} meant?` : "See its name."} ${others}`,
+    remedy: `${workflow ? "Add `call: true` to its `on`." : near ? `Did you mean ${near}?` : "Check the name."} ${others}`,
   });
 }
 
@@ -98,18 +101,18 @@ function inputsOf(workflow: Workflow, given: Json): Json {
     if (parsed.success) return keptJson(parsed.data, MAX_INPUT_CHARACTERS);
     throw new Error(problemsIn(parsed.error, { whole: "inputs" }).join("; "));
   } catch (error) {
-    const happened = `the inputs do not fit: ${(error as Error).message}`;
-    throw notStarted(workflow.name, { happened, remedy: "Give what the schema of its trigger `call` takes." });
+    const happened = `the inputs are not valid: ${(error as Error).message}`;
+    throw notStarted(workflow.name, { happened, remedy: "Pass inputs that match the schema of its trigger `call`." });
   }
 }
 
-/** What a step may result in can be handed on. */
+/** The limit of a step's result, so that results can be passed on. */
 const MAX_INPUT_CHARACTERS = 1_000_000;
 
 const wrongId = (name: string, id: string) =>
   notStarted(name, {
-    happened: `the id of the new run is ${JSON.stringify(id)}`,
-    remedy: "Give a UUID in lower case, such as crypto.randomUUID() makes.",
+    happened: `the id ${JSON.stringify(id)} is not a UUID in lower case`,
+    remedy: "Use a UUID in lower case, such as from crypto.randomUUID().",
   });
 
 function notStarted(name: string, facts: { readonly happened: string; readonly remedy: string }): PermanentFailure {

@@ -5,20 +5,20 @@ import { keptReason, keptResult } from "./kept.ts";
 import { resultBefore } from "./names.ts";
 import type { StepParts } from "./steps.ts";
 
-/** What is known of an event before its answer is: the result of the step `…: key`. */
+/** What is known about an event before its answer: the result of the step `…: key`. */
 export type Sending = {
   readonly key: string;
-  /** Before it was first sent, and before it was last sent: RFC 3339, by GitHub's clock. */
+  /** Before the first send and before the latest one: RFC 3339, by GitHub's clock. */
   readonly since: string;
   readonly last: string;
   readonly tries: number;
-  /** It is certain that GitHub has not taken it. */
+  /** GitHub certainly has not received the event. */
   readonly unsent?: true;
 };
 
 export type SendingRecord = ReturnType<typeof sendingRecord>;
 
-/** What the run remembers of an event that is sent once: two steps, of which the first is there before it is sent. */
+/** A run's record of an event that is sent once. It has two steps, and the first is stored before the event is sent. */
 export function sendingRecord(
   claim: Claim,
   name: string,
@@ -26,10 +26,10 @@ export function sendingRecord(
     store,
     clock,
     keeping,
-    own,
+    runSecrets,
     insist,
     names,
-  }: Pick<StepParts, "store" | "clock" | "keeping" | "own" | "insist" | "names">,
+  }: Pick<StepParts, "store" | "clock" | "keeping" | "runSecrets" | "insist" | "names">,
 ) {
   const noted = names.earlier("step", keyOf(name)) as Step | undefined;
   const ended = names.earlier("step", name) as Step | undefined;
@@ -38,7 +38,7 @@ export function sendingRecord(
     insist(() => store.saveStep(claim, { ...begun, endedAt: clock.now(), ...step }));
 
   return {
-    /** What an earlier attempt has noted before it sent the event. */
+    /** The note of an earlier attempt, written before it sent the event. */
     sending: noted?.result as Sending | undefined,
     started: ended?.result as StartedRun | undefined,
     begin(): void {
@@ -54,7 +54,7 @@ export function sendingRecord(
       return sending;
     },
     async end(started: StartedRun): Promise<StartedRun> {
-      const result = keeping.withoutTokens(keptResult(started, `the step ${name}`), own) as Json;
+      const result = keeping.withoutTokens(keptResult(started, `the step ${name}`), runSecrets) as Json;
       await keep({ name, result, error: undefined });
       return result as StartedRun;
     },
@@ -64,7 +64,7 @@ export function sendingRecord(
   };
 }
 
-/** What a run that is cancelled has sent, or may have sent. */
+/** What a cancelled run sent, or may have sent. */
 export function sentBefore(
   claim: Pick<Claim, "steps" | "waits">,
   name: string,
@@ -77,5 +77,5 @@ export function sentBefore(
 
 const keyOf = (name: string) => `${name}: key`;
 
-/** The wait that looks for what has started, after the first answer was lost. */
+/** The wait that looks for the started run after the first answer was lost. */
 export const lookOf = (name: string) => `${name}: look`;

@@ -3,13 +3,13 @@ import type { NoteWrite } from "../model/network.ts";
 import type { SentRequest, SentRequests } from "../model/run.ts";
 import type { Keeping } from "./kept.ts";
 
-/** Enough to see what a workflow does; one that writes more does the same again and again. */
+/** Enough to see what a workflow does. One that writes more usually repeats itself. */
 const MAX_REQUESTS = 20;
 const MAX_PATH_CHARACTERS = 300;
-/** Of a body; file contents and the like are longer. */
+/** The limit for a body. File contents and similar data are longer. */
 const MAX_BODY_CHARACTERS = 1000;
 
-/** What an attempt changes at GitHub, noted as it is sent: the attempt is stored with it, which costs no write. */
+/** Notes what an attempt changes at GitHub. It is stored with the attempt, which costs no extra write. */
 export function sentRequests(clock: Pick<Clock, "now">, { brief }: Pick<Keeping, "brief">) {
   const requests: SentRequest[] = [];
   let count = 0;
@@ -30,7 +30,7 @@ export function sentRequests(clock: Pick<Clock, "now">, { brief }: Pick<Keeping,
           requests[at - 1] = { ...(requests[at - 1] as SentRequest), status };
         };
       },
-    /** Undefined when there was none: most attempts of workflows that look and wait. */
+    /** Undefined if there was none: most attempts only look and wait. */
     all: (): SentRequests | undefined => (count === 0 ? undefined : { count, requests: [...requests] }),
   };
 }

@@ -1,7 +1,7 @@
 /**
- * An address without what may be a secret: user, query, and any part of the path that is long and has digits, as in the
- * address of a webhook. One in seventy of Slack's secrets (24 letters and digits) has no digit, so letters alone are
- * a secret, too, when they are more than words have.
+ * An address without its possible secrets: the user, the query, and any long path part with digits, as in a webhook's
+ * address. One in seventy of Slack's secrets (24 letters and digits) has no digit. So letters alone also count as a
+ * secret if they are longer than words.
  */
 export function shownUrl(url: string | URL): string {
   const parsed = URL.parse(url);
@@ -12,10 +12,10 @@ export function shownUrl(url: string | URL): string {
 
 const SECRET_PART = /(?=.*\d)(?=.*[a-z]).{16}|[a-z\d]{20}/i;
 
-/** Shorter values of a query are words. */
+/** Shorter query values are words. */
 const MIN_VALUE_CHARACTERS = 6;
 
-/** What an address was answered, without what may be a secret in it: servers repeat it, `Cannot POST /services/…`. */
+/** An answer without the possible secrets of the address: servers repeat it, as in `Cannot POST /services/…`. */
 export function withoutAddress(text: string, url: URL): string {
   const values = [...url.searchParams.values(), url.username, url.password];
   const secrets = [

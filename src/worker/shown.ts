@@ -4,10 +4,10 @@ import type { RunReport } from "../model/report.ts";
 import type { Next } from "../model/retry.ts";
 import type { Outcome, Run } from "../model/run.ts";
 
-/** What an attempt has come to, and what follows it. */
+/** An attempt's outcome, and what follows. */
 export type Came = { readonly outcome: Outcome; readonly next: Next };
 
-/** What is shown of a run on its commit. */
+/** What is shown on the commit about a run. */
 export type Shown = {
   readonly state: "in_progress" | "success" | "skipped" | "failure" | "cancelled";
   readonly title: string;
@@ -16,7 +16,7 @@ export type Shown = {
   readonly annotations: NonNullable<RunReport["annotations"]>;
 };
 
-/** @throws PermanentFailure when `report` is called with what it does not take: a workflow may be written in JavaScript. */
+/** @throws PermanentFailure if `report` gets a wrong argument, since a workflow may be written in JavaScript. */
 export function requireReport(given: unknown): asserts given is RunReport {
   const { title, summary, annotations } = (given ?? {}) as Readonly<Record<string, unknown>>;
   const isText = (value: unknown) => value === undefined || typeof value === "string";
@@ -25,11 +25,11 @@ export function requireReport(given: unknown): asserts given is RunReport {
   throw new PermanentFailure({
     tried: "reporting",
     happened: `report was called with ${inWords(given)}`,
-    remedy: "Give { title, summary, annotations }: two texts and a list, or some of them.",
+    remedy: "Pass { title, summary, annotations }: two strings and a list. Each is optional.",
   });
 }
 
-/** What is shown of a run whose attempt has come to this, and whose workflow has said so much about it. */
+/** What to show for a run with this attempt, and with these reports of its workflow. */
 export function shownOf(
   { reason }: Pick<Run, "reason">,
   { outcome, next }: Came,
@@ -55,19 +55,19 @@ export function shownOf(
   }
   const why = verbatim(next.end && next.because ? `${outcome.reason} ${next.because}` : outcome.reason);
   if (next.end) {
-    // What was said before something else went wrong may be "All is well".
+    // A report from before an unexpected error may say "All is well".
     const isMeant = outcome.kind === "permanent";
     const parts = isMeant && summary ? [summary, why] : [why];
     return as("failure", { title: (isMeant && title) || outcome.reason, summary: parts.join("\n\n") });
   }
-  return { state: "in_progress", title: `Will be tried again: ${outcome.reason}`, summary: why, annotations: [] };
+  return { state: "in_progress", title: `Will be retried: ${outcome.reason}`, summary: why, annotations: [] };
 }
 
 export function cancelledAs(reason: string): Shown {
   return { state: "cancelled", title: reason, summary: verbatim(reason), annotations: [] };
 }
 
-/** A text in Markdown that is shown as it is, no matter who wrote it: it links nothing, and mentions no one. */
+/** A text as Markdown that shows it unchanged, no matter who wrote it: without links or mentions. */
 function verbatim(text: string): string {
   const longest = Math.max(2, ...(text.match(/`+/g) ?? []).map(({ length }) => length));
   const fence = "`".repeat(longest + 1);

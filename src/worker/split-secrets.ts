@@ -1,19 +1,19 @@
 import type { LogLine } from "../model/run.ts";
 
-/** A line with what the workflow wrote, of which its message is what may be kept. */
+/** A line, and the raw text that the workflow wrote. The line's message is the safe form. */
 export type Written = { readonly line: LogLine; readonly raw: string };
 
-/** Longer than any secret, a key of an App among them. */
+/** Longer than any secret, including an App's key. */
 const REACH_CHARACTERS = 4096;
 
 const HIDDEN = "***";
 
-/** Between the pieces of a secret: nothing, or the line break that was between them. */
+/** What may separate the pieces of a secret: nothing, or a line break. */
 const BETWEEN = ["", "\n"] as const;
 
 /**
- * Hides secrets that are written in pieces, one a line: each piece alone does not look like one.
- * @returns what looks through the next lines of a log. What comes before them cannot be changed any more.
+ * Hides secrets that were written in pieces, one per line, where no piece looks like a secret.
+ * @returns a function that checks the next lines of a log. Earlier lines can no longer be changed.
  */
 export function splitSecrets(scrub: (text: string) => string): (lines: readonly Written[]) => readonly LogLine[] {
   let before: Piece[] = [];
@@ -32,7 +32,7 @@ export function splitSecrets(scrub: (text: string) => string): (lines: readonly 
         Math.max(0, ...cuts.map((each) => each[first + at]?.[side] ?? 0)),
       );
       if (from === 0 && to === 0) return line;
-      // With something else that is hidden in it, places in it are others.
+      // If something else in the line is hidden, positions no longer match.
       const message = line.message === pieces[at]?.clean ? without(line.message, from, to) : HIDDEN;
       return { ...line, message };
     });
@@ -41,7 +41,7 @@ export function splitSecrets(scrub: (text: string) => string): (lines: readonly 
 
 type Piece = { readonly raw: string; readonly clean: string };
 
-/** How many characters of each line, at its beginning and at its end, are of a secret that goes beyond it. */
+/** How many characters at the beginning and end of each line belong to a secret that continues in another line. */
 function cutsIn(pieces: readonly Piece[], sign: string, scrub: (text: string) => string): readonly [number, number][] {
   const cuts = pieces.map((): [number, number] => [0, 0]);
   for (let at = 1; at < pieces.length; at++) {

@@ -10,37 +10,37 @@ import type { Names } from "./names.ts";
 import type { AttemptLog } from "./run-log.ts";
 import type { StoreHealth } from "./store-health.ts";
 
-/** What steps and waits are kept with. */
+/** What steps and waits need. */
 export type StepParts = {
   readonly store: Pick<RunStore, "saveStep">;
   readonly keeping: Keeping;
   readonly clock: Clock;
   readonly observe: Pick<Observer, "step">;
-  /** Writes until the store takes it. */
+  /** Writes until the store accepts it. */
   readonly insist: StoreHealth["insist"];
-  /** What this run alone must not show: the token that it came with, the secrets of its callbacks. */
-  readonly own: readonly string[];
+  /** Secrets of this run alone: the token of its request, and the secrets of its callbacks. */
+  readonly runSecrets: readonly string[];
   readonly attempting: Attempting;
   readonly lease: Pick<Lease, "holds">;
   readonly names: Names;
   readonly runLog: Pick<AttemptLog, "log" | "failed">;
 };
 
-/** Does the steps of an attempt, but for those that an earlier one has done. */
+/** Runs the steps of an attempt, except those that an earlier attempt finished. */
 export function stepsOf(
   claim: Claim,
-  { store, clock, keeping, own, insist, attempting, observe, lease, names, runLog }: StepParts,
+  { store, clock, keeping, runSecrets, insist, attempting, observe, lease, names, runLog }: StepParts,
 ): <Result>(name: string, work: () => Promise<Result> | Result) => Promise<Result> {
   const { attempt } = claim;
 
-  /** Keeps that a step has begun, if it takes a while. A store that does not take it loses nothing but that sight. */
+  /** Stores that a step has begun, if the step takes a while. If that fails, the step is only not visible yet. */
   function beginningOf(step: Step): { noted(): Promise<void> } {
     let writing = Promise.resolve();
     const cancel = clock.alarm(step.startedAt + SHOWN_AFTER_MS, () => {
       if (!attempting.over) writing = store.saveStep(claim, step).catch(() => {});
     });
     return {
-      // Its end is never written before it.
+      // The step's end must be written after its beginning.
       async noted() {
         cancel();
         await writing;
@@ -54,7 +54,7 @@ export function stepsOf(
     names.begin("step", name);
     const earlier = names.earlier("step", name);
     if (earlier && "result" in earlier) return earlier.result as Result;
-    // What it sends to others than GitHub is checked here alone.
+    // This is the only check for requests that the step sends to hosts other than GitHub.
     await lease.holds();
     attempting.begin(`the step ${name}`);
     const startedAt = clock.now();
@@ -67,7 +67,7 @@ export function stepsOf(
     };
     try {
       const returned = await observe.step(name, () => attempting.calls.within(work));
-      const result = keeping.withoutTokens(keptResult(returned, `the step ${name}`), own);
+      const result = keeping.withoutTokens(keptResult(returned, `the step ${name}`), runSecrets);
       await keep({ result, error: undefined });
       return result as Result;
     } catch (error) {
@@ -79,5 +79,5 @@ export function stepsOf(
   };
 }
 
-/** Quick steps cost no second write. */
+/** Quick steps need no second write. */
 const SHOWN_AFTER_MS = 100;

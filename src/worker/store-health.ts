@@ -2,16 +2,16 @@ import { type Clock, pause } from "../model/clock.ts";
 import type { Log } from "../model/log.ts";
 import { type StoreTrouble, StoreUnavailable } from "../model/store.ts";
 
-/** Whether the store can be written, said in the log once when it changes. */
+/** Knows whether the store can be written. Logs each change once. */
 export type StoreHealth = ReturnType<typeof storeHealth>;
 
 /**
- * Whether a write needs room of its own, or changes what is there and perhaps nothing. On a full disk PostgreSQL takes the
- * second and refuses the first.
+ * Whether a write adds data, or changes data that exists. On a full disk, PostgreSQL accepts the second and rejects the
+ * first.
  */
 type WriteKind = "adds" | "changes";
 
-/** How soon a store that could not be written is tried again, ms. */
+/** The delay before a failed store is tried again, ms. */
 export const STORE_RETRY_MS = 1000;
 
 export function storeHealth({ log, clock }: { log: Log; clock: Clock }) {
@@ -27,7 +27,7 @@ export function storeHealth({ log, clock }: { log: Log; clock: Clock }) {
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error;
       if (failing.size === 0 || trouble !== error.trouble)
-        log.error({ err: error }, "the store cannot be written: runs wait, and callers are answered 503");
+        log.error({ err: error }, "the store cannot be written: runs wait, and callers get 503");
       failing.add(kind);
       trouble = error.trouble;
       throw error;
@@ -42,13 +42,13 @@ export function storeHealth({ log, clock }: { log: Log; clock: Clock }) {
   }
 
   return {
-    /** Passes the result of a write on, and learns from it. */
+    /** Returns a write's result, and learns from it whether the store works. */
     watch,
-    /** Why the store cannot be written, by its last word; undefined when it can. */
+    /** Why the store cannot be written, from its last error; undefined if it can. */
     trouble: (): StoreTrouble | undefined => trouble,
     /**
-     * Writes until the store takes it: what has happened at GitHub has happened, and forgetting it would repeat it.
-     * Rejects only with what is not the store's fault.
+     * Writes until the store accepts it. Forgetting something that happened at GitHub would repeat it. Rejects only
+     * with errors that are not the store's fault.
      */
     async insist<T>(write: () => Promise<T>, kind: WriteKind = "adds"): Promise<T> {
       for (;;) {
@@ -60,7 +60,7 @@ export function storeHealth({ log, clock }: { log: Log; clock: Clock }) {
         }
       }
     },
-    /** From now on every write is tried once, and those that are waited for are tried again. */
+    /** From now on every write is tried once. Pending writes are tried one last time. */
     stopInsisting: (): void => insisting.abort(),
   };
 }

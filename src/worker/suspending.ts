@@ -6,18 +6,18 @@ import { keptReason, keptResult } from "./kept.ts";
 import type { StepParts } from "./steps.ts";
 import type { SuspendedWait } from "./waiting-for.ts";
 
-/** What is waited for, and how long. */
+/** What to wait for, and how long. */
 export type Terms = {
   /** See `SuspendedWait`. */
   readonly words: string;
   readonly until: BegunWait["until"];
   readonly againInMs?: number;
   readonly wakeKeys?: readonly string[];
-  /** What the workflow is thrown when the time is over, or when a look has found that it `fails` and why. */
+  /** The error for the workflow when the time is over, or when a look `fails`. `why` is what the look found. */
   readonly late: (why?: Json) => Failure;
 };
 
-/** Looks whether a wait is over: with a result, with a failure (and what it is made of), because it is `late`, or not yet. */
+/** Checks a wait. It may have a result, a failure with its facts, be `late`, or continue (undefined). */
 export type Look = (
   underWay: ClaimedWait | undefined,
 ) => Promise<{ readonly result: unknown } | { readonly fails: Json } | "late" | undefined>;
@@ -25,24 +25,27 @@ export type Look = (
 type Waiting = {
   readonly terms: () => Terms;
   readonly look: Look;
-  /** The call, as the workflow's author knows it. */
+  /** The call as the workflow's author writes it. */
   readonly what?: string;
-  /** Whether what it came to before the run was re-run does not stand: what was waited for may be another since. */
+  /** Whether a result from before a re-run is checked again: the outside world may have changed. */
   readonly looksAgain?: (ended: Step) => boolean;
 };
 
-/** What a call that waits comes to in this attempt. */
+/** The result of a call that waits, in this attempt. */
 export type Attended<Result> = Result | Suspended<SuspendedWait>;
 
-/** How the waits of an attempt end, or end the attempt. */
+/** Ends the waits of an attempt, or ends the attempt to wait. */
 export type Suspending = ReturnType<typeof openSuspending>;
 
-export function openSuspending(claim: Claim, { store, clock, keeping, own, insist, attempting, names }: StepParts) {
+export function openSuspending(
+  claim: Claim,
+  { store, clock, keeping, runSecrets, insist, attempting, names }: StepParts,
+) {
   const { calls } = attempting;
-  /** The waits whose time was over, by what they have thrown. */
+  /** Waits whose time was over, by the error that they threw. */
   const timedOut = new Map<unknown, Step>();
 
-  /** Whether a later attempt could continue what begins here. */
+  /** Whether a later attempt could continue a wait that starts here. */
   const canWait = () => !claim.run.ownToken && !claim.handler && !calls.inStep();
 
   async function keep(step: Step): Promise<Step> {
@@ -73,15 +76,15 @@ export function openSuspending(claim: Claim, { store, clock, keeping, own, insis
     const since = clock.monotonic();
     const found = await look(before);
     if (typeof found === "object" && "result" in found) {
-      const result = keeping.withoutTokens(keptResult(found.result, `the wait ${name}`), own);
+      const result = keeping.withoutTokens(keptResult(found.result, `the wait ${name}`), runSecrets);
       await keep({ ...begun, endedAt: clock.now(), result, error: undefined });
       return result;
     }
     if (found !== undefined || before?.isOver) {
-      const why = typeof found === "object" ? keeping.withoutTokens(found.fails, own) : undefined;
+      const why = typeof found === "object" ? keeping.withoutTokens(found.fails, runSecrets) : undefined;
       const failure = terms.late(why);
       const error = keptReason(failure.message, keeping);
-      // With a result it stands: a workflow that continues after the failure does not wait again in a later attempt.
+      // With a result it stays ended. If the workflow continues after the failure, later attempts do not wait again.
       throw noted(failure, await keep({ ...begun, endedAt: clock.now(), result: why ?? null, error }));
     }
     attempting.begin(`the wait ${name}`);
@@ -112,14 +115,14 @@ export function openSuspending(claim: Claim, { store, clock, keeping, own, insis
 
   return {
     canWait,
-    /** Waits: settles when it is over. Until then the attempt ends when nothing else is under way. */
+    /** Waits until the wait is over. The attempt ends when nothing else is in progress. */
     wait: <Result>(kind: WaitKind, name: string, waiting: Waiting): Promise<Result> =>
       follow(waiting.what ?? called(kind, name), () => attend(kind, name, waiting)),
-    /** A call that has waits among what it does: what they come to as suspended, it comes to. */
+    /** A call that contains waits. If one of them suspends, so does the call. */
     call: follow,
     /** One wait of such a call. */
     attend,
-    /** The same in two parts: `open` is done at once, and what it leads to has a `result` to wait for. */
+    /** A wait in two parts: `open` runs at once, and its value has a `result` to wait for. */
     opened<Opened, Result>(
       kind: WaitKind,
       name: string,
@@ -138,27 +141,26 @@ export function openSuspending(claim: Claim, { store, clock, keeping, own, insis
         return { ...(await open()), result: () => (result ??= follow(what, waits)) };
       });
     },
-    /** Told what has failed the attempt. A wait whose time was over, and that has failed it, is waited for again next time. */
+    /**
+     * Gets the error that failed the attempt. If it came from a wait whose time was over, the next attempt waits again.
+     */
     async failedBy(error: unknown): Promise<void> {
       const step = timedOut.get(error);
-      // What it fails for is shown with the run, and is looked at again when that is re-run.
+      // A wait that failed with facts keeps them for the run's page. A re-run looks again.
       if (step?.result === null) await keep({ ...step, result: undefined });
     },
   };
 }
 
-/** Enough of a name to find it by. */
+/** Enough to recognise a name. */
 const MAX_SHOWN = 100;
 
 const OWN_TOKEN = [
-  "the run brought its GitHub token, which is not stored: no later attempt would have it",
-  "Send the event without a token, so that the service's is used; or do not wait in such a run.",
+  "the run uses the GitHub token of its request, which is not stored, so a later attempt would not have it",
+  "Send the event without a token to use the service's token, or do not wait in such a run.",
 ] as const;
-const IN_CANCELLED = [
-  "this is `cancelled`, which has two minutes, and no second attempt",
-  "Clean up without waiting.",
-] as const;
+const IN_CANCELLED = ["`cancelled` has two minutes and only one attempt", "Clean up without waiting."] as const;
 const IN_STEP = [
-  "it is inside of a step, or of another wait's check, which end with their attempt",
-  "Wait before or after it, or beside it with Promise.all.",
+  "it is inside a step or another wait's check, and those end with their attempt",
+  "Wait before or after it, or in parallel with Promise.all.",
 ] as const;

@@ -11,13 +11,16 @@ import type { Look, Suspending, Terms } from "./suspending.ts";
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 10_000;
 
-/** Previews often answer within seconds. The attempt continues for so long, ms, or for half of its `timeout` if that is less. */
+/**
+ * Previews often answer within seconds. The attempt continues for this long, ms, or for half of its `timeout` if that
+ * is less.
+ */
 const FIRST_TRIES_MS = 10_000;
 
-/** One that takes longer is as good as no answer. */
+/** A slower answer counts as no answer. */
 const ANSWER_MS = 10_000;
 
-/** Enough of an answer to tell by whether it is the wanted one. */
+/** Enough of an answer to check it. */
 const MAX_TEXT_BYTES = 100_000;
 
 export type WaitForParts = {
@@ -26,13 +29,13 @@ export type WaitForParts = {
   readonly fetch: Fetch;
   readonly suspending: Suspending;
   readonly names: Names;
-  /** A name as the history keeps it. */
+  /** Cleans a name for the history. */
   readonly nameOf: (given: string) => string;
 };
 
 /**
- * Asks for a URL until the answer is as wanted: for some seconds within the attempt, then as a wait like any other. Where
- * the attempt cannot end for it, all of it within the attempt.
+ * Requests a URL until the answer matches: for some seconds within the attempt, then as a wait. If the attempt cannot
+ * end to wait, the whole wait stays within the attempt.
  */
 export function waitFor(
   url: string | URL,
@@ -42,14 +45,14 @@ export function waitFor(
   const where = shownUrl(url);
   let last = "";
 
-  /** Whether it is answered as wanted within so many milliseconds, or at once. */
+  /** Whether an answer matches within this many milliseconds. Tries at least once. */
   async function isAnswered(milliseconds: number): Promise<boolean> {
     const end = clock.monotonic() + milliseconds;
     for (let ms = FIRST_PAUSE_MS; ; ms = Math.min(ms * 1.5, LONGEST_PAUSE_MS)) {
       const answer = await ask(fetch, url, attempting.signal);
       attempting.begin("another try of waitFor");
       if (typeof answer !== "string" && until(answer)) return true;
-      last = typeof answer === "string" ? `with nothing (${answer})` : String(answer.status);
+      last = typeof answer === "string" ? `no answer (${answer})` : String(answer.status);
       if (clock.monotonic() + ms > end) return false;
       await pause(clock, ms, attempting.signal);
       attempting.begin("another try of waitFor");
@@ -59,8 +62,8 @@ export function waitFor(
   const late = () =>
     new TransientFailure({
       tried: `waiting ${timeout} for ${where}`,
-      happened: last === "" ? "it was not answered as wanted" : `the last try was answered ${last}`,
-      remedy: "Nothing to do if it comes up later; else look at what should answer there.",
+      happened: last === "" ? "no answer matched" : `the last try got ${last}`,
+      remedy: "Nothing to do if the server comes back. Otherwise check that server.",
     });
 
   if (!suspending.canWait()) {
@@ -87,7 +90,7 @@ export function waitFor(
 
 const isSuccess = ({ status }: { status: number }) => status >= 200 && status < 300;
 
-/** The answer, or in a word why there was none. */
+/** The answer, or a word for why there was none. */
 async function ask(
   fetch: Fetch,
   url: string | URL,
@@ -102,9 +105,9 @@ async function ask(
     if (fault ?? over.aborted) return fault?.words ?? "the attempt is over";
     throw new PermanentFailure({
       tried: `waiting for ${shownUrl(url)}`,
-      // Not its message, which may hold the address.
+      // Without the message, which may contain the address.
       happened: `the URL cannot be used (${((error as Error).cause as Error | undefined)?.message ?? (error as Error).name})`,
-      remedy: "Use one that begins with http: or https:, without user and password.",
+      remedy: "Use a URL that begins with http: or https: and has no user or password.",
     });
   }
 }

@@ -13,19 +13,19 @@ import type { Suspending, Terms } from "./suspending.ts";
 export type WaitParts = StepParts & {
   readonly store: Pick<RunStore, "openCallback">;
   readonly suspending: Suspending;
-  /** The URL of a callback with this secret; undefined where the service does not know its address. */
+  /** The URL of the callback with this secret; undefined if the service does not know its address. */
   readonly callbackUrl?: ((secret: string) => string) | undefined;
-  /** Hides a secret for as long as the attempt and its end take. */
+  /** Hides a secret until the attempt has ended and is stored. */
   readonly hide: (secret: string) => void;
 };
 
 export type Waits = ReturnType<typeof waitsOf>;
 
-/** The waits that a workflow is given. */
+/** The waits of a workflow's context. */
 export function waitsOf(claim: Claim, parts: WaitParts & { readonly nameOf: (given: string) => string }) {
   const { store, clock, insist, attempting, lease, observe, suspending, callbackUrl, nameOf } = parts;
 
-  /** As a step does its work: what the check calls is awaited, and counts for it. */
+  /** Runs a check like a step: calls in it are awaited, and their failures count. */
   async function checked(name: string, check: () => unknown) {
     await lease.holds();
     attempting.begin(`the check of ${name}`);
@@ -33,8 +33,8 @@ export function waitsOf(claim: Claim, parts: WaitParts & { readonly nameOf: (giv
     if (result !== false) return result === undefined ? undefined : { result };
     throw new PermanentFailure({
       tried: `checking ${name}`,
-      happened: "the check returned false, which is a result like any other",
-      remedy: "Return undefined while the wait lasts, and what it led to when it is over.",
+      happened: "the check returned false, which counts as a result",
+      remedy: "Return undefined to keep waiting, and a result to end the wait.",
     });
   }
 
@@ -74,7 +74,7 @@ export function waitsOf(claim: Claim, parts: WaitParts & { readonly nameOf: (giv
 }
 
 function sleeping(name: string, length: Duration | Date): Terms {
-  // Not needed: what sleeps is over when its time is.
+  // Never thrown: a sleep whose time is over has ended.
   const late = () => timeOver(name, "its time is over");
   if (!(length instanceof Date)) {
     return { words: `sleeps for ${length} (${name})`, until: { inMs: millisecondsOf(length) }, late };
@@ -82,10 +82,10 @@ function sleeping(name: string, length: Duration | Date): Terms {
   const at = length.getTime();
   if (!Number.isNaN(at)) return { words: `sleeps until ${length.toISOString()} (${name})`, until: { at }, late };
   const happened = "the Date is invalid";
-  throw new PermanentFailure({ tried: `sleeping (${name})`, happened, remedy: "See what it is made of." });
+  throw new PermanentFailure({ tried: `sleeping (${name})`, happened, remedy: "Check how it was created." });
 }
 
-/** GitHub's limits and the store are there for all: nothing needs to be asked more often. */
+/** All runs share GitHub's limits and the store, so nothing is checked more often. */
 const LEAST_EVERY_MS = 1000;
 
 function checking(name: string, { every = "1m", timeout = "1d", wakeOn }: WaitUntilOptions): Terms {
@@ -108,25 +108,25 @@ function answering(name: string, timeout: Duration): Terms {
 
 function timeOver(name: string, happened: string): Failure {
   const remedy =
-    "See what keeps it; then re-run from the failed step to wait again. A longer `timeout` gives more time.";
+    "Find out what delays it, then re-run from the failed step to wait again. Raise `timeout` to wait longer.";
   return new PermanentFailure({ tried: `waiting for ${name}`, happened, remedy });
 }
 
-/** A body as the workflow's schema reads it. What JSON Schema can say of it was checked when it came. */
+/** A body as the workflow's schema reads it. JSON Schema's part was checked when it arrived. */
 function fitting<Body>(schema: Schema<Body>, { body, actor }: NonNullable<ClaimedWait["answer"]>, name: string): Body {
   const read = schema.safeParse(body);
   if (read.success) return read.data;
   throw new PermanentFailure({
     tried: `reading the answer to the callback ${name}`,
-    happened: `what ${actor} sent does not fit: ${problemsIn(read.error, { whole: "body" }).join("; ")}`,
+    happened: `the answer of ${actor} is not valid: ${problemsIn(read.error, { whole: "body" }).join("; ")}`,
     remedy: "Re-run from the start to ask again.",
   });
 }
 
 function withoutAddress(name: string): Failure {
   return new PermanentFailure({
-    tried: `making a URL for the callback ${name}`,
-    happened: "the service does not know the address at which others reach it",
+    tried: `creating a URL for the callback ${name}`,
+    happened: "the service does not know its public address",
     remedy: "Set PUBLIC_URL to it, such as https://gh-runner.example.com, and re-run.",
   });
 }

@@ -17,23 +17,23 @@ import { STORE_RETRY_MS, type StoreHealth, storeHealth } from "./store-health.ts
 export type WorkerParts = Omit<InFlightParts, "startRun"> & {
   readonly store: RunStore;
   readonly observe: Observer;
-  /** Names this process in its claims. */
+  /** The name of this process in its claims. */
   readonly owner: string;
   readonly retainDays: number;
 };
 
 type Accepting = { readonly token: string | undefined; readonly waitMs: number };
 
-/** Bounds the memory that runs in flight take; GitHub's connections have a bound of their own. */
+/** Limits the memory for runs in flight; GitHub's connections have a separate limit. */
 const MAX_RUNNING = 64;
 
 /**
- * For so long nothing else is begun beside a suspect: no other run is in flight when it ends the process. Most that do end
- * it at once. A run that brought its token cannot wait.
+ * For this long nothing else starts beside a suspect, so no other run is in flight if the suspect ends the process.
+ * Most that do end it at once. A run that brought its token cannot wait.
  */
 const SUSPECT_ALONE_MS = 3000;
 
-/** Longer rounds of claiming are a worker that hangs. */
+/** If a claiming round takes longer, the worker hangs. */
 const STUCK_MS = 60_000;
 
 export type Worker = ReturnType<typeof startWorker>;
@@ -41,10 +41,10 @@ export type Worker = ReturnType<typeof startWorker>;
 export function startWorker(parts: WorkerParts) {
   const { store, clock, log, owner, observe, keeping } = parts;
   const callers = waitingCallers(clock);
-  /** Events on their way into the store, which may come back claimed. */
+  /** Events on their way into the store, which may come back as claims. */
   const accepting = new Set<Promise<unknown>>();
   let stopped = false;
-  /** Nothing is due: the usual case, in which no end of a run needs to look for another. */
+  /** Nothing is due. This is the usual case, and then the end of a run need not look for another. */
   let idle = false;
   /** When a suspect was last claimed, by the monotonic clock. */
   let suspectAt = Number.NEGATIVE_INFINITY;
@@ -78,7 +78,7 @@ export function startWorker(parts: WorkerParts) {
     observe.settled(run);
   }
 
-  /** Keeps the claims, also while nothing is due. */
+  /** Extends the claims, even when nothing is due. */
   async function beat(): Promise<number> {
     const next = await claimDue();
     forgetOldRuns().catch(report);
@@ -86,9 +86,9 @@ export function startWorker(parts: WorkerParts) {
     return Math.min(next ?? Number.POSITIVE_INFINITY, clock.now() + EXTENDED_EVERY_MS);
   }
 
-  /** Starts what is due, and says when to look again. */
+  /** Starts the due runs. Resolves with the time of the next look. */
   async function claimDue(): Promise<number | undefined> {
-    // Before the claims, so that a late process never takes its own runs for abandoned.
+    // This happens before claiming, so that a slow process never takes its runs for abandoned.
     await leases.extend();
     const now = clock.now();
     const since = clock.monotonic();
@@ -101,11 +101,11 @@ export function startWorker(parts: WorkerParts) {
     idle = next === undefined || next > now;
     if (claims.some(({ suspect }) => suspect)) suspectAt = since;
     if (next !== undefined && alone > 0) return Math.max(next, now + alone);
-    // A suspect that had to let another one go first is handed out again a little later, and nothing says when.
+    // A suspect that had to let another run go first is available a little later, and nothing announces that.
     if (next !== undefined && next <= now && since - suspectAt < STUCK_MS) return now + STORE_RETRY_MS;
     if (next === undefined || next > now) return next;
-    // What is due already waits for a run in flight, whose end wakes this again, or for one of its group that waits itself.
-    // What has become due since the claims were made would be overlooked.
+    // A run that is already due waits for a run in flight, whose end wakes this, or for a waiting run of its group.
+    // This also finds runs that became due since the claims.
     return claims.length < free ? store.nextDue(Math.ceil(clock.monotonic() - since)) : undefined;
   }
 
@@ -114,25 +114,25 @@ export function startWorker(parts: WorkerParts) {
     cancels.begun(claim.run.id).catch(report);
   }
 
-  /** For how long nothing is begun beside a suspect in flight, ms; 0 when there is none. */
+  /** How long nothing may start beside a suspect in flight, ms; 0 without a suspect. */
   function suspectAloneFor(): number {
     return inFlight.hasSuspect() ? Math.max(0, suspectAt + SUSPECT_ALONE_MS - clock.monotonic()) : 0;
   }
 
-  /** Resolves when nothing is in flight, and nothing comes back from the store to be begun. */
+  /** Resolves when nothing is in flight and no event is on its way into the store. */
   async function rests(): Promise<void> {
     do await Promise.allSettled([inFlight.rest(), ...accepting, claiming.rest()]);
     while (inFlight.size() + accepting.size > 0);
   }
 
-  /** The same, or after so many milliseconds. */
+  /** Like `rests`, but for at most this many milliseconds. */
   async function restsWithin(milliseconds: number): Promise<void> {
     const rest = new AbortController();
     await Promise.race([rests(), pause(clock, milliseconds, rest.signal)]);
     rest.abort();
   }
 
-  /** The store's trouble is logged where it is noticed; anything else is an internal error. */
+  /** The store's errors are already logged. Any other error is internal. */
   function report(error: unknown): void {
     if (!(error instanceof StoreUnavailable)) log.error({ err: error }, "the worker met an internal error");
   }
@@ -148,7 +148,7 @@ export function startWorker(parts: WorkerParts) {
     const accepted = await health.watch(store.accept(event, { owner, now, leaseMs: LEASE_MS, take }), "adds");
     if (accepted.paused && token !== undefined) throw pausedFor(event);
     observe.accepted(event, accepted);
-    // From here to `wait` nothing may be awaited: an outcome could pass unheard.
+    // Do not await anything between here and `wait`: an outcome could be missed.
     if (accepted.superseded !== undefined) callers.move(accepted.superseded, accepted.run);
     const outcome = waitMs > 0 && !accepted.paused ? callers.wait(accepted.run, waitMs) : Promise.resolve(undefined);
     if (accepted.cancels) cancels.end(accepted.cancels, byRun(accepted.run));
@@ -168,12 +168,12 @@ export function startWorker(parts: WorkerParts) {
 
   return {
     /**
-     * Stores an event and resolves once it is on disk; its run starts as soon as its turn comes. `outcome` resolves when
-     * the run has ended or an attempt has failed, with undefined when it still waits after `waitMs`.
-     * @throws StoreUnavailable; WorkflowPaused when the event brings a token, which cannot wait.
+     * Stores an event and resolves when it is on disk. Its run starts as soon as possible. `outcome` resolves when the
+     * run has ended or an attempt has failed, or with undefined after `waitMs`.
+     * @throws StoreUnavailable; WorkflowPaused if the event brings a token, which cannot wait.
      */
     accept: takeIn,
-    /** Looks for runs that are due: one may be that was not before. */
+    /** Looks for due runs, such as after a change. */
     look: wake,
     async rerun(id: string, options: RerunOptions): Promise<Rerun> {
       const rerun = await health.watch(store.rerun(id, clock.now(), options), "adds");
@@ -187,19 +187,19 @@ export function startWorker(parts: WorkerParts) {
       if (resumed) wake();
       return resumed;
     },
-    /** Rejects when runs cannot be claimed or settled. */
+    /** Rejects if runs cannot be claimed or settled. */
     async check(): Promise<void> {
       await health.watch(store.check(), "changes");
       if ((claiming.busyForMs() ?? 0) > STUCK_MS) throw new Error("the worker has claimed nothing for a minute");
       if (stopped) throw new Error("the worker is stopping");
     },
-    /** Why the store cannot be written; undefined when it can, as far as is known. */
+    /** Why the store cannot be written; undefined if it can, as far as known. */
     storeTrouble: health.trouble,
     /** Answers up to N callers without an outcome, the longest waiting first; all of them by default. */
     dismissCallers: callers.dismiss,
     /**
-     * Takes no more runs and lets those in flight go on. For the last part of the time their signals are aborted and they
-     * begin nothing new, but what they have on the wire may be answered. Then they end, and are given back to the store.
+     * Accepts no more runs, and lets the runs in flight continue. In the last part of the time, their signals abort and
+     * they start nothing new, but requests in progress may finish. Then they end and return to the store.
      */
     async drain(milliseconds: number, lastMilliseconds = milliseconds / 5): Promise<void> {
       stopped = true;
@@ -218,12 +218,12 @@ export function startWorker(parts: WorkerParts) {
 
 function pausedFor({ workflow }: NewRun): WorkflowPaused {
   return new WorkflowPaused(
-    `${workflow} is paused, and the request brings its own token, which cannot wait since it is not stored. Send it again when the workflow is resumed.`,
+    `${workflow} is paused. The request brings a token, which is not stored, so it cannot wait. Send it again after the workflow is resumed.`,
   );
 }
 
 const FORGET_EVERY_MS = 60_000;
-/** Few enough to be deleted without a pause that anybody notices. */
+/** Few enough that deleting them does not noticeably delay other work. */
 const FORGET_AT_ONCE = 50;
 
 /** Deletes runs that ended long ago, once a minute. */
@@ -234,7 +234,7 @@ function forgetting({ store, clock, observe, retainDays }: WorkerParts, health: 
     const since = clock.monotonic();
     if (since < forgotAt + FORGET_EVERY_MS) return;
     forgotAt = since;
-    // Not by the clock alone: one that somebody sets a year ahead would delete the whole history.
+    // Not by the wall clock alone: a clock set one year ahead would delete the whole history.
     const now = Math.min(clock.now(), began.now + since - began.monotonic);
     const before = Math.floor(now - retainDays * 86_400_000);
     let deleted: number;

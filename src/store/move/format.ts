@@ -3,14 +3,14 @@ import { problemsIn } from "../../model/problems.ts";
 import { type Json, RUN_STATUSES } from "../../model/run.ts";
 
 /**
- * What an export is, the same for each database: a line of JSON per run with all that belongs to it, oldest first, then
- * one per row of what is kept beside the runs. Leases are left out: what was running counts as interrupted where it is
- * imported.
+ * The format of an export, the same for each database. It has one line of JSON per run with everything that belongs to
+ * the run, oldest first. Then it has one line per row of the other tables. Leases are omitted: after the import,
+ * running runs count as interrupted.
  */
 const [text, count] = [z.string(), z.int().min(0)];
 /** Epoch milliseconds. */
 const time = z.int();
-/** Anything that was parsed is JSON: it only has to be there. */
+/** Any parsed value is JSON, so it only has to exist. */
 const json = z.custom<Json>((value) => value !== undefined);
 
 const flag = z.boolean().default(false);
@@ -28,7 +28,7 @@ export const run = z.strictObject({
   ...{ begunAt: time.optional(), title: text.optional() },
 });
 
-/** What belongs to a run: the table of each list, its values, and by which of them it is in order. */
+/** What belongs to a run: for each list, its table, its values and its order. */
 export const OF_RUNS = {
   attempts: {
     table: "attempts",
@@ -81,7 +81,7 @@ const movedRun = run
 
 export type MovedRun = z.infer<typeof movedRun>;
 
-/** What is kept beside the runs: the table of each record, and its values. */
+/** The other tables: for each kind of record, its table and its values. */
 export const BESIDE: Readonly<Record<string, readonly [table: string, values: z.ZodObject]>> = {
   schedule: ["schedules", z.strictObject({ workflow: text, carriedOutUntil: time })],
   hour: ["ended_by_hour", z.strictObject({ hour: z.int(), success: count, failure: count, skipped: count })],
@@ -102,7 +102,7 @@ export const BESIDE: Readonly<Record<string, readonly [table: string, values: z.
   action: [
     "actions",
     z.strictObject({
-      // First: they are in this order.
+      // First, because it is their order.
       number: count.optional(),
       ...{ at: time, actor: text, action: text, run: z.guid().optional(), workflow: text.optional() },
       ...{ details: text.optional(), role: text.optional(), via: text.optional(), address: text.optional() },
@@ -114,10 +114,10 @@ export const BESIDE: Readonly<Record<string, readonly [table: string, values: z.
   mark: ["marks", z.strictObject({ name: text, at: time, value: text.optional() })],
 };
 
-/** Shows what the file is. */
+/** Identifies the file. */
 const FIRST = z.object({ format: z.literal("gh-runner export"), version: z.int() });
 const VERSION = 1;
-/** Shows that the export is whole. */
+/** Shows that the export is complete. */
 const LAST = z.strictObject({ end: z.strictObject({ records: z.int() }) });
 
 export const FIRST_LINE = lineOf({ format: FIRST.shape.format.value, version: VERSION });
@@ -127,7 +127,7 @@ export function lineOf(record: object): string {
   return `${JSON.stringify(record)}\n`;
 }
 
-/** A record of an export with its line. */
+/** A record of an export, with its line. */
 export type Entry = {
   readonly line: number;
   readonly characters: number;
@@ -138,20 +138,20 @@ export async function* entriesIn(source: AsyncIterable<Uint8Array>): AsyncGenera
   let [line, read, ended] = [0, 0, false];
   for await (const written of linesOf(source)) {
     line++;
-    if (ended) throw broken(line, "the export ends before it");
+    if (ended) throw broken(line, "the export has already ended");
     const value = parsed(written, line);
     const end = LAST.safeParse(value);
     if (line === 1) requireFormat(value);
     else if (end.success) {
       const { records } = end.data.end;
-      if (records !== read) throw broken(line, `${records} records were exported, and ${read} are here`);
+      if (records !== read) throw broken(line, `the export has ${records} records, but this file has ${read}`);
       ended = true;
     } else {
       read++;
       yield { line, characters: written.length, record: checked(value, line) };
     }
   }
-  if (line === 0) throw broken(1, "there is nothing");
+  if (line === 0) throw broken(1, "the file is empty");
   if (!ended) throw broken(line + 1, "the export is cut off: its last line is missing");
 }
 
@@ -159,15 +159,18 @@ function parsed(written: string, line: number): unknown {
   try {
     return JSON.parse(written);
   } catch {
-    throw broken(line, "it is no JSON");
+    throw broken(line, "it is not JSON");
   }
 }
 
 function requireFormat(value: unknown): void {
   const { data } = FIRST.safeParse(value);
-  if (!data) throw broken(1, "it is not that of an export of gh-runner");
+  if (!data) throw broken(1, "this is not the first line of a gh-runner export");
   if (data.version !== VERSION) {
-    throw broken(1, `the export is of version ${data.version}, and this gh-runner knows ${VERSION}: use a newer one`);
+    throw broken(
+      1,
+      `the export has version ${data.version}, but this gh-runner reads version ${VERSION}. Use a newer gh-runner`,
+    );
   }
 }
 
@@ -181,7 +184,7 @@ function checked(value: unknown, line: number): Entry["record"] {
   const name = value instanceof Object ? (Object.keys(value)[0] ?? "") : "";
   const record = RECORDS.get(name);
   if (!record) {
-    throw broken(line, `${/^\w{1,40}$/.test(name) ? `"${name}"` : "it"} is no record that this gh-runner knows`);
+    throw broken(line, `${/^\w{1,40}$/.test(name) ? `"${name}"` : "it"} is not a record that this gh-runner knows`);
   }
   const { data, error } = record.safeParse(value);
   if (data) return data as Entry["record"];
@@ -194,7 +197,7 @@ export function broken(line: number | string, what: string, cause?: unknown): Er
 
 const MOST_CHARACTERS_IN_A_LINE = 256 * 1024 * 1024;
 
-/** By line feeds alone: other characters that end lines elsewhere may stand in JSON. */
+/** Splits at line feeds only, since JSON may contain other characters that end lines elsewhere. */
 async function* linesOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let [rest, line] = ["", 1];
@@ -213,7 +216,7 @@ async function* linesOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<strin
       rest = next;
       line++;
     }
-    if (rest.length > MOST_CHARACTERS_IN_A_LINE) throw broken(line, "it is too long for an export");
+    if (rest.length > MOST_CHARACTERS_IN_A_LINE) throw broken(line, "the line is too long");
   }
   rest += decoded();
   if (rest !== "") yield rest;

@@ -13,21 +13,21 @@ import {
   run,
 } from "./format.ts";
 
-/** How all that a store holds leaves it, or comes into it. */
+/** How all data of a store is exported or imported. */
 export type Mover = {
   /**
-   * Writes everything, as it was at one moment. `running` says that a service uses the store and continues: what it
-   * accepts from now on is missing. Unknown for PostgreSQL.
-   * @param write is given the lines, some at a time.
-   * @throws Error that says what to do when it cannot be read.
+   * Writes all data, as it was at one moment. `running`: a service still uses the store, so the export misses what it
+   * accepts from now on. Unknown for PostgreSQL.
+   * @param write gets the lines, several at a time.
+   * @throws Error that says what to do if the data cannot be read.
    */
   export(write: Write): Promise<{ readonly records: number; readonly running: boolean }>;
   /**
-   * Fills the store with an export, all of it or nothing, and brings the schema up to date before.
-   * @param source fails when the signal is aborted, with its reason.
-   * @param options.replace deletes the runs that are there.
-   * @returns how many runs there are now.
-   * @throws Error that says what to do: when the store has runs already, or the export is not whole.
+   * Imports an export into the store, completely or not at all, after updating the schema.
+   * @param source fails when the signal aborts, with its reason.
+   * @param options.replace deletes the existing runs.
+   * @returns how many runs the store has now.
+   * @throws Error that says what to do if the store already has runs, or the export is incomplete.
    */
   import(source: AsyncIterable<Uint8Array>, signal: AbortSignal, options?: Importing): Promise<number>;
 };
@@ -36,26 +36,26 @@ export type Importing = { readonly replace?: boolean };
 
 export type Write = (lines: AsyncIterable<string>) => Promise<void>;
 
-/** The tables of a store while all of it is moved, in one transaction. */
+/** A store's tables during a move, in one transaction. */
 export type Tables = {
   readonly schema: string;
   /** Values are written as `$1`, `$2`. */
   sql(text: string, values?: readonly number[]): Promise<readonly Row[]>;
   insert(table: string, columns: readonly string[], rows: readonly Row[]): Promise<void>;
-  /** Of so many records at once, an error names the first and the last. */
+  /** How many records are inserted at once. An error names the first and the last of them. */
   readonly recordsAtOnce: number;
-  /** Whether the database fails; anything else is wrong with the record. */
+  /** Whether the database failed. Any other error is about the record. */
   isOutage(error: unknown): boolean;
-  /** Where it is, and what to do where it has runs already. */
+  /** The name of the store, and what to do if it already has runs. */
   readonly place: { readonly name: string; readonly remedy: string };
 };
 
-/** As many runs as make up to so many characters: fewer where they have long logs or inputs. */
+/** As many runs as fit into this many characters: fewer if they have long logs or inputs. */
 const [FEWEST_RUNS, MOST_RUNS] = [8, 128];
 const CHARACTERS_AT_ONCE = 1_000_000;
 
 /**
- * Writes all that the tables hold.
+ * Writes all data of the tables.
  * @returns how many records.
  */
 export async function exportFrom(tables: Tables, write: Write): Promise<number> {
@@ -111,14 +111,14 @@ export async function exportFrom(tables: Tables, write: Write): Promise<number> 
   return records;
 }
 
-/** Replicas count the ends of an hour in separate rows. */
+/** Replicas count the runs that ended in an hour in separate rows. */
 function tableToRead(schema: string, table: string): string {
   if (table !== "ended_by_hour") return `${schema}.${table}`;
   const sums = ["success", "failure", "skipped"].map((each) => `CAST(sum(${each}) AS bigint) AS ${each}`);
   return `(SELECT hour, ${sums.join(", ")} FROM ${schema}.ended_by_hour GROUP BY hour) AS hours`;
 }
 
-/** The same order from each database, in any locale. */
+/** The same order in each database, in any locale. */
 function inOrder(rows: readonly Row[], by: readonly string[]): Row[] {
   return rows.toSorted((a, b) => {
     const name = by.find((each) => a[each] !== b[each]);
@@ -133,7 +133,7 @@ const COLUMNS = new Map([
   ["handlerState", "handler"],
 ]);
 
-/** Remembered: a million runs have 30 million values. */
+/** Cached, since a million runs have 30 million values. */
 function columnOf(name: string): string {
   const column = COLUMNS.get(name) ?? name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   COLUMNS.set(name, column);
@@ -146,16 +146,16 @@ const selected = ({ shape }: z.ZodObject) =>
     .map((name) => `${columnOf(name)} AS "${name}"`)
     .join(", ");
 
-/** The tables have these as text. */
+/** These are text in the tables. */
 const AS_JSON = new Set(["input", "outputs", "result", "facts", "schema", "body", "sent"]);
 
-/** And these as numbers. */
+/** These are numbers in the tables. */
 const FLAGS = new Set(["inOrder", "woken", "untilDate", "handler"]);
 
-/** Lists that stand there also when they are empty. */
+/** Lists that are written even if they are empty. */
 const ALWAYS = new Set(["attempts", "steps"]);
 
-/** What is as usual is left out. */
+/** Default values are omitted. */
 function recordOf(row: Row): object {
   const record: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(row)) {
@@ -184,9 +184,9 @@ function rowOf(record: object): Row {
 const MOST_CHARACTERS_AT_ONCE = 4_000_000;
 
 /**
- * Fills empty tables with an export, some records at a time.
- * @returns how many runs there are now.
- * @throws Error that begins with "Cannot import" when there are runs, or names the line that is not what it should be.
+ * Imports an export into empty tables, several records at a time.
+ * @returns how many runs the store has now.
+ * @throws Error that begins with "Cannot import" if there are runs, or that names an invalid line.
  */
 export async function importInto(
   tables: Tables,
@@ -196,7 +196,7 @@ export async function importInto(
   const { schema, sql, place } = tables;
   if (replace) await sql(`DELETE FROM ${schema}.runs`);
   else if ((await sql(`SELECT 1 FROM ${schema}.runs LIMIT 1`)).length > 0) {
-    throw new Error(`Cannot import into ${place.name}: it has runs already. ${place.remedy} Nothing was imported.`);
+    throw new Error(`Cannot import into ${place.name}: it already has runs. ${place.remedy} Nothing was imported.`);
   }
   for (const [table] of Object.values(BESIDE)) await sql(`DELETE FROM ${schema}.${table}`);
   let [runs, characters] = [0, 0];
@@ -221,7 +221,7 @@ export async function importInto(
   return runs;
 }
 
-/** @returns how many of them are runs. */
+/** @returns how many of the records are runs. */
 async function insertAll({ insert }: Tables, entries: readonly Entry[], runsBefore: number): Promise<number> {
   const runs = entries
     .flatMap(({ record }) => (record.run as MovedRun | undefined) ?? [])
@@ -237,7 +237,7 @@ async function insertAll({ insert }: Tables, entries: readonly Entry[], runsBefo
     // Older exports have no re-run that keeps the results of steps.
     first_attempt: values.firstAttempt ?? values.stepsFrom,
     slot: slotOf({ ...values, group: values.group }),
-    // A lease that has ended: the first who claims takes it over.
+    // A lease that has ended, so that the next process that claims takes the run over.
     ...(values.status === "running" || values.handlerState === "running" ? { owner: "exported", lease_until: 0 } : {}),
   }));
   await insert("runs", ["seq", "slot", "owner", "lease_until", ...columnsOf(run)], rows);

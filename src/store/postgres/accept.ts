@@ -18,8 +18,8 @@ export type AcceptItem = {
 };
 
 /**
- * Stores events, in their order, in one transaction. First the slots are locked, then what waits in them; so do the
- * others, and none waits in a circle.
+ * Stores events, in order, in one transaction. It locks first the slots, then the waiting runs in them. All
+ * transactions use this order, so that they do not deadlock.
  */
 export async function acceptAll(
   sql: Sql,
@@ -38,7 +38,7 @@ export async function acceptAll(
     latestOf(sql, names, sources),
     carriedOutUntil(sql, names, scheduled),
     lookInto(sql, names, slots),
-    // Behind it: a queued run that is claimed while the first query waits for its row is then seen as the holder.
+    // After `lookInto`: if a queued run is claimed while the first query waits for its row, this sees it as the holder.
     holdersOf(sql, names, cancelling),
     pacesOf(sql, names, events),
   ]);
@@ -47,7 +47,7 @@ export async function acceptAll(
   const changed = new Map<string, RunRow>();
   const ticks = new Map<string, number>();
   const cancelled: RunRow[] = [];
-  /** Numbers of runs that have ended and may have waited. */
+  /** The numbers of ended runs that may have waited. */
   const over: number[] = [];
   const actions: AuditEntry[] = [];
   const put = (run: RunRow) => {
@@ -118,7 +118,7 @@ export async function acceptAll(
   return accepted;
 }
 
-/** Now by the database's clock, and what is paused. */
+/** The time by the database's clock, and the paused workflows. */
 async function situationIn(
   sql: Sql,
   { schema, now }: Names,
@@ -128,7 +128,7 @@ async function situationIn(
   return { now: row?.now as number, paused: paused.map((workflow) => ({ workflow })) };
 }
 
-/** What is locked for events, so that they are accepted one after the other: their slots and sources. */
+/** The locks for events, so that they are accepted one after the other: their slots and sources. */
 export function placesOf(events: readonly AcceptItem["event"][]): readonly string[] {
   return events.flatMap((event) => [slotOf(event) ?? [], event.event ? [`event\n${sourceOf(event)}`] : []].flat());
 }
@@ -155,7 +155,7 @@ async function latestOf(
   );
 }
 
-/** Until when the schedules of these workflows have been carried out; their sources are locked. */
+/** The times up to which these workflows' schedules were carried out. Their sources are locked. */
 async function carriedOutUntil(
   sql: Sql,
   { schema }: Names,
@@ -175,7 +175,7 @@ function carryOut(sql: Sql, { schema }: Names, ticks: ReadonlyMap<string, number
   );
 }
 
-/** The runs that run or wait in slots, locked, for events that cancel them. */
+/** The running or waiting runs of slots, locked, for events that cancel them. */
 async function holdersOf(sql: Sql, { schema }: Names, slots: readonly string[]): Promise<Map<string, RunRow>> {
   if (slots.length === 0) return new Map();
   const rows = await sql(
@@ -186,14 +186,17 @@ async function holdersOf(sql: Sql, { schema }: Names, slots: readonly string[]):
   return new Map(rows.map((row) => [row.slot as string, row as RunRow]));
 }
 
-/** What waits in slots, which no process claims before the transaction ends; the slots whose place is taken; and those in which runs stand in line. */
+/**
+ * The queued runs of slots, which no process can claim before the transaction ends; the busy slots; and the slots in
+ * which runs stand in line.
+ */
 async function lookInto(
   sql: Sql,
   { schema }: Names,
   slots: readonly string[],
 ): Promise<{ waiting: Map<string, RunRow>; busy: Set<string>; lines: Set<string> }> {
   if (slots.length === 0) return { waiting: new Map(), busy: new Set(), lines: new Set() };
-  // In this order: what is claimed while the first one waits for it is seen by the second one.
+  // The order matters: if a run is claimed while the first query waits for it, the second one sees it.
   const [queued, running] = await Promise.all([
     sql(`SELECT * FROM ${schema}.runs WHERE ${IS_IN_SLOTS} AND status = 'queued' AND in_order = 0 FOR NO KEY UPDATE`, [
       slots,

@@ -2,16 +2,16 @@ import type { Asked } from "../reads.ts";
 import type { Database } from "./connect.ts";
 import type { Names } from "./names.ts";
 
-/** PostgreSQL, asked in the words that both databases understand. */
+/** PostgreSQL with the interface of both databases. */
 export function asking({ sql, transaction }: Pick<Database, "sql" | "transaction">, { schema }: Names): Asked {
   return {
     dialect: {
       schema,
       hint: () => "",
-      // With `=` it takes the newest runs of all workflows and filters them: it reads everything that is kept for a workflow that
-      // ran last long ago.
+      // With `=` PostgreSQL reads the newest runs of all workflows and filters them. For a workflow that last ran long
+      // ago, it would read all stored runs.
       isOfWorkflow: (name) => `workflow >= ${name} AND workflow <= ${name}`,
-      // An index takes 2,700 bytes at most.
+      // An index entry has at most 2,700 bytes.
       isText: (column, value) => `${column} IS NOT NULL AND md5(${column}) = md5(${value})`,
       finds: (text, expression) => `${text} ~ ${expression}`,
       holds: (text, part) => `strpos(${text}, ${part}) > 0`,

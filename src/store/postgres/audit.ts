@@ -21,12 +21,12 @@ import { lock } from "./write.ts";
 /** The audit log in PostgreSQL. */
 
 /**
- * Records what a transaction does, in that transaction. It is awaited, and comes last: from here to the end of the
- * transaction it has the chain's lock, and must wait for no other.
+ * Records a transaction's actions, in that transaction. Call it last and await it: until the transaction ends, it holds
+ * the chain's lock and must not wait for another lock.
  */
 export type Note = (...entries: readonly AuditEntry[]) => Promise<void>;
 
-/** Transactions that are recorded, and told when they are stored. */
+/** Transactions with an audit record. Listeners get the records after they are stored. */
 export function auditedTransactions(
   { transaction }: Pick<Database, "transaction">,
   names: Names,
@@ -35,7 +35,7 @@ export function auditedTransactions(
   return async <T>(work: (sql: Sql, note: Note) => Promise<T>): Promise<T> => {
     let records: readonly AuditRecord[] = [];
     const result = await transaction((sql) => {
-      // One that another transaction has ended is run again.
+      // A transaction that another one ended runs again.
       records = [];
       return work(sql, async (...entries) => {
         records = [...records, ...(await noteIn(sql, names, entries))];
@@ -56,7 +56,7 @@ async function noteIn(sql: Sql, { schema }: Names, entries: readonly AuditEntry[
   return records;
 }
 
-/** Deletes records of before, up to so many of the oldest. */
+/** Deletes records before a time, up to `limit` of the oldest. */
 export async function forgetRecords(
   { sql, transaction }: Pick<Database, "sql" | "transaction">,
   { schema }: Names,
@@ -73,5 +73,5 @@ export async function forgetRecords(
   });
 }
 
-/** What the lock of a schema's chain is named. */
+/** The name of the lock for a schema's chain. */
 const chainOf = (schema: string) => `audit\n${schema}`;

@@ -1,19 +1,22 @@
 import { isOutage } from "./connect.ts";
 
-/** A transaction of more takes longer than those who wait for it like. */
+/** A larger transaction would take too long for its waiting callers. */
 const MOST_AT_ONCE = 200;
 
-/** When a database that is away takes longer to show it, those who wait behind are not made to wait for it as well. */
+/**
+ * If the database takes longer than this to report that it is not available, callers behind do not wait for the same
+ * result.
+ */
 const PATIENCE_MS = 2000;
 
 type Waiting<Item, Result> = { item: Item; resolve(result: Result): void; reject(error: unknown): void };
 
 /**
- * Gathers what is asked for while a transaction is under way into the next one, so that a burst costs few of them.
- * When one item is wrong in itself, each is tried alone, and that one is rejected with its own error. When the database
- * is away, so are those that wait, with the error of those before them.
- * @param work does the items, and passes on the result of each as soon as it is stored. Those that it has passed on when it
- * rejects are done; of the others, nothing is.
+ * Combines requests that arrive during a transaction into the next one, so that a burst needs few transactions. If one
+ * item is invalid, each is tried alone, and that item rejects with its error. If the database is not available, the
+ * waiting items reject with the same error.
+ * @param work does the items, and calls `done` for each one when it is stored. If it rejects, only those items
+ * are done.
  */
 export function gathered<Item, Result>(
   work: (items: readonly Item[], done: (item: Item, result: Result) => void) => Promise<void>,

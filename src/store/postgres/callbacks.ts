@@ -25,7 +25,7 @@ export function callbacks(
   const { schema, now } = names;
   const find = findCallback(schema);
   let key: Promise<string> | undefined;
-  /** The key from which secrets are derived; the first of all processes makes it. */
+  /** The key from which secrets are derived. The first process creates it. */
   const knownKey = () => {
     key ??= keyIn(sql, schema).catch((error) => {
       key = undefined;
@@ -56,7 +56,8 @@ export function callbacks(
     answerCallback: (secret, body, by) =>
       audited(async (each, note) => {
         const hash = hashOf(secret);
-        // First the run: who answers at the same moment, or ends its attempt, then sees the other's answer.
+        // The run is locked first. So a process that answers or ends the attempt at the same moment sees the other's
+        // change.
         const [, [row]] = await Promise.all([
           each(
             `SELECT 1 FROM ${schema}.runs WHERE seq = (SELECT run FROM ${schema}.callbacks WHERE hash = $1)

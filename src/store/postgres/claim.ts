@@ -11,15 +11,15 @@ import { countEnds, insertAttempts, lock, nowIn, type Replica, updateRuns, waiti
 
 type Lease = Parameters<RunStore["claim"]>[0];
 
-/** What a process may hold without knowing it, since answers were lost. */
+/** What a process may hold without knowing it, because answers were lost. */
 export type Lost = {
-  /** Ids of the runs that it holds, or will hear of. */
+  /** The ids of runs that it holds or will receive. */
   readonly known: readonly string[];
-  /** Accepted before the last answer was lost, epoch milliseconds. */
+  /** Only runs accepted before the last answer was lost, epoch milliseconds. */
   readonly before: number;
 };
 
-/** @param lost given when the process may hold more than it knows: it gets that, too. */
+/** @param lost set if the process may hold more than it knows. Then it receives those claims too. */
 export async function claimRuns(
   database: Database,
   replica: Replica,
@@ -28,7 +28,7 @@ export async function claimRuns(
 ): Promise<{ claims: readonly Claim[]; changed: boolean }> {
   const { names } = replica;
   const found = lost ? await database.transaction((sql) => findAgain(sql, names, lease, lost)) : [];
-  // First: what is taken over has its place in the order of what is due.
+  // This comes first, so that runs taken over have their place in the order of due runs.
   const interrupted = await takeOver(database, replica, lease);
   const limit = Math.max(1, lease.limit - found.length);
   const taken = await database.transaction(async (sql) => {
@@ -42,7 +42,7 @@ export async function claimRuns(
   return { claims, changed: interrupted + claims.length > 0 };
 }
 
-/** A run that another process is about to claim or write is passed over. */
+/** A run that another process is about to claim or write is skipped. */
 const CLAIM_DUE = (names: Names) =>
   claimDue({
     ...names,
@@ -52,7 +52,7 @@ const CLAIM_DUE = (names: Names) =>
     lock: "FOR NO KEY UPDATE OF runs SKIP LOCKED",
   });
 
-/** Of several claims, one whose run is locked has its turn alone: waiting for it could be in a circle. */
+/** If there are several claims, a locked run is extended later, alone: waiting for it could deadlock. */
 export async function extendLeases(
   sql: Sql,
   { schema, now }: Names,
@@ -71,7 +71,7 @@ export async function extendLeases(
   return claims.filter(({ run, attempt }) => extended.has(`${run.id} ${attempt}`));
 }
 
-/** No process has begun these. A run that brought its token cannot begin: the token is gone. */
+/** No process has started these. A run that brought its token cannot start, because the token is gone. */
 async function findAgain(sql: Sql, names: Names, lease: Lease, { known, before }: Lost): Promise<readonly Claim[]> {
   const { schema, now } = names;
   const rows = await sql(
@@ -98,12 +98,13 @@ async function claimsOf(sql: Sql, names: Names, rows: readonly Row[], { owner }:
 }
 
 /**
- * After trouble with the database, those who could not extend their leases do so first: they are well, and would be
- * executed twice. A process that has just started knows of no trouble, and waits as well.
+ * After trouble with the database, processes get time to extend their leases first. They are alive, and their runs
+ * would otherwise be executed twice. A process that has just started does not know about earlier trouble, so it waits
+ * too.
  */
 const LEASES_RECOVER_MS = 5000;
 
-/** Ends the attempts whose lease has ended, by the database's clock. Resolves with how many there were. */
+/** Ends the attempts whose lease has ended, by the database's clock. Resolves with their number. */
 async function takeOver(database: Database, replica: Replica, { owner, now: at }: Lease): Promise<number> {
   if (database.calmFor() < LEASES_RECOVER_MS) return 0;
   const { names } = replica;
@@ -140,14 +141,15 @@ async function takeOver(database: Database, replica: Replica, { owner, now: at }
   });
 }
 
-/** Numbers of those that have ended and may have waited. */
+/** The numbers of ended runs that may have waited. */
 function overOf(runs: readonly RunRow[]): readonly number[] {
   return runs.filter(({ ended_at, attempts }) => ended_at !== null && attempts > 1).map(({ seq }) => seq);
 }
 
 /**
- * Whether a run was all that its process had in flight: it has no other one that runs, and none was ever taken from it. A
- * process ends once, so that no clock is asked. One that hung before and went on counts as if others had been in flight.
+ * Whether a run was the only one that its process had in flight: the process has no other running run, and none was
+ * ever taken from it. A process ends once, so no clock is needed. If it hung before and recovered, this counts as if
+ * other runs had been in flight.
  */
 function wasAlone({ schema }: Names): string {
   return `NOT EXISTS (SELECT 1 FROM ${schema}.runs AS other

@@ -5,22 +5,22 @@ import { madeOf, type Renewable } from "../../model/renewable.ts";
 export type Login = {
   /** `postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=…` */
   readonly url: string;
-  /** Wins over the one in the address. */
+  /** Takes precedence over the password in the address. */
   readonly password?: string | undefined;
 };
 
 export type RenewableLogin = Renewable<Login> & {
   /**
-   * Told once when the database rejects a new login, so that the previous one is tried; and without an error when it takes
-   * it after all, or there is another one.
+   * Called once when the database rejects a new login, so that the previous login is tried. Called without an error
+   * when the database accepts the new login after all, or there is another one.
    */
   readonly rejected?: (error?: Error) => void;
 };
 
-/** A caller who waits for a 503 should have it before the caller's own patience ends. */
+/** A caller that waits should get its 503 before it gives up. */
 export const TIMEOUT_MS = 5000;
 
-/** 64-bit integers are times, counts and sequence numbers here: all fit into a JavaScript number. */
+/** 64-bit integers here are times, counts and sequence numbers, which all fit into a JavaScript number. */
 const INT8 = 20;
 const types = {
   getTypeParser: ((oid: number, format?: "text") =>
@@ -36,8 +36,8 @@ export const CLIENT_OPTIONS: pg.ClientConfig = {
 };
 
 /**
- * What the system has to say of a connection is read before the connection is given up: a process that hung for longer
- * than the time-out would else never learn why there is none.
+ * Reads the system's error for a connection before it gives up the connection. Otherwise a process that hung for longer
+ * than the timeout would never learn why there is no connection.
  */
 class PatientSocket extends Socket {
   override destroy(error?: Error): this {
@@ -48,14 +48,14 @@ class PatientSocket extends Socket {
 }
 
 /**
- * Connections with the login that there is when each begins. A login that was replaced is tried again while the database
- * rejects the new one: whichever of the two is changed first, file or role, no connection is missing in between.
+ * Connections with the login that is current when each begins. While the database rejects a new login, the previous one
+ * is tried again. So you can change the file or the role first, and no connection fails in between.
  */
 export function clientsOf(login: RenewableLogin) {
   const found = madeOf(login.now, addressOf);
   let address = found();
   let before: string | undefined;
-  /** Of these two, the one that new connections use. */
+  /** The one of these two that new connections use. */
   let inUse = address;
   let isTold = false;
 
@@ -68,7 +68,7 @@ export function clientsOf(login: RenewableLogin) {
   function now(): string {
     const next = found();
     if (next === address) return inUse;
-    // What the database has taken last: a new one that it never took is no login to return to.
+    // The login that the database accepted last. It never falls back to a login that was never accepted.
     before = inUse;
     address = next;
     inUse = next;
@@ -76,7 +76,7 @@ export function clientsOf(login: RenewableLogin) {
     return inUse;
   }
 
-  /** A connection with such a login is there, or was rejected. */
+  /** A connection with this login was opened or rejected. */
   function begun(its: string, error: Error | null): void {
     if (!error && its === address) tell();
     if (!error || !isRejectedLogin(error) || before === undefined || its !== now()) return;
@@ -86,7 +86,7 @@ export function clientsOf(login: RenewableLogin) {
   }
 
   class Client extends pg.Client {
-    /** Of the login that it was begun with. */
+    /** The address of its login. */
     readonly address: string;
 
     constructor(options: pg.ClientConfig = {}) {
@@ -120,14 +120,14 @@ export function clientsOf(login: RenewableLogin) {
 
   return {
     Client,
-    /** Whether a connection has a login that was replaced. */
+    /** Whether a connection uses a replaced login. */
     isOutdated: (client: unknown) => client instanceof Client && client.address !== now(),
-    /** Looks whether there is a new login. */
+    /** Checks for a new login. */
     refresh: login.refresh,
   };
 }
 
-/** Within the address: what it says wins over what stands beside it. */
+/** Inside the address, because that takes precedence over other options. */
 function addressOf({ url, password }: Login): string {
   if (password === undefined) return url;
   const address = new URL(url);
@@ -135,7 +135,7 @@ function addressOf({ url, password }: Login): string {
   return address.href;
 }
 
-/** The database knows no such password or role, or not any more. */
+/** The database does not know this password or role, or no longer does. */
 export function isRejectedLogin(error: unknown): boolean {
   return ["28P01", "28000"].includes((error as { code?: string }).code ?? "");
 }

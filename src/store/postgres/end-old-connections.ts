@@ -1,10 +1,10 @@
 import type { Names } from "./names.ts";
 
 /**
- * The version before does not plan its statements again when a table has a new column: on each connection that it has,
- * PostgreSQL would answer that a cached plan must not change its result type. So its connections end, and it connects
- * again. Later versions do so by themselves, and call their connections otherwise. A role that may not end the
- * connections of another one leaves them.
+ * The previous version does not plan its statements again when a table gets a new column. PostgreSQL would answer on
+ * each of its connections that a cached plan must not change its result type. So this ends those connections, and that
+ * version reconnects. Later versions handle this themselves, and use another name for their connections. If the role
+ * may not end another role's connections, they stay.
  */
 export function endOldConnections({ schema }: Names): string {
   return `DO $end$ DECLARE process integer; BEGIN

@@ -1,6 +1,6 @@
 import type { Names } from "./names.ts";
 
-/** The schema of version 1, as a database that is new begins. */
+/** The schema of version 1, with which a new database starts. */
 export function firstSchema({ schema }: Names): string {
   return `
   CREATE TABLE ${schema}.runs (

@@ -4,25 +4,25 @@ import { slotOf } from "../rows.ts";
 import type { Lost } from "./claim.ts";
 
 /**
- * The claims of this process as far as it knows. The database may have stored what the process never heard of, when the
- * connection was lost with the answer: for a while claims are then looked for that it does not know.
+ * The claims of this process, as far as it knows. If the connection was lost with an answer, the database may have
+ * stored claims that the process does not know. It then looks for unknown claims for a while.
  */
 export function knownClaims(clock: Clock) {
   const claims = new Map<string, Claim>();
-  /** Ids of events on their way into the store. */
+  /** The ids of events on their way into the store. */
   const arriving = new Set<string>();
   const doubted = new WeakSet<Claim>();
-  /** When an answer was last lost, by the clock, and until when claims that it brought may hold. */
+  /** When an answer was last lost, by the clock, and until when claims in lost answers may hold. */
   let lostAt = 0;
   let lostUntil = Number.NEGATIVE_INFINITY;
   return {
-    /** They are this process's. */
+    /** Adds claims of this process. */
     add(claimed: readonly Claim[]): void {
       for (const claim of claimed) claims.set(claim.run.id, claim);
     },
-    /** Whether one of them is of a run in this slot. */
+    /** Whether one of the claims is for a run in this slot. */
     isInSlot: (slot: string): boolean => claims.values().some(({ run }) => slotOf(run) === slot),
-    /** Passes on an answer that may bring claims for the time of this lease, and notices its loss. */
+    /** Returns an answer that may bring claims with this lease, and notes if it is lost. */
     async brought<T>({ leaseMs }: { readonly leaseMs: number }, answer: Promise<T>): Promise<T> {
       try {
         return await answer;
@@ -32,7 +32,7 @@ export function knownClaims(clock: Clock) {
         throw error;
       }
     },
-    /** Takes an event into the store, which may come back claimed. */
+    /** Accepts an event, which may come back as a claim. */
     async accepting<T>(id: string, accept: () => Promise<T>): Promise<T> {
       arriving.add(id);
       try {
@@ -41,12 +41,12 @@ export function knownClaims(clock: Clock) {
         arriving.delete(id);
       }
     },
-    /** What to look for while claims may hold that were lost with an answer. */
+    /** What to look for while lost claims may still hold. */
     lost(): Lost | undefined {
       if (performance.now() >= lostUntil) return undefined;
       return { known: [...claims.keys(), ...arriving], before: lostAt };
     },
-    /** Lets a claim go when its attempt is stored. */
+    /** Removes a claim when its attempt is stored. */
     async settling<T>(claim: Claim, stored: Promise<T>): Promise<T> {
       try {
         const result = await stored;
@@ -57,7 +57,7 @@ export function knownClaims(clock: Clock) {
         throw error;
       }
     },
-    /** Whether a claim's settling failed once, perhaps after it was stored. */
+    /** Whether settling the claim failed once, perhaps after it was stored. */
     isDoubted: (claim: Claim): boolean => doubted.has(claim),
   };
 }

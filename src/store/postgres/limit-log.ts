@@ -5,12 +5,13 @@ import type { Database } from "./connect.ts";
 import { lockKey, type Names } from "./names.ts";
 import type { Newsroom } from "./news.ts";
 
-/** A pause lasts a day at most, so that one that ends so long before another has been over for a day. */
+/** A pause lasts at most one day. So a pause that ends this long before another has been over for a day. */
 const FORGOTTEN_MS = 2 * 86_400_000;
 
 /**
- * What GitHub's limits have left of each account, kept by all processes together: who spends for an account has its lock.
- * @param owner tells what this process has spent from what the others have.
+ * What GitHub's limits have left for each account, for all processes together. A process that spends holds the
+ * account's lock.
+ * @param owner distinguishes this process's spending from that of the others.
  */
 export function postgresLimitLog({
   asked,
@@ -27,13 +28,13 @@ export function postgresLimitLog({
 }): LimitLog {
   const { sql, transaction } = database;
   const [spending, pauses] = [`${names.schema}.github_spending`, `${names.schema}.github_pauses`];
-  /** A replica that has written since then is present, by the database's clock: theirs differ. */
+  /** A replica that wrote after this time is active. By the database's clock, since the replicas' clocks differ. */
   const present = `${names.now} - ${PRESENT_MS}`;
   return {
     recall: (since) => recallLimits(asked, since),
     async admit(account, { now, since }, decide) {
       await transaction(async (each) => {
-        // A statement of its own: what comes after it sees what the one before has stored.
+        // A separate statement, so that the next one sees what the previous lock holder stored.
         await each("SELECT pg_advisory_xact_lock($1)", [lockKey(`limits\n${names.schema}\n${account}`)]);
         const [known] = await each(
           `SELECT (SELECT json_build_object('until', until, 'strikes', strikes) FROM ${pauses} WHERE account = $1) AS pause,
@@ -67,7 +68,7 @@ export function postgresLimitLog({
     async pause(account, pause, over) {
       await transaction(async (each) => {
         if (pause) {
-          // Two that meet one limit together tell it both: the longer one counts, and it is one strike.
+          // Two replicas that meet one limit both report it. The longer pause counts, as one strike.
           await each(
             `INSERT INTO ${pauses} AS known VALUES ($1, $2, $3) ON CONFLICT (account) DO UPDATE
              SET until = greatest(known.until, excluded.until), strikes = greatest(known.strikes, excluded.strikes)`,
@@ -75,7 +76,7 @@ export function postgresLimitLog({
           );
           await each(`DELETE FROM ${pauses} WHERE until < $1`, [pause.until - FORGOTTEN_MS]);
         } else {
-          // One that began later, and is not known here yet, stays.
+          // A pause that began later, and is not known here yet, stays.
           const until = over?.until ?? Number.MAX_SAFE_INTEGER;
           await each(`DELETE FROM ${pauses} WHERE account = $1 AND until <= $2`, [account, until]);
         }

@@ -5,19 +5,19 @@ import { lockKey, type Names } from "./names.ts";
 import { codeOf } from "./start-error.ts";
 
 export type Migrating = Connecting & {
-  /** Told what goes wrong in the background, such as a connection that is lost. */
+  /** Gets errors that happen in the background, such as a lost connection. */
   readonly onError: (error: Error) => void;
-  /** Those of this version, unless a test is another version. */
+  /** This version's migrations, unless a test uses other ones. */
   readonly migrations?: readonly Migration[];
 };
 
-/** Versions of the schema, before and after. */
+/** The schema's versions, before and after. */
 export type Migrated = { readonly from: number; readonly to: number };
 
 /**
- * Brings the schema up to date; several processes may do so at once, while those of the version before go on.
- * @param database looks first, so that a start of the service that has nothing to bring up to date costs little.
- * @throws Error whose message begins with "Cannot" and says what to do.
+ * Upgrades the schema. Several processes may do so at once, while processes of the previous version continue.
+ * @param database checks first, so that a start without an upgrade is cheap.
+ * @throws Error that begins with "Cannot" and says what to do.
  */
 export async function migrate(database: Database, names: Names, options: Migrating): Promise<Migrated> {
   const { onError, migrations = MIGRATIONS } = options;
@@ -25,7 +25,7 @@ export async function migrate(database: Database, names: Names, options: Migrati
     const { version, worksSince } = await versionOf(database.sql, names);
     if (worksSince > migrations.length) throw tooNew(names, { version, worksSince, known: migrations.length });
     if (version >= migrations.length) return { from: version, to: version };
-    // A step takes as long as it takes, and so does waiting for another process that is at it.
+    // A step may take long, and so may waiting for another process that upgrades.
     const patient = connect({ ...options, patient: true }, onError);
     try {
       return await alone(patient, names, () => bringUpToDate(patient, names, migrations));
@@ -33,25 +33,25 @@ export async function migrate(database: Database, names: Names, options: Migrati
       await patient.close();
     }
   } catch (error) {
-    throw refused(names, error);
+    throw explained(names, error);
   }
 }
 
-/** @throws Error that says what to do unless the schema is one that this program works on. */
+/** @throws Error that says what to do, unless this program works with the schema. */
 export async function requireUsable(sql: Sql, names: Names): Promise<void> {
   const known = MIGRATIONS.length;
   const { version, worksSince } = await versionOf(sql, names).catch((error) => {
-    throw refused(names, error);
+    throw explained(names, error);
   });
   if (worksSince > known) throw tooNew(names, { version, worksSince, known });
   if (version >= known) return;
-  const what = version === 0 ? "it is not there" : `it is at version ${version}, and this gh-runner needs ${known}`;
+  const what = version === 0 ? "it does not exist" : `it has version ${version}, but this gh-runner needs ${known}`;
   throw new Error(
     `Cannot use the schema ${names.schema} in PostgreSQL: ${what}. Correct DATABASE_URL or DATABASE_SCHEMA, or run gh-runner migrate.`,
   );
 }
 
-/** Of several processes one does it, and the others then find it done. The lock ends with the connection. */
+/** One of several processes upgrades, and the others find it done. The lock ends with the connection. */
 function alone<T>(database: Database, { schema }: Names, work: () => Promise<T>): Promise<T> {
   return database.transaction(async (sql) => {
     await sql("SELECT pg_advisory_xact_lock($1)", [lockKey(`migrate ${schema}`)]);
@@ -64,7 +64,7 @@ async function bringUpToDate(database: Database, names: Names, migrations: reado
   if (from === 0) {
     const create = !(await hasSchema(database.sql, names.schema));
     await database.transaction(async (sql) => {
-      // Who may fill a schema that is there need not be allowed to create one.
+      // A role that may fill an existing schema need not have the right to create one.
       if (create) await sql(`CREATE SCHEMA ${names.schema}`);
       await sql(`CREATE TABLE ${names.schema}.schema_version (version integer NOT NULL, works_since integer NOT NULL)`);
       await sql(`INSERT INTO ${names.schema}.schema_version VALUES (0, 0)`);
@@ -84,7 +84,9 @@ async function carryOut(sql: Sql, names: Names, { sql: text, worksSince }: Migra
 
 const LOCK_NOT_AVAILABLE = "55P03";
 
-/** While a step waits for a table, all who come after it wait too: it gives way, and tries again. */
+/**
+ * While a step waits for a table, all later statements wait behind it. So it gives up after this time, and tries again.
+ */
 const LOCK_TIMEOUT_MS = 1000;
 const PAUSE_MS = 500;
 const MOST_TRIES = 60;
@@ -108,7 +110,7 @@ async function hasSchema(sql: Sql, name: string): Promise<boolean> {
 }
 
 async function versionOf(sql: Sql, { schema }: Names): Promise<{ version: number; worksSince: number }> {
-  // Not to_regclass, which fails for a role that may not use the schema.
+  // to_regclass would fail for a role without access to the schema.
   const there = await sql(
     "SELECT 1 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE nspname = $1 AND relname = 'schema_version'",
     [schema],
@@ -120,23 +122,23 @@ async function versionOf(sql: Sql, { schema }: Names): Promise<{ version: number
 
 function tooNew({ schema }: Names, at: { version: number; worksSince: number; known: number }): Error {
   return new Error(
-    `Cannot use the schema ${schema} in PostgreSQL: a newer gh-runner has brought it to version ${at.version}, which works ` +
-      `for programs that know version ${at.worksSince} or a later one, and this one knows ${at.known}. Start a newer ` +
+    `Cannot use the schema ${schema} in PostgreSQL: a newer gh-runner upgraded it to version ${at.version}. That needs a ` +
+      `gh-runner that knows version ${at.worksSince} or later, and this one knows ${at.known}. Start a newer ` +
       "version, or restore a backup made before the upgrade (docs/scaling.md).",
   );
 }
 
 const INSUFFICIENT_PRIVILEGE = "42501";
 
-function refused({ schema }: Names, error: unknown): unknown {
+function explained({ schema }: Names, error: unknown): unknown {
   const code = codeOf(error);
   // Classes 22, 23 and 42: the step itself failed.
   if (!/^(22|23|42)/.test(code)) return error;
   const remedy =
     code === INSUFFICIENT_PRIVILEGE
-      ? "Run gh-runner migrate with a role that may, and grant this one what docs/scaling.md lists under Least privilege."
-      : "Nothing of that step was kept. Mend what it names, and run gh-runner migrate.";
-  return new Error(`Cannot bring the schema ${schema} in PostgreSQL up to date: ${databaseMessage(error)}. ${remedy}`, {
+      ? "Run gh-runner migrate with a role that has this privilege, and grant this role what docs/scaling.md lists under Least privilege."
+      : "That step was undone. Fix the cause, and run gh-runner migrate.";
+  return new Error(`Cannot upgrade the schema ${schema} in PostgreSQL: ${databaseMessage(error)}. ${remedy}`, {
     cause: error,
   });
 }

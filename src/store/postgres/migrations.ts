@@ -7,14 +7,14 @@ import { searchSchema } from "./search-schema.ts";
 export type Migration = {
   readonly sql: (names: Names) => string;
   /**
-   * The oldest version of the program's schema that works on the result. An upgrade rolls: processes of the version
-   * before go on while those of this one start, so this is at most one less than the step's own number, unless an older
-   * program must not go on, which the change log has to say.
+   * The oldest schema version whose program works with the result. In a rolling upgrade, processes of the previous
+   * version continue while those of this version start. So this is at most one less than the step's number, unless an
+   * older program must stop, which the change log must then say.
    */
   readonly worksSince: number;
 };
 
-/** The schema, one step after the other. Steps are never changed once released; a change is a new step. */
+/** The schema, step by step. A released step never changes; a change is a new step. */
 export const MIGRATIONS: readonly Migration[] = [
   { worksSince: 1, sql: firstSchema },
   // Where in the workflow an attempt threw.
@@ -25,8 +25,8 @@ export const MIGRATIONS: readonly Migration[] = [
     sql: ({ schema }) => `ALTER TABLE ${schema}.attempts ADD COLUMN owner text;
       CREATE INDEX interrupted ON ${schema}.attempts (owner) WHERE outcome = 'interrupted';`,
   },
-  // A run that is queued is its own job. Only where replicas of a version may be left that claims jobs of pg-boss's.
-  // When a replica was last there, by the database's clock.
+  // A queued run is its job. The jobs stay only where replicas of a version may be left that claims pg-boss's jobs.
+  // Also: when a replica was last active, by the database's clock.
   {
     worksSince: 3,
     sql: (names) => `${keepJobs(names)};
@@ -35,7 +35,7 @@ export const MIGRATIONS: readonly Migration[] = [
   },
   // Runs that wait, are cancelled, are started by hand, and show what they did.
   { worksSince: 4, sql: (names) => `${waits(names)};${endOldConnections(names)}` },
-  // What the processes remember together, and which runs wait for a run of Actions.
+  // What the processes remember together, and which runs wait for an Actions run.
   {
     worksSince: 4,
     sql: ({ schema }) => `
@@ -49,13 +49,13 @@ export const MIGRATIONS: readonly Migration[] = [
     worksSince: 6,
     sql: (names) => `${titles(names)};${searchSchema(names)}`,
   },
-  // Who may do what, who has signed in, and what of all that was done.
+  // Access control: roles, sessions, and the audit log.
   {
     worksSince: 7,
     sql: (names) => access(names),
   },
-  // How an application failed, of 500,000 runs: without it PostgreSQL reads all failures and all runs of the group, 4 s instead of 2 ms
-  // with 10 million runs. A successful run, the usual case, does not pay for it.
+  // Lists an application's failures among 500,000 runs. Without it PostgreSQL reads all failures and all runs of the
+  // group: 4 s instead of 2 ms with 10 million runs. A successful run, the usual case, does not pay for it.
   {
     worksSince: 8,
     sql: ({ schema }) => `CREATE INDEX rare_ends_by_group ON ${schema}.runs (status, md5(grp), seq)
@@ -124,7 +124,7 @@ function titles({ schema }: Names): string {
   `;
 }
 
-/** While replicas of the version before are there, use nothing of it: they know no run that waits. */
+/** While replicas of the previous version are running, use none of this: they do not know waiting runs. */
 function waits({ schema }: Names): string {
   return `
   ALTER TABLE ${schema}.runs
@@ -222,12 +222,12 @@ function waits({ schema }: Names): string {
 }
 
 /**
- * Keeps pg-boss's table of jobs in step with the runs while replicas of the version before claim from it: at the end of
- * each transaction there is a job for each run that is queued, and none for any other. The row of the run decides who has
- * claimed it, in either version. The version before locks a job and then its run, this one the other way round: a run
- * whose job is locked is not claimed, since the other one is about to. The functions have the rights of the owner, since
- * the role of the service may not reach pg-boss's schema. A later step may drop all of it, once no version that needs it
- * can be left.
+ * Keeps pg-boss's table of jobs in step with the runs while replicas of the previous version claim from it. At the end
+ * of each transaction, each queued run has a job, and no other run has one. The run's row decides which process has
+ * claimed it, in both versions. The previous version locks a job and then its run; this one locks in the other order.
+ * So a run whose job is locked is not claimed, because the other version is about to claim it. The functions run with
+ * the owner's rights, because the service's role may have no access to pg-boss's schema. A later step may drop all of
+ * this when no version that needs it can be left.
  */
 function keepJobs({ schema }: Names): string {
   const job = `${schema}_jobs.job`;

@@ -11,7 +11,7 @@ type Moving = Connecting & {
   readonly onError: (error: Error) => void;
 };
 
-/** The store of a schema. Replicas continue during an export, which changes nothing; they wait during an import. */
+/** The store in a schema. Replicas continue during an export, which changes nothing. They wait during an import. */
 export function postgresMover(moving: Moving): Mover {
   const options = { ...moving, patient: true };
   return {
@@ -48,9 +48,9 @@ export function postgresMover(moving: Moving): Mover {
 
 const NOTHING = "Nothing was imported.";
 /** The connection was lost with the answer to COMMIT. */
-const UNKNOWN = "Either all was imported or nothing: import again, which is refused where all was.";
+const UNKNOWN = "Either everything was imported or nothing. Import again: that is rejected if everything was imported.";
 
-/** Ends the statement that is under way when the signal is aborted, be it one that waits for a lock. */
+/** Ends the current statement when the signal aborts, even if it waits for a lock. */
 async function stoppable<T>(
   sql: Sql,
   { database, signal }: { database: Database; signal: AbortSignal },
@@ -76,20 +76,21 @@ async function fill(
   importing: Importing | undefined,
 ): Promise<number> {
   const { schema } = names;
-  // Replicas that are there wait, and accept nothing in between.
+  // Running replicas wait, and accept nothing in between.
   await sql(`LOCK TABLE ${schema}.runs IN SHARE ROW EXCLUSIVE MODE`);
-  // The check of a foreign key is planned once, with the first runs: where these are few, and vacuum has found the table
-  // empty, by reading all of it each time. The third tenth of 150,000 runs took 47 s instead of 1 s (measured).
+  // PostgreSQL plans the check of a foreign key once, with the first runs. With few runs in a table that vacuum has
+  // found empty, the plan reads the whole table each time. The third tenth of 150,000 runs took 47 s instead of 1 s
+  // (measured).
   await sql("SET LOCAL enable_seqscan = off");
   const runs = await importInto(tablesIn(sql, names), source, importing);
   if (runs > 0) await sql(`SELECT setval(pg_get_serial_sequence('${schema}.runs', 'seq'), $1)`, [runs]);
-  // Without statistics one run of a million takes 0.3 s to be shown, and a list 0.9 s, until autovacuum comes by
-  // (measured). A role that may not is only warned.
+  // Without statistics, showing one run of a million takes 0.3 s, and a list 0.9 s, until autovacuum runs (measured). A
+  // role without the right to analyze only gets a warning.
   await sql(`ANALYZE ${schema}.runs, ${schema}.attempts, ${schema}.steps, ${schema}.log_lines`);
   return runs;
 }
 
-/** Further columns of tables that replicas share. */
+/** Additional columns of tables that replicas share. */
 const REPLICAS: Readonly<Record<string, (row: Row) => Row>> = {
   ended_by_hour: () => ({ shard: 0 }),
   github_spending: () => ({ owner: "exported" }),

@@ -6,18 +6,18 @@ import { CLIENT_OPTIONS, clientsOf, isRejectedLogin } from "./client.ts";
 import { atMost, type Connecting, FAREWELL_MS, type Sql } from "./connect.ts";
 import type { Names } from "./names.ts";
 
-/** What one process tells the others: of runs, or of a pause that GitHub has asked for. */
+/** The news of one process for the others: about runs, or about a pause that GitHub asked for. */
 type Told = News & { readonly limits?: LimitNews };
 
-/** What the processes that share a store tell each other, by LISTEN and NOTIFY. */
+/** News between the processes that share a store, by LISTEN and NOTIFY. */
 export type Newsroom = {
-  /** Resolves when it hears; what came before was missed. */
+  /** Resolves when this process listens. Earlier news was missed. */
   readonly hears: Promise<void>;
-  /** Told with the transaction: nobody hears of what was not stored. */
+  /** Sends news with the transaction, so that news about unstored changes is never sent. */
   tell(sql: Sql, news: Told): void;
-  /** The same as the channel gets it, from a statement. */
+  /** The text of the same news, for a statement. */
   written(news: Told): string;
-  /** @returns how to end it. */
+  /** @returns a function that ends it. */
   hear(listener: (news: Told) => void): () => void;
   close(): Promise<void>;
 };
@@ -27,14 +27,14 @@ const MOST_IDS = 180;
 
 const RECONNECT_MS = 1000;
 
-/** A connection that was lost in silence is noticed after so long, ms. */
+/** How soon a silently lost connection is noticed, ms. */
 const PULSE_MS = 5000;
 
-/** @param own tells this process's news from the others', which alone are heard. */
+/** @param self identifies this process's news, which it ignores. */
 export function openNewsroom(
   connecting: Connecting,
   { channel }: Names,
-  { own, onError }: { own: string; onError: (error: Error) => void },
+  { self, onError }: { self: string; onError: (error: Error) => void },
 ): Newsroom {
   const { Client, refresh } = clientsOf({ ...(connecting.login ?? unchanging(connecting)), rejected: () => {} });
   const listeners = new Set<(news: Told) => void>();
@@ -68,7 +68,7 @@ export function openNewsroom(
     connection.on("end", () => lose(new Error("The connection that listens has ended.")));
     connection.on("notification", ({ payload = "" }) => {
       const { from, ...news } = parsed(payload);
-      if (from !== own) spread(news);
+      if (from !== self) spread(news);
     });
     let pulse: NodeJS.Timeout | undefined;
     try {
@@ -90,7 +90,7 @@ export function openNewsroom(
     }
   }
 
-  const written = (news: Told) => JSON.stringify({ ...news, from: own });
+  const written = (news: Told) => JSON.stringify({ ...news, from: self });
   const listening = listen();
   return {
     hears,
@@ -121,7 +121,7 @@ function partsOf(ids: readonly string[]): readonly (readonly string[])[] {
   );
 }
 
-/** Who may notify may write anything. */
+/** Any client that may notify can write any text. */
 function parsed(payload: string): Told & { from?: string } {
   try {
     return JSON.parse(payload);

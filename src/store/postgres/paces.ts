@@ -5,12 +5,12 @@ import { type Paced, paceOf, spacedOut, withoutReplaced } from "../rules/pace.ts
 import { asJson, type Sql } from "./connect.ts";
 import type { Names } from "./names.ts";
 
-/** What is read and written of runs that share a rate. */
+/** Reads and writes for runs that share a rate. */
 
 const isOfPace = (run: string) => `${run}.pace IS NOT NULL AND md5(${run}.pace) = md5($1)`;
 
 export type Paces = {
-  /** The latest of the runs that share a rate, newest first; undefined for an event without one. */
+  /** The latest runs that share the event's rate, newest first; undefined without a rate. */
   latest(event: NewRun): Paced | undefined;
   /** The run of a debounced workflow without groups that is not due yet. */
   debounced(event: NewRun): RunRow | undefined;
@@ -18,14 +18,14 @@ export type Paces = {
   add(event: NewRun, run: RunRow, superseded: RunRow | undefined): void;
 };
 
-/** What to lock for events that share a rate and no group, which is locked by itself. */
+/** The locks of events that share a rate but have no group. A group has its lock already. */
 export function paceLocks(events: readonly NewRun[]): readonly string[] {
   return events
     .flatMap((event) => (event.group === undefined ? (paceOf(event) ?? []) : []))
     .map((pace) => `pace\n${pace}`);
 }
 
-/** Reads what bears on these events, which are locked. */
+/** Reads the rates of these events, which are locked. */
 export async function pacesOf(sql: Sql, { schema }: Names, events: readonly NewRun[]): Promise<Paces> {
   const limits = new Map<string, number>();
   for (const event of events) {
@@ -69,12 +69,12 @@ export async function pacesOf(sql: Sql, { schema }: Names, events: readonly NewR
   };
 }
 
-/** More are looked at when these have begun. */
+/** The rest are updated when these have started. */
 const MOST_PENDING = 1000;
 
 /**
- * Runs with a limit for their rate have begun: those behind them are due when they may begin. One that another process is
- * about to claim is left as it is.
+ * Runs with a rate have started, so the runs behind them are due when they may start. A run that another process is
+ * about to claim is not changed.
  */
 export async function spaceOut(sql: Sql, { schema }: Names, claimed: readonly RunRow[]): Promise<void> {
   const paces = new Map(claimed.map((row) => [row.pace, row]));

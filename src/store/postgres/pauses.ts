@@ -8,7 +8,7 @@ import type { Replica } from "./write.ts";
 
 /** Pauses of workflows. */
 
-/** Whether it was not paused before. */
+/** Whether the workflow was not paused before. */
 export async function pauseWorkflow(
   sql: Sql,
   note: Note,
@@ -22,7 +22,7 @@ export async function pauseWorkflow(
   return true;
 }
 
-/** Whether it was paused before. All replicas look for what is due. */
+/** Whether the workflow was paused before. All replicas then look for due runs. */
 export async function resumeWorkflow(
   sql: Sql,
   note: Note,

@@ -1,9 +1,9 @@
 import type { Names } from "./names.ts";
 
 /**
- * What the search needs. Triggers fill the queue, so that replicas of the version before do as well; they have the rights of
- * the owner, since the role of such a replica may have none in the new tables. No key is unique in the queue: a write never
- * waits for the process that empties it.
+ * The search's tables. Triggers fill the queue, so that replicas of the previous version fill it too. The triggers run
+ * with the owner's rights, because such a replica's role may have no rights on the new tables. The queue has no unique
+ * key, so that a write never waits for the process that empties it.
  */
 export function searchSchema({ schema }: Names): string {
   const trigger = "RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog";

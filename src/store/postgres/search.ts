@@ -5,28 +5,31 @@ import { documentsFrom, isForgotten, numbersOf, sourceQueries } from "../search-
 import type { Database, Sql } from "./connect.ts";
 import { lockKey, type Names } from "./names.ts";
 
-/** So many of the newest runs that have the parts of a text are looked into for the whole of it. */
+/** How many of the newest runs with all parts of a text are checked for the whole text. */
 const LOOKED_INTO = 2000;
 
-/** Documents of so many runs are made at once. */
+/** How many documents are written at once. */
 const READ_AT_ONCE = 25;
 
-/** Runs in a row that share a number among their trigrams. */
+/** How many consecutive runs share a block number among their trigrams. */
 const BLOCK = 4096;
 /**
- * A search looks into so many blocks of the newest runs first, each by itself: that takes as long however many runs there are. An index has no
- * order, and all who have a common word are many.
+ * How many blocks of the newest runs a search checks first, one by one. That takes the same time for any number of
+ * runs. An index has no order, and many runs have a common word.
  */
 const FIRST_BLOCKS = 3;
-/** Then into all at once, for so long, ms: 50 ms of 400,000 runs for two words that many have and none has both (measured). */
+/**
+ * Then all blocks at once, with this time limit, ms: 50 ms for 400,000 runs with two common words that never appear
+ * together (measured).
+ */
 const ALL_MS = 1500;
-/** What takes longer is looked for in so many blocks at once, for so long, ms. */
+/** If that takes longer, this many blocks at once, with this time limit, ms. */
 const NEXT_BLOCKS = 12;
 const PATIENCE_MS = 1000;
 
 /**
- * The search of PostgreSQL: documents with their trigrams as numbers, which a GIN index finds. No extension is needed. One
- * process at a time makes documents, so that none is replaced by an older one.
+ * The search in PostgreSQL: documents with their trigrams as numbers, in a GIN index. It needs no extension. One
+ * process at a time writes documents, so that no document is replaced by an older one.
  */
 export function postgresSearch(
   { transaction, readFor, sql }: Pick<Database, "sql" | "transaction" | "readFor">,
@@ -38,7 +41,10 @@ export function postgresSearch(
   const documents = `${schema}.search_documents`;
   const keep = keepDocuments(schema);
 
-  /** What is taken off the queue was committed before the runs are read. A run that is running may be in it hundreds of times. */
+  /**
+   * Changes that leave the queue were committed before the runs are read. A running run may be in the queue hundreds of
+   * times.
+   */
   async function indexSome(
     each: Sql,
     most: number,
@@ -67,9 +73,10 @@ export function postgresSearch(
 
   const IS_SETTLED = `WHERE NOT EXISTS (SELECT 1 FROM ${schema}.runs WHERE seq = search_queue.run AND status = 'running')`;
 
-  /** @param blocks those that are looked into; undefined: all. */
+  /** @param blocks the blocks to check; undefined: all. */
   async function findIn(each: Sql, needles: readonly string[], range: Range, most: number, blocks?: readonly number[]) {
-    // Documents are outside of their rows: to look into all of them takes a hundred times as long as it seems.
+    // Documents are stored outside their rows, so checking all of them takes a hundred times what the planner
+    // expects.
     void each("SET LOCAL enable_seqscan = off");
     const grams = [...new Set(needles.flatMap((needle) => [...gramsOf(needle)]))];
     const isThere = needles.map((_, nth) => `position($${nth + (blocks ? 6 : 5)} in document) > 0`).join(" AND ");
@@ -77,7 +84,7 @@ export function postgresSearch(
       ? `SELECT run FROM unnest($5::integer[]) AS block,
           LATERAL (SELECT run FROM ${documents} WHERE grams @> ($1::integer[] || block)) AS those`
       : `SELECT run FROM ${documents} WHERE grams @> $1::integer[]`;
-    // Row by row, in the order of `newest`: the rest is not looked into once there are enough.
+    // Row by row, in the order of `newest`, so that the check stops when there are enough.
     const [row] = await each(
       `WITH hits AS MATERIALIZED (${hits}),
          newest AS MATERIALIZED (SELECT run FROM hits WHERE run < $2 AND run >= $3 ORDER BY run DESC LIMIT ${LOOKED_INTO})
@@ -96,7 +103,7 @@ export function postgresSearch(
     const from = Math.max(range.from, Number(kept?.oldest ?? 0));
     let block = Math.floor(Math.min(range.below - 1, Number(kept?.newest ?? 0)) / BLOCK);
     const found: number[] = [];
-    /** @returns where there may be others, once there are enough or all were looked into. */
+    /** @returns where there may be more runs, once there are enough or all blocks were checked. */
     const step = async (size: number): Promise<{ readonly lookedTo: number | undefined } | undefined> => {
       const blocks = Array.from({ length: size }, (_, nth) => blockNumber(block - nth));
       const some = await transaction((each) => findIn(each, needles, range, most - found.length, blocks));
@@ -132,14 +139,14 @@ export function postgresSearch(
   };
 }
 
-/** Takes what `asRows` makes of documents. */
+/** Takes the result of `asRows`. */
 export function keepDocuments(schema: string): string {
   return `INSERT INTO ${schema}.search_documents (run, document, grams)
     SELECT run, document, grams FROM json_to_recordset($1) AS made (run bigint, document text, grams integer[])
     ON CONFLICT (run) DO UPDATE SET document = excluded.document, grams = excluded.grams`;
 }
 
-/** The trigrams of a text, each as a number; that two are one number is rare, and costs a look into a document. */
+/** The trigrams of a text, as numbers. Two rarely share a number, which only costs a check of a document. */
 function gramsOf(text: string): Set<number> {
   const grams = new Set<number>();
   for (let at = 0; at + 2 < text.length; at++) {

@@ -20,11 +20,11 @@ export type SettleItem = {
   readonly attempt: Parameters<RunStore["settle"]>[1];
   readonly settlement: Parameters<RunStore["settle"]>[2];
   readonly lines: NonNullable<Parameters<RunStore["settle"]>[3]>;
-  /** It was tried before, and may have been stored before the connection was lost. */
+  /** A first try failed, perhaps after it was stored and before the connection was lost. */
   readonly unsure: boolean;
 };
 
-/** Ends attempts in one transaction; undefined for those whose claim does not hold any more. */
+/** Ends attempts in one transaction. Undefined for attempts whose claim no longer holds. */
 export async function settleAll(
   sql: Sql,
   replica: Replica,
@@ -49,7 +49,7 @@ export async function settleAll(
   const written: object[] = [];
   const ended = items.flatMap(({ claim, attempt, settlement, lines }) => {
     const row = before.get(claim.run.id);
-    // Beside the claim that holds there may be one of the same run that was lost.
+    // The same run may also have a lost claim beside the one that holds.
     if (row?.attempts !== claim.attempt) return [];
     written.push(...lineRows({ run: row.seq, attempt: claim.attempt }, lines));
     let run = endedByCancel(row, attempt, settlement);
@@ -73,7 +73,7 @@ export async function settleAll(
     const row = after.get(run.id);
     return row?.attempts === attempt ? { ...listedRunOf(row), input: run.input } : undefined;
   });
-  // What a process that stops gives back is for the others to take.
+  // Other processes should take the runs that a stopping process gives back.
   const queued = items.some(({ attempt }) => attempt.outcome === "stopped");
   const told = runs.flatMap((run) => run?.id ?? []);
   if (told.length > 0) replica.tell(sql, { queued, settled: told });
@@ -91,7 +91,7 @@ async function rowsOf(sql: Sql, { schema }: Names, items: readonly SettleItem[])
   )) as RunRow[];
 }
 
-/** Settled already by these very claims, whose first try was stored after all. */
+/** The runs that these claims have already settled, because their first try was stored after all. */
 async function settledBefore(sql: Sql, { schema }: Names, items: readonly SettleItem[]): Promise<readonly RunRow[]> {
   if (items.length === 0) return [];
   const claims = items.map(({ claim, attempt: { endedAt, outcome } }) => {

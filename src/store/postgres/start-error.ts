@@ -3,8 +3,8 @@ import { type Connecting, connect, type Database } from "./connect.ts";
 import { type Names, namesFor } from "./names.ts";
 
 /**
- * Does something with the database without opening the store.
- * @throws Error that says what to do when the database cannot be used.
+ * Uses the database without opening the store.
+ * @throws Error that says what to do if the database cannot be used.
  */
 export async function withDatabase<T>(
   options: Connecting & { readonly schema: string; readonly onError?: (error: Error) => void },
@@ -20,7 +20,7 @@ export async function withDatabase<T>(
   }
 }
 
-/** What PostgreSQL, the system or TLS calls what went wrong; empty when they have no name for it. */
+/** The error code of PostgreSQL, the system or TLS; empty without one. */
 export function codeOf(error: unknown): string {
   const { code, cause } = (error ?? {}) as { code?: unknown; cause?: unknown };
   if (typeof code === "string") return code;
@@ -28,13 +28,13 @@ export function codeOf(error: unknown): string {
 }
 
 /**
- * An error at the start as whoever starts the service needs it: where, as whom, what happened and what to do, without
- * the password. What says so already, and what did not come from the connection, stays as it is.
+ * Explains an error for the person who starts the service: the place, the user, what happened and what to do, without
+ * the password. Errors that already explain this, or that do not come from the connection, are unchanged.
  */
 export function startError({ url }: Connecting, error: unknown): unknown {
   const { message, cause } = error as Error;
   if (message.startsWith("Cannot ")) return error;
-  // A transaction takes whatever ended it for trouble with the connection.
+  // A transaction treats any error as trouble with the connection.
   if (cause instanceof Error && cause.message.startsWith("Cannot ")) return cause;
   const remedy = remedyFor(error);
   if (remedy === undefined && !(error instanceof StoreUnavailable)) return error;
@@ -42,38 +42,41 @@ export function startError({ url }: Connecting, error: unknown): unknown {
   const user = username === "" ? "" : ` as ${decodeURIComponent(username)}`;
   const where = `${hostname || "localhost"}:${port || 5432}${user}, database ${decodeURIComponent(pathname.slice(1)) || "unnamed"}`;
   const happened = cause instanceof Error && cause.message ? cause.message : message || codeOf(error);
-  return new Error(`Cannot use PostgreSQL at ${where}: ${happened}. ${remedy ?? "See that it runs."}`, {
+  return new Error(`Cannot use PostgreSQL at ${where}: ${happened}. ${remedy ?? "Check that it is running."}`, {
     cause: error,
   });
 }
 
 const REMEDIES: readonly (readonly [RegExp, string])[] = [
   [/^28P01$/, "Correct the password: DATABASE_PASSWORD, or the one in DATABASE_URL, percent-encoded."],
-  [/^28/, "See that the role exists, may log in, and that pg_hba.conf lets it in from here, with TLS or without."],
+  [
+    /^28/,
+    "Check that the role exists and may log in, and that pg_hba.conf accepts it from this host, with or without TLS.",
+  ],
   [/^3D000$/, "Create the database, or correct its name at the end of DATABASE_URL."],
   [/^53100$/, "Make room on its disk."],
-  [/^53300$/, "Raise max_connections: each replica takes 11."],
-  [/^57P03$/, "It is starting or stopping: start again in a moment."],
-  [/^(ENOTFOUND|EAI_AGAIN)$/, "Correct the host in DATABASE_URL, or see that its name is resolved here."],
-  [/^ECONNREFUSED$/, "Correct host and port in DATABASE_URL, and see that PostgreSQL listens there."],
+  [/^53300$/, "Raise max_connections: each replica needs 11."],
+  [/^57P03$/, "PostgreSQL is starting or stopping. Try again in a moment."],
+  [/^(ENOTFOUND|EAI_AGAIN)$/, "Correct the host in DATABASE_URL, or make its name resolve on this host."],
+  [/^ECONNREFUSED$/, "Correct the host and port in DATABASE_URL, and check that PostgreSQL listens there."],
   [
     /^ERR_TLS_CERT_ALTNAME_INVALID$/,
-    "Put a host into DATABASE_URL that the server's certificate names, or give the server one for this host.",
+    "Use a host in DATABASE_URL that the server's certificate names, or give the server a certificate for this host.",
   ],
-  [/^CERT_(HAS_EXPIRED|NOT_YET_VALID)$/, "Renew the server's certificate, and see that the clock here is right."],
+  [/^CERT_(HAS_EXPIRED|NOT_YET_VALID)$/, "Renew the server's certificate, and check the clock of this host."],
   [
     /^(SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_\w+|CERT_\w+)$/,
-    "The server's certificate is not from an authority that is trusted here: let sslrootcert in DATABASE_URL name the PEM file of its authority.",
+    "This host does not trust the authority of the server's certificate. Set sslrootcert in DATABASE_URL to the PEM file of the authority.",
   ],
-  [/^(ENOENT|EACCES)$/, "Correct the file that sslrootcert, sslcert or sslkey in DATABASE_URL names."],
-  [/^ERR_OSSL_\w+$/, "The file of sslrootcert, sslcert or sslkey in DATABASE_URL is not the PEM that it should be."],
+  [/^(ENOENT|EACCES)$/, "Correct the path of sslrootcert, sslcert or sslkey in DATABASE_URL."],
+  [/^ERR_OSSL_\w+$/, "The file of sslrootcert, sslcert or sslkey in DATABASE_URL is not valid PEM."],
 ];
 
 function remedyFor(error: unknown): string | undefined {
   const code = codeOf(error);
   if (/does not support SSL/.test(String((error as Error).message)))
-    return "Switch TLS on at the server (ssl = on), or leave sslmode out of DATABASE_URL.";
+    return "Turn on TLS at the server (ssl = on), or remove sslmode from DATABASE_URL.";
   if (/timeout/i.test(String((error as Error).message)))
-    return "Nothing answered within 5 s: correct the host in DATABASE_URL, or see what keeps packets away.";
+    return "There was no answer within 5 s. Correct the host in DATABASE_URL, or check what blocks the connection.";
   return REMEDIES.find(([pattern]) => pattern.test(code))?.[1];
 }

@@ -42,23 +42,23 @@ import type { Replica } from "./write.ts";
 export type PostgresOptions = Migrating & {
   readonly schema: string;
   readonly clock: Clock;
-  /** What the time is by the database's clock, epoch milliseconds, as an expression; for tests, which move it. */
+  /** An expression for the time by the database's clock, epoch milliseconds; for tests, which move it. */
   readonly databaseNow?: string;
-  /** Gets a sentence about what an operator should know. */
+  /** Gets a sentence that an operator should know. */
   readonly warn?: (warning: string) => void;
 };
 
-/** A store that does not hear yet works, and makes up for it later. */
+/** A store that does not listen yet works, and catches up later. */
 const LISTENING_MS = 5000;
 
-/** How many rows count the ends of an hour, so that replicas seldom wait for each other. */
+/** How many rows count the runs that ended in an hour, so that replicas seldom wait for each other. */
 const SHARDS = 16;
 
 /**
- * The store in PostgreSQL, shared by several processes. A run that is queued is its own job: what is due is claimed from
- * the table of runs. Leases, and when runs are due, are measured by the database's clock, so that replicas whose clocks
- * differ neither take each other's runs nor wait for each other's clock.
- * @throws Error that says what to do when the database cannot be used.
+ * The store in PostgreSQL, shared by several processes. A queued run is its job: processes claim due runs from the
+ * table of runs. Leases and due times use the database's clock. So replicas with different clocks do not take each
+ * other's runs or wait for each other's clock.
+ * @throws Error that says what to do if the database cannot be used.
  */
 export async function openPostgresStore(options: PostgresOptions): Promise<RunStore> {
   const { clock, onError, databaseNow } = options;
@@ -74,11 +74,11 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
   const reads = runReads(asked);
   const lines = runLines(asked);
   const self = randomUUID();
-  const news = openNewsroom(options, names, { own: self, onError });
+  const news = openNewsroom(options, names, { self, onError });
   await atMost(LISTENING_MS, news.hears);
   const replica: Replica = { names, shard: randomInt(SHARDS), now: clock.now, tell: news.tell, written: news.written };
 
-  /** Differs whenever this process, or another one that told it, has changed something. */
+  /** Changes when this process changes something, or hears that another one did. */
   let revision = 0;
   const stopCounting = news.hear(() => revision++);
   const changed = <T>(result: T): T => {
@@ -89,7 +89,10 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
   const audit = trail();
   const audited = auditedTransactions(database, names, audit);
   const claims = knownClaims(clock);
-  /** Of runs for which no other process can have a caller who waits: they never waited, and no event comes twice. */
+  /**
+   * Claims of runs for which no other process can have a waiting caller: the runs never waited, and their events come
+   * only once.
+   */
   const alone = new WeakSet<Claim>();
   const accept = gathered<AcceptItem, Accepted>(async (items, done) => {
     const left = await acceptUnhindered(database, replica, items, claims.isInSlot, (item, accepted) => {
@@ -156,7 +159,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
     ...successReads(asked),
     async saveLines(claim, those) {
       changed(await lines.saveLines(claim, those));
-      // Behind the transaction: one who looks then finds them.
+      // After the transaction, so that a reader that looks then finds the lines.
       sql(`SELECT nextval('${schema}.log_revision')`).catch(() => {});
     },
     ...callbacks(database, replica, audited),
@@ -187,7 +190,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<RunSt
   };
 }
 
-/** A run that another process is about to claim or write is passed over. */
+/** A run that another process is about to claim or write is skipped. */
 function hasten(names: Names, most: number | undefined): string {
   return hastenRetries({
     ...names,
@@ -196,7 +199,7 @@ function hasten(names: Names, most: number | undefined): string {
   });
 }
 
-/** Keeps a step or wait, as long as the claim holds. */
+/** Stores a step or wait, while the claim holds. */
 async function saveStep(sql: Sql, { schema }: Names, { run, owner, attempt }: Claim, step: Step): Promise<void> {
   await sql(
     `INSERT INTO ${schema}.steps (run, name, attempt, started_at, ended_at, result, error, kind)
@@ -220,7 +223,7 @@ async function saveStep(sql: Sql, { schema }: Names, { run, owner, attempt }: Cl
 }
 
 async function scheduledUntil(sql: Sql, { schema, now }: Names, workflow: string, at: number): Promise<number> {
-  // By the database's clock: a replica whose own is wrong does not set back those of others.
+  // By the database's clock, so that a replica with a wrong clock does not set back the others' schedules.
   await sql(
     `INSERT INTO ${schema}.schedules AS old VALUES ($1, $2) ON CONFLICT (workflow)
      DO UPDATE SET carried_out_until = ${now} WHERE old.carried_out_until > ${now} + $3`,
@@ -243,7 +246,7 @@ async function nextDueIn(sql: Sql, { schema, now }: Names, forMs: number | undef
   return (row?.ms as number | null) ?? undefined;
 }
 
-/** Only so many of the oldest runs are looked at when old ones are forgotten; few of these still wait. */
+/** How many of the oldest runs are checked when old runs are deleted. Few of these still wait. */
 const OLDEST = 10_000;
 
 async function forget(database: Database, names: Names, before: number, limit: number): Promise<number> {
@@ -258,26 +261,26 @@ async function forget(database: Database, names: Names, before: number, limit: n
   await sql(`DELETE FROM ${schema}.ignored_events WHERE at < $1`, [before]);
   await forgetRecords(database, names, before, limit);
   await sql(forgetTurns(schema), [before]);
-  // An account that is spent from deletes its own; this is for those that never come again.
+  // An account that is in use deletes its old rows. This is for accounts that are no longer used.
   await sql(`DELETE FROM ${schema}.github_spending WHERE at < $1`, [before]);
   return rows.length;
 }
 
-/** Brings the schema up to date without opening the store. */
+/** Upgrades the schema without opening the store. */
 export function migratePostgres(options: Migrating & Pick<PostgresOptions, "schema">): Promise<Migrated> {
   return withDatabase({ ...options, patient: true }, (database, names) => migrate(database, names, options));
 }
 
-/** The table or the schema of it is not there. */
+/** The table or its schema does not exist. */
 const ABSENT = ["42P01", "3F000"];
 
-/** The pauses that the store of a schema holds; none without a store. */
+/** The pauses in a schema's store; none without a store. */
 export async function storedPausesInSchema(options: Stored): Promise<readonly StoredPause[]> {
   const rows = await rowsIn(options, (schema) => `SELECT account, until, strikes FROM ${schema}.github_pauses`);
   return rows as readonly StoredPause[];
 }
 
-/** The value of a mark that the store of a schema holds, as JSON; undefined without one. */
+/** The value of a mark in a schema's store, as JSON; undefined without one. */
 export async function storedMarkInSchema(options: Stored, name: string): Promise<string | undefined> {
   const query = (schema: string) => `SELECT value FROM ${schema}.marks WHERE name = $1 AND value IS NOT NULL`;
   const rows = (await rowsIn(options, query, [name])) as readonly { readonly value: string }[];
@@ -286,7 +289,7 @@ export async function storedMarkInSchema(options: Stored, name: string): Promise
 
 type Stored = Connecting & { schema: string };
 
-/** Only reads. Nothing without a store, or before it has the table. */
+/** Only reads. Returns nothing without a store or the table. */
 function rowsIn(options: Stored, query: (schema: string) => string, values: readonly string[] = []) {
   return withDatabase(options, async ({ sql }, { schema }) =>
     sql(query(schema), [...values]).catch((error) => {
@@ -296,5 +299,5 @@ function rowsIn(options: Stored, query: (schema: string) => string, values: read
   );
 }
 
-// The release has one file for all that needs PostgreSQL's libraries.
+// The release has one file for all code that needs PostgreSQL's libraries.
 export { postgresMover } from "./move.ts";

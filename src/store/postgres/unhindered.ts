@@ -13,8 +13,8 @@ import type { SettleItem } from "./settle.ts";
 import { ATTEMPT, attemptsFrom, counting, lock, type Replica } from "./write.ts";
 
 /**
- * One round trip for what is decided before it is known what is in the way, and takes effect only where nothing is.
- * Each function passes on what it has stored, and returns the rest, for `acceptAll` and `settleAll`.
+ * One round trip for decisions that are made before the situation is known, and take effect only if nothing interferes.
+ * Each function calls `done` for what it stored, and returns the rest for `acceptAll` and `settleAll`.
  */
 
 /** @param isTaken whether this process has a run in a slot. */
@@ -28,7 +28,7 @@ export async function acceptUnhindered(
   const seen = new Set<string>();
   const found = items.flatMap((item) => {
     const places = placesOf([item.event]);
-    // Of several in one place each bears on the next.
+    // Several events in one place affect each other.
     const isFirst = !places.some((place) => seen.has(place));
     for (const place of places) seen.add(place);
     const slot = slotOf(item.event);
@@ -54,7 +54,7 @@ export async function acceptUnhindered(
   return items.filter(({ event }) => !stored.has(event.id));
 }
 
-/** @param isAlone whether no other process can have a caller who waits for a claim's run. */
+/** @param isAlone whether no other process can have a caller that waits for a claim's run. */
 export async function settleUnhindered(
   { flight }: Pick<Database, "flight">,
   { names, shard, tell, written }: Replica,
@@ -79,7 +79,7 @@ export async function settleUnhindered(
   const awaited = found.flatMap(({ item }) => (isAlone(item) ? [] : item.claim.run.id));
   const statements: Statement[] = [["BEGIN"]];
   const send = into(statements);
-  // An event that comes now is seen as the run behind, whose turn is told to the others, or finds the place free.
+  // An event that arrives now either sees the run behind, whose turn is announced, or finds the place free.
   lock(
     send,
     found.flatMap(({ item }) => slotOf(item.claim.run) ?? []),
@@ -100,19 +100,22 @@ export async function settleUnhindered(
   return items.filter(({ claim }) => settled.get(claim.run.id)?.attempts !== claim.attempt);
 }
 
-/** Another run in the slot of a row. It is looked for by its index: PostgreSQL reads no `LIMIT` for all rows at once. */
+/**
+ * Another run in the slot of a row. The LIMIT makes PostgreSQL use the index for each row instead of reading all rows
+ * at once.
+ */
 const inSlot = ({ schema }: Names, of: string, is: (run: string) => string) =>
   `(SELECT 1 FROM ${schema}.runs AS other WHERE other.slot IS NOT NULL AND md5(other.slot) = md5(${of}.slot)
     AND ${is("other")} LIMIT 1)`;
 
-/** What is behind the run that runs or waits in a slot. Written as the indexes say it. */
+/** The runs behind the running or waiting run of a slot. Written like the indexes. */
 const BEHIND = [
   (run: string) => `${run}.status = 'queued' AND ${run}.in_order = 0`,
   (run: string) => `${run}.status = 'queued' AND ${run}.in_order = 1`,
   hasHandler,
 ];
 
-/** By the database's clock, also where it was decided by the process's, which is that of `accepted_at`. */
+/** Converts times from the process's clock, which is that of `accepted_at`, to the database's clock. */
 const BY_ITS_CLOCK: Readonly<Record<string, (now: string) => string>> = {
   accepted_at: (now) => `least(accepted_at, ${now})`,
   retries_from: (now) => `least(retries_from, ${now})`,
@@ -120,7 +123,7 @@ const BY_ITS_CLOCK: Readonly<Record<string, (now: string) => string>> = {
   lease_until: (now) => `lease_until - accepted_at + ${now}`,
 };
 
-/** Takes rows of runs. Returns what the database's clock has made of those that it has stored. */
+/** Takes rows of runs. Returns the times of the stored rows by the database's clock. */
 const INSERT_UNHINDERED = (names: Names) => {
   const { schema, now } = names;
   const latest = `(SELECT other.event_id FROM ${schema}.runs AS other
@@ -135,9 +138,9 @@ const INSERT_UNHINDERED = (names: Names) => {
 };
 
 /**
- * Takes what becomes of runs, the attempts with the owners of their claims, this process's shard, what to tell the others
- * where a run is behind, and lines. Returns those whose claim holds, and that are not cancelled. Their rows are locked in
- * their order before anything is written, the count of the hour last.
+ * Takes the ends of runs, their attempts with the owners of the claims, this process's shard, the news for the others
+ * if a run is behind, and lines. Returns the runs whose claim holds and that are not cancelled. It locks their rows in
+ * order before it writes anything, and the hour's count last.
  */
 const SETTLE_UNHINDERED = (names: Names, hasLines: boolean) => {
   const { schema, channel } = names;
@@ -161,10 +164,13 @@ const SETTLE_UNHINDERED = (names: Names, hasLines: boolean) => {
     SELECT ended.*, CASE WHEN ${isBehind} THEN pg_notify('${channel}', $4) END AS told FROM ended`;
 };
 
-/** Replicas notice without being notified: behind the transaction, so that one who looks then finds what is new. */
+/**
+ * Other replicas notice this without news. It runs after the transaction, so that a reader that looks then finds the
+ * changes.
+ */
 const MOVED = ({ schema }: Names) => `SELECT nextval('${schema}.log_revision')`;
 
-/** Statements as they are asked for, to be sent together. */
+/** Collects statements, to send them together. */
 function into(statements: Statement[]): Sql {
   return (text, values) => {
     statements.push([text, values ?? []]);

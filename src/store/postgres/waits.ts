@@ -6,11 +6,11 @@ import { suspended, type Waited, type WaitRow, wakingKeys } from "../rules/waits
 import { asJson, type Sql } from "./connect.ts";
 import type { Names } from "./names.ts";
 
-/** What is done with waits in a transaction of PostgreSQL. */
+/** Operations on waits in a PostgreSQL transaction. */
 
 type Begun = Required<Pick<Claim, "steps" | "waits">>;
 
-/** What attempts may continue from, by the number of their run: steps and waits that are done, and waits under way. */
+/** What attempts may continue from, by the number of their run: finished steps and waits, and current waits. */
 export async function stepsOf(sql: Sql, { schema, now }: Names, runs: readonly Row[]): Promise<(run: number) => Begun> {
   const seqs = runs.map(({ seq }) => seq);
   if (seqs.length === 0) return () => ({ steps: [], waits: [] });
@@ -52,7 +52,7 @@ export type Suspending = {
   readonly settlement: Suspension;
 };
 
-/** Stores what runs wait for, and resolves with the runs as they wait. */
+/** Stores what runs wait for, and resolves with the waiting runs. */
 export async function suspendAll(
   sql: Sql,
   { schema }: Names,
@@ -126,7 +126,7 @@ function replaceKeys(sql: Sql, schema: string, keys: readonly object[], runs: re
   );
 }
 
-/** Every run that waits for one of these events is due now. Resolves with their statuses. */
+/** Makes every run that waits for one of these events due now. Resolves with the runs' statuses. */
 export async function wakeRuns(sql: Sql, { schema, now }: Names, keys: readonly string[]): Promise<readonly unknown[]> {
   const rows = await sql(
     `UPDATE ${schema}.runs SET ${wokenAt(now, "least")} WHERE seq IN (
@@ -137,7 +137,7 @@ export async function wakeRuns(sql: Sql, { schema, now }: Names, keys: readonly 
   return rows.map(({ status }) => status);
 }
 
-/** No event wakes these runs any more. */
+/** Events no longer wake these runs. */
 export function forgetKeys(sql: Sql, schema: string, runs: readonly number[]): void {
   if (runs.length > 0) void sql(`DELETE FROM ${schema}.wake_keys WHERE run = ANY ($1::bigint[])`, [runs]);
 }

@@ -4,34 +4,34 @@ import { asJson, type Sql } from "./connect.ts";
 import { lockKey, type Names } from "./names.ts";
 import type { Newsroom } from "./news.ts";
 
-/** A process among those that share the store. */
+/** One of the processes that share the store. */
 export type Replica = {
   readonly names: Names;
-  /** In which row of an hour it counts ends, so that replicas seldom wait for each other. */
+  /** The row of an hour in which it counts ended runs, so that replicas seldom wait for each other. */
   readonly shard: number;
   readonly now: () => number;
-  /** What it tells the others. */
+  /** Sends news to the other processes. */
   readonly tell: Newsroom["tell"];
   readonly written: Newsroom["written"];
 };
 
-/** Locks texts for what follows, until the end of the transaction; always in the same order. */
+/** Locks texts until the end of the transaction, always in the same order. */
 export function lock(sql: Sql, texts: readonly string[]): void {
   if (texts.length === 0) return;
   const keys = [...new Set(texts)].map(lockKey).toSorted();
   void sql("SELECT pg_advisory_xact_lock(key) FROM unnest($1::bigint[]) AS key", [keys]);
 }
 
-/** Now by the database's clock. */
+/** The time by the database's clock. */
 export async function nowIn(sql: Sql, { now }: Names): Promise<number> {
   const [row] = await sql(`SELECT ${now} AS now`);
   return row?.now as number;
 }
 
-/** That a run is in one of the slots of `$1`. md5: an index takes 2,700 bytes at most. */
+/** Whether a run is in one of the slots of `$1`. md5, because an index entry has at most 2,700 bytes. */
 export const IS_IN_SLOTS = "slot IS NOT NULL AND md5(slot) IN (SELECT md5(slot) FROM unnest($1::text[]) AS slot)";
 
-/** The runs that wait in these slots, which the transaction has locked. */
+/** The waiting runs of these slots, which the transaction has locked. */
 export async function waitingIn(
   sql: Sql,
   { schema }: Names,
@@ -46,7 +46,7 @@ export async function waitingIn(
   return new Map(rows.map(({ id, slot }) => [slot as string, { id: id as string }]));
 }
 
-/** The order of the rows is the order of their numbers. */
+/** The rows get their numbers in this order. */
 export function insertRuns(sql: Sql, { schema }: Names, rows: readonly RunRow[]): void {
   if (rows.length === 0) return;
   const columns = INSERTED.join(", ");
@@ -65,7 +65,7 @@ export function updateRuns(sql: Sql, { schema }: Names, rows: readonly RunRow[])
   );
 }
 
-/** @param attempts with the owner of those that ended with their process, which alone are looked for by it. */
+/** @param attempts with the owner for attempts that ended with their process, because only those are found by owner. */
 export function insertAttempts(
   sql: Sql,
   { schema }: Names,
@@ -77,11 +77,11 @@ export function insertAttempts(
   ]);
 }
 
-/** Of a table of attempts, the columns that are an `Attempt`. */
+/** The columns of an `Attempt` in a table of attempts. */
 export const ATTEMPT = `number integer, "startedAt" bigint, "endedAt" bigint, outcome text, reason text, kind text,
   "githubRequestId" text, stack text, code text, handler boolean, sent text`;
 
-/** @param attempts a table of attempts, and of the number of each one's run. */
+/** @param attempts a table of attempts, with the number of each one's run. */
 export function attemptsFrom(schema: string, attempts: string, owner: "owner" | "NULL"): string {
   return `INSERT INTO ${schema}.attempts
       (run, number, started_at, ended_at, outcome, reason, kind, github_request_id, stack, owner, code, handler, sent)
@@ -90,7 +90,7 @@ export function attemptsFrom(schema: string, attempts: string, owner: "owner" | 
     FROM ${attempts} ON CONFLICT DO NOTHING`;
 }
 
-/** @param lines as `lineRows` makes them. */
+/** @param lines from `lineRows`. */
 export function insertLines(sql: Sql, { schema }: Names, lines: readonly object[]): void {
   if (lines.length === 0) return;
   const table = `${schema}.log_lines`;
@@ -99,7 +99,7 @@ export function insertLines(sql: Sql, { schema }: Names, lines: readonly object[
   ]);
 }
 
-/** Counts what has ended. Last of all: the row is everybody's of the shard until the transaction ends. */
+/** Counts the ended runs. Call it last: the shard's row stays locked until the transaction ends. */
 export function countEnds(sql: Sql, { names: { schema }, shard }: Replica, rows: readonly RunRow[]): void {
   const ended = rows.filter(({ status }) => status === "success" || status === "failure" || status === "skipped");
   if (ended.length === 0) return;
@@ -107,7 +107,7 @@ export function countEnds(sql: Sql, { names: { schema }, shard }: Replica, rows:
   void sql(counting(schema, runs, "$2"), [asJson(ended.map(({ ended_at, status }) => ({ ended_at, status }))), shard]);
 }
 
-/** @param runs a table of what has ended. */
+/** @param runs a table of ended runs. */
 export function counting(schema: string, runs: string, shard: string): string {
   return `INSERT INTO ${schema}.ended_by_hour
      SELECT ended_at / 3600000, ${shard}::integer, count(*) FILTER (WHERE status = 'success'),

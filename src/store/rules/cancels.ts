@@ -6,17 +6,20 @@ import { byRun, type Cancel, newerOf, whyCancelled } from "../../model/run-actio
 import { type By, whoOf } from "../../model/who.ts";
 import { clean, FREE, type RunRow, runOf } from "../rows.ts";
 
-/** What a store decides of runs that are cancelled, once for both databases; see runs.ts. */
+/** The rules for cancelling runs, once for both databases; see runs.ts. */
 
 export type Cancelling = {
-  /** `mark`: its process hears of it, and ends the attempt. `nothing`: it has ended, or was cancelled before. */
+  /**
+   * `mark`: the run's process is notified, and ends the attempt. `nothing`: the run has ended, or was cancelled before.
+   */
   readonly does: "end" | "mark" | "nothing";
   readonly run: RunRow;
 };
 
 /**
- * A run is cancelled. One that is queued or waits has ended; one that is running ends with its attempt. The workflow's
- * `cancelled` is due then, when an attempt had begun since it was accepted or re-run. It would have no token where the run brought its own.
+ * Cancels a run. A queued or waiting run ends now. A running run ends with its attempt. Then the workflow's `cancelled`
+ * is due if an attempt had begun since the run was accepted or re-run. A run that brought its token has no `cancelled`,
+ * because its token would be missing.
  */
 export function cancel(run: RunRow, { actor, at }: By, hasHandler: boolean): Cancelling {
   const isAsleep = run.status === "queued" || run.status === "waiting";
@@ -27,26 +30,26 @@ export function cancel(run: RunRow, { actor, at }: By, hasHandler: boolean): Can
   return isRunning ? { does: "mark", run: marked } : { does: "end", run: cancelledAt(marked, at) };
 }
 
-/** What `cancel` returns. */
+/** The return value of `cancel`. */
 export function cancelAnswer({ does, run }: Cancelling): Cancel {
   const isEnding = run.status === "running";
   return { status: does === "end" ? "cancelled" : isEnding ? "cancelling" : "ended", run: runOf(run) };
 }
 
-/** @param run as it was. One that runs may end before it hears of the cancel. */
+/** @param run before the cancel. A running run may end before its process is notified. */
 export function cancelAction({ id, workflow, status }: RunRow, by: By): AuditEntry {
   const details = status === "running" ? "while it was running" : undefined;
   return { ...whoOf(by), at: by.at, action: "cancelled", run: id, workflow, details };
 }
 
-/** A newer event replaces the run that runs or waits in its group. */
+/** A newer event replaces the running or waiting run of its group. */
 export function cancelFor({ id, order }: NewRun, holder: RunRow, at: number): Cancelling {
   return cancel(holder, { actor: byRun(id), at }, order?.hasHandler === true);
 }
 
 /**
- * What the end of an attempt makes of a run that is cancelled; undefined where that changes nothing: it had done its work
- * before it heard of it.
+ * The end of a cancelled run's attempt. Undefined if the cancel changes nothing, because the run finished its work
+ * before it was notified.
  */
 export function endedByCancel(
   run: RunRow,
@@ -59,14 +62,14 @@ export function endedByCancel(
   return cancelledAt(run, endedAt, settlement.status === "cancelled" ? settlement.reason : null);
 }
 
-/** Whether it is the workflow's `cancelled` that is called, or was when the process ended. */
+/** Whether the workflow's `cancelled` is running, or was running when the process ended. */
 export const isHandling = ({ status, handler }: Pick<RunRow, "status" | "handler">) =>
   status === "cancelled" && handler === "running";
 
-/** The workflow's `cancelled` has ended, whichever way: it is called once. */
+/** The workflow's `cancelled` has ended, with any outcome. It is called once. */
 export const handled = (run: RunRow): RunRow => ({ ...run, ...FREE, handler: "done" });
 
-/** @param reason where it is not known who has cancelled. */
+/** @param reason used if it is unknown who cancelled. */
 export function cancelledAt(run: RunRow, at: number, reason: string | null = null): RunRow {
   const { cancel_actor: actor, handler } = run;
   return {

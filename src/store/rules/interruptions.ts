@@ -4,21 +4,21 @@ import { FREE, type RunRow } from "../rows.ts";
 import { cancelledAt, handled, isHandling } from "./cancels.ts";
 import { queuedAgain } from "./runs.ts";
 
-/** What a store decides of runs whose process is gone, once for both databases; see runs.ts. */
+/** The rules for runs whose process is gone, once for both databases; see runs.ts. */
 
-/** The reason of an attempt that ended with its process, when its run was all that the process had in flight. */
+/** The reason of an attempt that ended with its process, when the process had no other run in flight. */
 export const GONE_ALONE = `${GONE} Nothing else was in flight.`;
 
 /** A run whose process is gone. */
 export type Interrupted = RunRow & {
-  /** How many of its latest attempts ended the same way, and of how many of these nothing else was in flight. */
+  /** How many of its latest attempts ended the same way, and in how many of these nothing else was in flight. */
   readonly in_a_row: number;
   readonly alone: number;
-  /** Whether it was all that its process had in flight. */
+  /** Whether its process had no other run in flight. */
   readonly was_alone: boolean | number;
 };
 
-/** What becomes of the runs of processes that are gone: their attempts have ended, and most wait for another one. */
+/** Settles the runs of processes that are gone. Their attempts have ended, and most runs are queued for another one. */
 export function interruptedRuns(
   rows: readonly Interrupted[],
   { at, now, waitingIn }: { at: number; now: number; waitingIn: (slot: string) => Pick<RunRow, "id"> | undefined },
@@ -46,7 +46,7 @@ export function interruptedRuns(
     attempts: ended.map(({ run, reason }) => ({
       ...{ run, number: run.attempts, endedAt: at, outcome: "interrupted", reason },
       ...{ kind: undefined, githubRequestId: undefined },
-      // Of the call of `cancelled` nothing says when it began: at the run's end, or soon after.
+      // When `cancelled` began is not stored: at the run's end, or soon after.
       ...(isHandling(run) ? { startedAt: run.ended_at ?? at, handler: true } : { startedAt: run.started_at ?? at }),
     })),
   };

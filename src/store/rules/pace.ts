@@ -2,23 +2,26 @@ import type { NewRun } from "../../model/new-run.ts";
 import { clean, type RunRow, slotOf } from "../rows.ts";
 
 /**
- * What a store decides of workflows whose runs begin at a certain rate (`throttle`, `debounce`), once for both databases;
- * see runs.ts. A time to begin is reserved for each run as it is accepted: it is due then. `claimDue` in queries.ts has
- * the last word, since a run may begin later than it was to.
+ * The rules for workflows whose runs start at a limited rate (`throttle`, `debounce`), once for both databases; see
+ * runs.ts. Each run gets a start time when it is accepted, and is due then. `claimDue` in queries.ts decides in the
+ * end, since a run may start later than planned.
  */
 
-/** The runs that share a rate: those of a group, without groups those of the workflow. Null: the run has none. */
+/**
+ * The name of the runs that share a rate: those of a group, or of the workflow if it has no groups. Null: the run has
+ * no rate.
+ */
 export function paceOf({ workflow, order, ownToken, ...event }: NewRun): string | null {
   const isPaced = order?.throttle !== undefined || order?.debounceMs !== undefined;
   return isPaced && !ownToken ? (slotOf({ ...event, workflow, ownToken }) ?? clean(workflow)) : null;
 }
 
-/** What bears on the time at which a run may begin: the latest of the runs that share its rate. */
+/** The latest runs that share a rate. They decide when another run may start. */
 export type Paced = readonly {
   readonly id: string;
-  /** When it began, or is to; by the store's clock. */
+  /** When it started, or will start; by the store's clock. */
   readonly at: number;
-  /** It has not begun. */
+  /** Whether it has not started yet. */
   readonly isQueued: boolean;
 }[];
 
@@ -27,8 +30,8 @@ type PaceColumns = Pick<RunRow, "pace" | "throttle_limit" | "throttle_ms">;
 const UNPACED: PaceColumns = { pace: null, throttle_limit: null, throttle_ms: null };
 
 /**
- * When an event may begin as a run, and whether that is at once.
- * @param latest more than the limit, newest first, also the run that this one may replace.
+ * When an event's run may start, and whether that is now.
+ * @param latest more runs than the limit, newest first, including a run that this one may replace.
  */
 export function paced(
   event: NewRun,
@@ -54,24 +57,27 @@ export function paced(
   };
 }
 
-/** One that is replaced before it has begun counts no more. One that has begun, and waits for another attempt, has used the rate. */
+/**
+ * A run that is replaced before it started no longer counts. A run that started and waits for another attempt has used
+ * the rate.
+ */
 export function withoutReplaced(latest: Paced, replaced: string | undefined): Paced {
   return latest.filter(({ id, isQueued }) => id !== replaced || !isQueued);
 }
 
 const throttled = ({ limit, perMs }: { readonly limit: number; readonly perMs: number }) =>
-  `Held back by \`throttle\`: up to ${limit} of these runs ${limit === 1 ? "begins" : "begin"} within ${perMs / 1000} s.`;
+  `Delayed by \`throttle\`: up to ${limit} of these runs ${limit === 1 ? "starts" : "start"} within ${perMs / 1000} s.`;
 
 const debounced = (ms: number) =>
-  `Held back by \`debounce\`: it begins when no newer event has come for ${ms / 1000} s.`;
+  `Delayed by \`debounce\`: the run starts when no newer event has arrived for ${ms / 1000} s.`;
 
-/** A run that has not begun, of those that share a rate. */
+/** A run that shares a rate and has not started. */
 export type Pending = Pick<RunRow, "seq" | "due_at">;
 
 /**
- * A run has begun, perhaps later than it was to: those behind it are due later then.
- * @param begun when the latest ones began, newest first. @param pending in the order in which they are due.
- * @returns those that are due at another time.
+ * A run has started, perhaps later than planned. Then the runs behind it are due later.
+ * @param begun when the latest runs started, newest first. @param pending in the order in which they are due.
+ * @returns the runs whose due time changes.
  */
 export function spacedOut(
   { throttle_limit, throttle_ms }: Pick<RunRow, "throttle_limit" | "throttle_ms">,
@@ -83,7 +89,7 @@ export function spacedOut(
   return pending.flatMap((run) => {
     const before = times.length >= limit ? (times.at(-limit) ?? 0) + (throttle_ms ?? 0) : 0;
     const due_at = Math.max(run.due_at ?? 0, before);
-    // One that is late begins after those that have begun.
+    // A late run starts after those that have already started.
     times.push(Math.max(due_at, times.at(-1) ?? 0));
     return due_at === run.due_at ? [] : [{ seq: run.seq, due_at }];
   });

@@ -10,43 +10,43 @@ import { type Cancelling, cancelFor } from "./cancels.ts";
 import { type Paced, paced } from "./pace.ts";
 
 /**
- * What a store decides, once for both databases: each reads a situation and writes the decision, in one transaction.
- * Which runs are claimed next is decided in SQL, where they are looked for: `claimDue` in queries.ts.
+ * The rules of a store, once for both databases. Each database reads a situation and writes the decision, in one
+ * transaction. SQL decides which runs are claimed next, because it finds them: see `claimDue` in queries.ts.
  *
- * `now` is the time by the store's clock, by which runs are due and leases end; `at` is the time of the process, which
- * the history shows. All are epoch milliseconds.
+ * `now` is the time of the store's clock, which decides when runs are due and leases end. `at` is the time of the
+ * process, which the history shows. Both are epoch milliseconds.
  */
 
-/** Far enough off that a caller's own quick retries bring no attempt forward, near enough for a new deployment. */
+/** Long enough that a caller's quick retries do not hasten an attempt, and short enough for a new deployment. */
 const JOINED_DUE_MS = 30_000;
 
-/** What bears on an event. */
+/** The situation in which an event arrives. */
 export type Arrival = {
   readonly now: number;
-  /** When a lease ends that begins now. */
+  /** When a lease that begins now ends. */
   readonly leaseUntil: number;
-  /** The latest run that came of the event's source. */
+  /** The latest run from the event's source. */
   readonly latest: { readonly id: string; readonly event_id: string | null } | undefined;
-  /** How far the schedule of its workflow has been carried out. */
+  /** The time up to which the workflow's schedule has been carried out. */
   readonly carriedOutUntil: number | undefined;
-  /** The run that waits in its slot; of a debounced workflow without groups, the one that is not due yet. */
+  /** The waiting run of its slot. For a debounced workflow without groups: the run that is not due yet. */
   readonly waiting: RunRow | undefined;
-  /** Whether a run of its slot is running, or has begun and waits; or stands in line there. */
+  /** Whether a run of its slot is running, has started and waits, or stands in line. */
   readonly isBusy: boolean;
-  /** Its workflow is paused. */
+  /** Whether its workflow is paused. */
   readonly isPaused: boolean;
-  /** Where every event of a group runs, whether runs stand in line. */
+  /** If every event of a group runs: whether runs stand in line. */
   readonly hasLine: boolean;
-  /** The run that runs or waits in its slot, for an event that cancels it. */
+  /** The running or waiting run of its slot, if the event cancels it. */
   readonly holder?: RunRow | undefined;
   /** The latest runs that share its rate. */
   readonly paced?: Paced | undefined;
 };
 
 export type Acceptance =
-  /** The event has been there before, as this run. */
+  /** The event arrived before, and became this run. */
   | { readonly does: "nothing"; readonly run: string }
-  /** It brings its token, which cannot wait, to a paused workflow. */
+  /** The event brings its token, which cannot wait, but the workflow is paused. */
   | { readonly does: "reject"; readonly run: string }
   | { readonly does: "join"; readonly run: RunRow }
   | {
@@ -59,8 +59,8 @@ export type Acceptance =
     };
 
 /**
- * An event is known already, joins the run that waits, or becomes a run, which replaces the one that waits. It is claimed
- * as it is stored when its turn has come and the process would take it.
+ * Decides whether an event is already known, joins the waiting run, or becomes a run that replaces the waiting one. The
+ * new run is claimed at once if it may start and the process has room for it.
  */
 export function acceptance(
   event: NewRun,
@@ -90,7 +90,7 @@ export function acceptance(
   const input = JSON.stringify(event.input);
   const isLimited = waiting?.kind === "limit";
   if (waiting && waiting.attempts > 0 && waiting.input === input) {
-    // A limit ends when it ends; any other wait gives way to a caller who asks again.
+    // A limit has a fixed end. Any other wait ends sooner when a caller asks again.
     const due_at = isLimited ? waiting.due_at : Math.min(waiting.due_at ?? now, now + JOINED_DUE_MS);
     return { does: "join", run: { ...waiting, failures: 0, retries_from: Math.min(at, now), due_at } };
   }
@@ -117,7 +117,7 @@ export function acceptance(
     owner: isRunning ? owner : null,
     lease_until: isRunning ? leaseUntil : null,
     due_at: pace.dueAt,
-    // It replaces the older one in the line at a limit.
+    // It takes the older run's place in the queue before a limit.
     ...{ reason: isRunning ? null : pace.reason, http: null, kind: null },
     ...(isLimited && {
       due_at: Math.max(pace.dueAt, waiting.due_at ?? now),
@@ -145,7 +145,7 @@ export function acceptance(
   };
 }
 
-/** Whether a person starts it. What starts runs by the thousand is named by the run alone. */
+/** Whether a person starts the run. Other runs, which may be thousands, are only in the list of runs. */
 export const isByHand = ({ trigger, rerunOf }: Pick<NewRun, "trigger" | "rerunOf">): boolean =>
   trigger === "manual" || rerunOf !== undefined;
 
@@ -161,7 +161,7 @@ function started(event: NewRun, run: RunRow): readonly AuditEntry[] {
   ];
 }
 
-/** What `accept` returns. */
+/** The return value of `accept`. */
 export function acceptedBy(decision: Acceptance, owner: string, isPaused: boolean): Accepted {
   const paused = isPaused ? ({ paused: true } as const) : {};
   const nothing = { superseded: undefined, claim: undefined, ...paused };
@@ -176,12 +176,12 @@ export function acceptedBy(decision: Acceptance, owner: string, isPaused: boolea
   return { run: run.id, joined: false, superseded: superseded?.id, ...marked, ...ended, claim, ...paused };
 }
 
-/** An attempt has ended: so has its run, or it goes back into the queue. */
+/** An attempt has ended. Its run ends too, or is queued again. */
 export function settled(
   run: RunRow,
   { endedAt }: Pick<Attempt, "endedAt">,
   settlement: Exclude<Settlement, { status: "waiting" }>,
-  /** The run that waits in its slot, and how far the store's clock is ahead of the process's, ms. */
+  /** The waiting run of its slot, and how far the store's clock is ahead of the process's, ms. */
   { waiting, ahead }: { readonly waiting: Pick<RunRow, "id"> | undefined; readonly ahead: number },
 ): RunRow {
   if (settlement.status !== "queued") return { ...run, ...ended(settlement, endedAt) };
@@ -189,12 +189,12 @@ export function settled(
   return queuedAgain(next, settlement.dueAt + ahead, { at: endedAt, waiting });
 }
 
-/** What the end of its last attempt makes of a run, whatever it was before. */
+/** A run after its last attempt, regardless of its state before. */
 export function ended(settlement: Exclude<Settlement, { status: "waiting" | "queued" }>, endedAt: number) {
   return { ...left(settlement), status: settlement.status, ended_at: endedAt };
 }
 
-/** What an attempt leaves of itself. */
+/** What an attempt leaves in its run. */
 function left(settlement: Exclude<Settlement, { status: "waiting" }>) {
   const { outputs, dedupeKey, reason, http, kind } = { ...NOTHING, ...settlement };
   return {
@@ -204,7 +204,7 @@ function left(settlement: Exclude<Settlement, { status: "waiting" }>) {
     reason: reason ?? null,
     http: http ?? null,
     kind: kind ?? null,
-    // It was too late.
+    // The cancel came too late.
     ...NOT_CANCELLED,
   };
 }
@@ -212,7 +212,7 @@ function left(settlement: Exclude<Settlement, { status: "waiting" }>) {
 const NOTHING = { outputs: undefined, dedupeKey: undefined, reason: undefined, http: undefined, kind: undefined };
 const NOT_CANCELLED = { cancel_actor: null, cancel_at: null, handler: null };
 
-/** Puts a run back into the queue; when a newer one waits in its slot, that one replaces it, unless all of them run. */
+/** Queues a run again. If a newer run waits in its slot, that one replaces it, unless every run of the group runs. */
 export function queuedAgain(
   run: RunRow,
   due_at: number,
@@ -227,24 +227,27 @@ function supersededBy(run: RunRow, newer: string, at: number): RunRow {
   return { ...run, ...FREE, status: "superseded", superseded_by: newer, ended_at: at };
 }
 
-/** @param workflow `*` is all of them. */
+/** @param workflow `*` means all workflows. */
 export function pauseAction(action: "paused" | "resumed", workflow: string, by: By): AuditEntry {
   return { ...whoOf(by), at: by.at, action, workflow };
 }
 
-/** What a store knows of the group of a run that is to be run again; nothing where the run has no turn in a group. */
+/** What a store knows about the group of a run to re-run. Empty if the run has no group. */
 export type Rerunning = {
   readonly now: number;
-  /** The run of its group that is queued or running, or waits. */
+  /** The queued, running or waiting run of its group. */
   readonly busy: Pick<RunRow, "seq" | "id" | "status"> | undefined;
-  /** The newest run of its group that was accepted after it; where every one runs in order, the newest that has begun. */
+  /**
+   * The newest run of its group that was accepted after it. If every run of the group runs in order: the newest that
+   * has started.
+   */
   readonly newer: Pick<RunRow, "id" | "status"> | undefined;
 };
 
 /**
- * A run that is queued again, as another attempt, or why it is not. From the start it repeats all steps; from the failure,
- * what steps and finished waits led to stands, and waits under way continue. No older event of a group is
- * carried out after a newer one. It does not matter how the newer one ended: if it failed, it is the one to run again.
+ * Queues a run for another attempt, or says why not. From the start, it repeats all steps. From the failure, it keeps
+ * the results of steps and finished waits, and current waits continue. An older event of a group never runs after a
+ * newer one. The newer run's outcome does not matter: if it failed, it is the one to re-run.
  */
 export function rerun(
   run: RunRow,
@@ -255,15 +258,15 @@ export function rerun(
     return { status: "notNeeded", reason: `The run is still ${run.status}.`, canForce: false };
   }
   if (run.handler === "due" || run.handler === "running") {
-    const reason = "The workflow's `cancelled` is being called for the run. Re-run it when that has ended.";
+    const reason = "The workflow's `cancelled` is still running for this run. Re-run it after that.";
     return { status: "rejected", reason };
   }
   if (run.own_token === 1) {
     return { status: "rejected", reason: "The run brought its token, which is not stored: send it again." };
   }
-  // Where every one runs in order, it goes to its place in the line.
+  // If every run of the group runs in order, it joins the queue.
   if (busy && run.in_order === 0) {
-    const reason = `Another run of the same group is ${busy.status}: ${busy.id}. Re-run this one when it has ended.`;
+    const reason = `Another run of the same group is ${busy.status}: ${busy.id}. Re-run this one after it has ended.`;
     return run.seq < busy.seq ? { status: "notNeeded", reason, canForce: false } : { status: "rejected", reason };
   }
   if (newer && !evenIfOlder) {
@@ -295,5 +298,5 @@ export function rerunAction(
   return { ...whoOf({ ...who, actor }), at, action: "re-run", run: id, workflow, details: `from the ${from}` };
 }
 
-/** An actor of before actors were noted. */
+/** The actor of a run from before actors were stored. */
 const UNKNOWN = "unknown";

@@ -5,13 +5,14 @@ import { paceOf } from "./pace.ts";
 import { type Acceptance, acceptance, ended } from "./runs.ts";
 
 /**
- * What happens where nothing is in the way, as nearly always: no other run of the group, no pause, no cancel. It is
- * decided before the store is asked, which applies it only where nothing is. See runs.ts for what happens elsewhere.
+ * The rules for the usual case, in which nothing interferes: no other run of the group, no pause and no cancel. The
+ * decision is made before the store is asked, and the store applies it only in that case. runs.ts has the rules for all
+ * other cases.
  */
 
 /**
- * The run that an event becomes. Undefined when it depends on more than what may be in the way. The store's clock is not known yet: it is decided as if
- * it showed the process's time, and the store moves what goes by its clock.
+ * The run that an event becomes. Undefined if that depends on more. The store's clock is not known yet, so the decision
+ * uses the process's time, and the store then adjusts the times that follow its clock.
  */
 export function unhindered(event: NewRun, lease: Parameters<RunStore["accept"]>[1]): Adding | undefined {
   if (paceOf(event) !== null || event.event?.tick !== undefined) return undefined;
@@ -24,10 +25,10 @@ export function unhindered(event: NewRun, lease: Parameters<RunStore["accept"]>[
 
 type Adding = Extract<Acceptance, { does: "add" }>;
 
-/** The columns that the end of a run changes. */
+/** The columns that change when a run ends. */
 export const ENDING = Object.keys(ended({ status: "skipped", reason: "" }, 0));
 
-/** What the last attempt makes of a run that was not cancelled meanwhile. Undefined when it is not the last, or was cancelled. */
+/** A run after its last attempt, if it was not cancelled. Undefined if it was, or if the attempt is not the last. */
 export function endUnhindered(settlement: Settlement, endedAt: number): ReturnType<typeof ended> | undefined {
   const { status } = settlement;
   return status === "success" || status === "skipped" || status === "failure" ? ended(settlement, endedAt) : undefined;

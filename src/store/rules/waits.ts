@@ -1,29 +1,29 @@
 import type { Attempt, BegunWait, Suspension, WaitKind } from "../../model/run.ts";
 import { FREE, type RunRow } from "../rows.ts";
 
-/** What a store decides of runs that wait, once for both databases; see runs.ts. */
+/** The rules for waiting runs, once for both databases; see runs.ts. */
 
-/** A wait under way: a row of `steps` that has no end. */
+/** A current wait: a row of `steps` without an end. */
 export type WaitRow = {
   readonly name: string;
   readonly attempt: number;
   readonly kind: WaitKind;
   readonly started_at: number;
-  /** When it ends at the latest, by the store's clock. */
+  /** The latest end, by the store's clock. */
   readonly until: number;
-  /** 1: a time of the wall clock, which stays when the clock is set. */
+  /** 1: a time of the wall clock, which stays the same when the clock is set. */
   readonly until_date: number;
 };
 
-/** What a store knows of a run whose attempt has ended with waits. */
+/** What a store knows about a run whose attempt ended to wait. */
 export type Waited = {
   /** By the store's clock. */
   readonly now: number;
-  /** Its waits under way. */
+  /** Its current waits. */
   readonly known: readonly WaitRow[];
-  /** Names of its callbacks that have an answer. */
+  /** The names of its answered callbacks. */
   readonly answered: readonly string[];
-  /** Its two latest attempts that have ended, newest first. */
+  /** Its two latest ended attempts, newest first. */
   readonly latest: readonly EndedAttempt[];
 };
 
@@ -35,8 +35,8 @@ type EndedAttempt = Pick<Attempt, "number" | "outcome"> & {
 };
 
 /**
- * An attempt has ended, and its run waits: until the first of its waits may be over. It is due at once when what it waits
- * for came during the attempt. The time for retries begins again.
+ * An attempt has ended, and its run waits until the first of its waits may be over. It is due at once if the expected
+ * event arrived during the attempt. The time for retries starts again.
  */
 export function suspended(
   run: RunRow,
@@ -66,15 +66,15 @@ export function suspended(
 }
 
 /**
- * When what waits for an event looks for the second time, ms after the first. The event may have come during the first look,
- * when the run could not be found by it yet.
+ * When a run that waits for an event looks for the second time, ms after the first. The event may have arrived during
+ * the first look, before it could wake the run.
  */
 const SECOND_LOOK_MS = 5000;
 
-/** The longest key of an event at GitHub is shorter. */
+/** Longer than any key of an event at GitHub. */
 const LONGEST_KEY = 500;
 
-/** The keys of events that wake a run; none that no event can have. */
+/** The keys of events that wake a run, without keys that no event can have. */
 export function wakingKeys({ wakeKeys }: Suspension): readonly string[] {
   return [...new Set(wakeKeys)].filter(({ length }) => length <= LONGEST_KEY);
 }
@@ -89,7 +89,7 @@ function begun({ name, attempt, kind, startedAt, until }: BegunWait, now: number
 }
 
 /**
- * Number of the attempt whose place in the history a further one takes. Of many that look for the same and do nothing else,
+ * The number of the attempt that the next one replaces in the history. Of many attempts that only repeat the same look,
  * the first and the latest are kept.
  */
 function replaced(

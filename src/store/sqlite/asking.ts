@@ -3,7 +3,7 @@ import type { Asked } from "../reads.ts";
 import type { Write } from "./batch.ts";
 import type { Sql } from "./statements.ts";
 
-/** SQLite, asked in the words that both databases understand. */
+/** SQLite with the interface of both databases. */
 export function asking(
   { all, change }: Pick<Sql, "all" | "change">,
   { read, write }: { read: <T>(work: () => T) => Promise<T>; write: Write },
@@ -13,7 +13,8 @@ export function asking(
     dialect: {
       schema: "main",
       hint: (index) => `INDEXED BY ${index}`,
-      // As a range it would not know where in the index a number is: 1 s for an old page of a workflow with 7 million runs.
+      // With a range SQLite would not use a number's position in the index: 1 s for an old page of a workflow with 7
+      // million runs.
       isOfWorkflow: (name) => `workflow = ${name}`,
       isText: (column, value) => `${column} = ${value}`,
       finds: (text, expression) => `finds(${expression}, ${text})`,
@@ -23,14 +24,14 @@ export function asking(
       rejectedKey: ["method", "path", "status", "application", "reason"],
     },
     read: ask,
-    // It takes the index that it is told.
+    // SQLite uses the index of the hint.
     readInOrder: ask,
     change: (...statements) =>
       write(() => statements.forEach(([text, values]) => void change(text, ...values)), { flush: false }),
   };
 }
 
-/** Gives a database the function that finds texts. */
+/** Adds the function that finds texts to a database. */
 export function addFinds(db: DatabaseSync): void {
   let known = { pattern: "", expression: /(?:)/u };
   db.function("finds", { deterministic: true }, (pattern, text) => {

@@ -19,15 +19,15 @@ import type { Sql } from "./statements.ts";
 
 /** The audit log in SQLite. */
 
-/** Records what a transaction does, in that transaction. */
+/** Records the actions of a transaction, in that transaction. */
 export type Note = (...entries: readonly AuditEntry[]) => void;
 
-/** Writes that are recorded, and told when they are stored. */
+/** Writes with an audit record. Listeners get the records after they are stored. */
 export function auditedWrites(sql: Sql, write: Write, { tell }: Pick<Trail, "tell">) {
   return async <T>(work: (note: Note) => T): Promise<T> => {
     let records: readonly AuditRecord[] = [];
     const result = await write(() => {
-      // A transaction with a write that is wrong in itself is done again without that.
+      // If one write is invalid, its transaction runs again without it.
       records = [];
       return work((...entries) => {
         records = [...records, ...noteIn(sql, entries)];
@@ -46,7 +46,7 @@ function noteIn(sql: Sql, entries: readonly AuditEntry[]): readonly AuditRecord[
   return records;
 }
 
-/** Deletes records of before, up to so many of the oldest. */
+/** Deletes records before a time, up to `limit` of the oldest. */
 export function forgetRecords(sql: Sql, before: number, limit: number): void {
   const over = overdue(sql.all(OLDEST, limit), before);
   if (!over) return;

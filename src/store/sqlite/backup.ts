@@ -7,27 +7,27 @@ import { createPrivately, PRIVATE_FOLDER } from "./files.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import { cannot, isShort, lockFolder } from "./open.ts";
 
-/** Between two of these steps a signal is heard. */
+/** A signal is handled between these steps. */
 const PAGES_AT_ONCE = 1000;
 
-/** What a file of SQLite begins with: https://www.sqlite.org/fileformat.html#the_database_header */
+/** How a SQLite file begins: https://www.sqlite.org/fileformat.html#the_database_header */
 export const SQLITE_HEADER = Buffer.from("SQLite format 3\0");
 
 /**
- * Copies the database of a folder as it is at this moment. A service that uses it continues; its writes go to the log beside
+ * Copies the current state of a folder's database. A running service continues: its writes go to the log beside
  * the database and are not in the copy.
- * @param file is created, for its owner alone; what is left of it after an error is removed.
+ * @param file is created, readable by its owner only, and removed after an error.
  * @throws Error that begins with "Cannot" and says what to do.
  */
 export async function backUpSqlite(folder: string, file: string, signal: AbortSignal): Promise<void> {
   const database = join(folder, "gh-runner.sqlite");
   if (!existsSync(database))
-    throw cannot(`back up ${database}: there is none`, "Set DATA_DIR to the folder of the service.");
+    throw cannot(`back up ${database}: the file does not exist`, "Set DATA_DIR to the service's folder.");
   let source: DatabaseSync | undefined;
   createPrivately(file);
   try {
     source = new DatabaseSync(database, { readOnly: true, timeout: 5000 });
-    // Without a transaction the copy would begin again with each write of the service.
+    // Without a transaction, each write of the service would restart the copy.
     source.exec("BEGIN");
     source.prepare("SELECT count(*) FROM sqlite_master").get();
     await backup(source, file, { rate: PAGES_AT_ONCE, progress: () => signal.throwIfAborted() });
@@ -46,28 +46,28 @@ function explained(what: string, cause: unknown): unknown {
   const { message, code } = cause as NodeJS.ErrnoException;
   if (message.startsWith("Cannot ")) return cause;
   if (/malformed|not a database/i.test(message))
-    return cannot(what, "The database is damaged: keep the backups that you have.", cause);
+    return cannot(what, "The database is damaged. Keep your existing backups.", cause);
   if (/disk is full|disk I\/O/i.test(message) || code === "ENOSPC")
     return cannot(
       what,
-      "Make room on the disk of the backup: it takes as much as the database. There is no half file.",
+      "Make room on the backup's disk: the backup needs as much space as the database. No partial file was left.",
       cause,
     );
-  return cannot(what, "See that its folder and that of the backup can be written by this user.", cause);
+  return cannot(what, "Check that this user can write to its folder and to the backup's folder.", cause);
 }
 
-/** What SQLite puts beside a database. */
+/** The files that SQLite creates beside a database. */
 const withCompanions = (file: string) => ["", "-wal", "-shm", "-journal"].map((end) => file + end);
 
-/** Reads every page: a copy that cannot be restored is no backup. */
+/** Reads every page, because a backup must be restorable. */
 function requireWhole(file: string): void {
-  // SQLite reads what is missing at the end of the last page as zeros.
+  // SQLite reads missing bytes at the end of the last page as zeros.
   if (isShort(file)) throw new Error("database disk image is malformed: its end is missing");
   const copy = new DatabaseSync(file, { defensive: false });
   try {
     const { quick_check: finding } = copy.prepare("PRAGMA quick_check(1)").get() as { quick_check: string };
     if (finding !== "ok") throw new Error(`database disk image is malformed: ${finding.replaceAll("\n", " ")}`);
-    // Alone in its file: a log that it would keep beside it is easily left behind.
+    // One file only: a log beside it would easily be left behind.
     copy.exec("PRAGMA journal_mode = DELETE");
   } finally {
     copy.close();
@@ -75,15 +75,16 @@ function requireWhole(file: string): void {
 }
 
 type Restoring = {
-  /** Takes the place of runs that are there. */
+  /** Replaces existing runs. */
   readonly replace: boolean;
   readonly signal: AbortSignal;
 };
 
 /**
- * Puts a copy of the database into a folder that no service uses, all of it or nothing. Sessions are left out: those that
- * have ended since would be valid again. The file belongs to whom the one before, or the folder, belongs to.
- * @returns how many runs there are now.
+ * Puts a copy of the database into a folder that no service uses, completely or not at all. Sessions are left out,
+ * because sessions that have ended since would be valid again. The file gets the owner of the previous file or of the
+ * folder.
+ * @returns how many runs the store has now.
  * @throws Error that begins with "Cannot" and says what to do.
  */
 export async function restoreSqlite(
@@ -95,7 +96,7 @@ export async function restoreSqlite(
   try {
     makeFolder(folder, PRIVATE_FOLDER);
   } catch (cause) {
-    throw cannot(`create the folder ${folder}`, "Set DATA_DIR to a folder that can be written.", cause);
+    throw cannot(`create the folder ${folder}`, "Set DATA_DIR to a writable folder.", cause);
   }
   const lock = lockFolder(folder);
   const arriving = `${database}.restoring`;
@@ -107,7 +108,7 @@ export async function restoreSqlite(
     const runs = prepare(arriving);
     signal.throwIfAborted();
     keepOwner(folder, database, arriving);
-    // The log of the database before would be read as part of this one.
+    // SQLite would read the log of the previous database as part of this one.
     for (const each of withCompanions(database).slice(1)) rmSync(each, { force: true });
     renameSync(arriving, database);
     return runs;
@@ -115,7 +116,7 @@ export async function restoreSqlite(
     for (const each of withCompanions(arriving)) rmSync(each, { force: true });
     if (signal.aborted) throw signal.reason;
     if ((cause as Error).message.startsWith("Cannot ")) throw cause;
-    throw cannot(`restore into ${folder}`, `See that its disk has room and can be written. ${NOTHING}`, cause);
+    throw cannot(`restore into ${folder}`, `Check that its disk is writable and has room. ${NOTHING}`, cause);
   } finally {
     lock.close();
   }
@@ -125,15 +126,15 @@ const NOTHING = "Nothing was restored.";
 
 function requireNoRuns(database: string, folder: string): void {
   if (!existsSync(database)) return;
-  const remedy = `Set DATA_DIR to an empty folder, or give --replace to lose what is there. ${NOTHING}`;
+  const remedy = `Set DATA_DIR to an empty folder, or pass --replace to replace the existing database. ${NOTHING}`;
   let count: number;
   try {
     count = runsIn(database);
   } catch (cause) {
-    throw cannot(`restore into ${folder}: what is there cannot be read`, remedy, cause);
+    throw cannot(`restore into ${folder}: its database cannot be read`, remedy, cause);
   }
   if (count > 0)
-    throw cannot(`restore into ${folder}: it has ${count} ${count === 1 ? "run" : "runs"} already`, remedy);
+    throw cannot(`restore into ${folder}: it already has ${count} ${count === 1 ? "run" : "runs"}`, remedy);
 }
 
 function runsIn(file: string): number {
@@ -151,7 +152,7 @@ function prepare(file: string): number {
   try {
     requireWhole(file);
   } catch (cause) {
-    throw cannot("restore this backup: it is damaged or cut off", `Take another one. ${NOTHING}`, cause);
+    throw cannot("restore this backup: it is damaged or cut off", `Use another backup. ${NOTHING}`, cause);
   }
   const db = new DatabaseSync(file);
   try {
@@ -159,10 +160,10 @@ function prepare(file: string): number {
     const tables = db.prepare("SELECT name FROM sqlite_master WHERE name IN ('runs', 'attempts', 'sessions')").all();
     const names = tables.map(({ name }) => name);
     if (!names.includes("runs") || !names.includes("attempts"))
-      throw cannot("restore this backup: it is no database of gh-runner", `Take another one. ${NOTHING}`);
+      throw cannot("restore this backup: it is not a gh-runner database", `Use another backup. ${NOTHING}`);
     if (version > MIGRATIONS.length) {
       throw cannot(
-        `restore this backup: a newer gh-runner wrote it (schema ${version}, this one knows ${MIGRATIONS.length})`,
+        `restore this backup: a newer gh-runner wrote it (schema ${version}, this one supports ${MIGRATIONS.length})`,
         `Restore it with that version or a newer one. ${NOTHING}`,
       );
     }
@@ -173,7 +174,7 @@ function prepare(file: string): number {
   return runsIn(file);
 }
 
-/** Root restores for the user of the service. Anyone else can only own what they write. */
+/** Root restores for the service's user. Files that any other user writes belong to that user. */
 function keepOwner(folder: string, database: string, arriving: string): void {
   const before = statSync(database, { throwIfNoEntry: false });
   if (before) chmodSync(arriving, before.mode & 0o777);

@@ -2,24 +2,25 @@ import type { DatabaseSync } from "node:sqlite";
 import { StoreUnavailable } from "../../model/store.ts";
 import type { Disk } from "./disk.ts";
 
-/** Runs a write; resolves once the transaction that holds it is committed, and on the disk unless `flush` is false. */
+/** Runs a write. Resolves when its transaction is committed, and on the disk unless `flush` is false. */
 export type Write = <T>(work: () => T, durability?: { flush: boolean }) => Promise<T>;
 
 type Job = { work: () => unknown; flush: boolean; resolve(value: unknown): void; reject(error: Error): void };
 
-/** A disk that could not be flushed is not tried again before, ms. */
+/** How soon a disk that could not be flushed is tried again, ms. */
 const FLUSH_RETRY_MS = 500;
 
 /**
- * Puts all writes of one turn of the event loop into one transaction, and flushes it. Writes that come meanwhile are the next
- * transaction: the slower the disk, the more of them share a flush. A transaction of writes that need no flush (a claim lost
- * in a power failure is only claimed again) does without; what it is based on was flushed before.
- * @param missing says when what is written would be gone with the process; nothing is written then.
+ * Combines all writes of one turn of the event loop into one transaction, and flushes it. Later writes go into the next
+ * transaction: the slower the disk, the more writes share a flush. Some writes need no flush, since a claim lost in a
+ * power failure is simply claimed again. A transaction of only such writes is not flushed; the data that it builds on
+ * was flushed before.
+ * @param missing returns a text if a database file is gone, so that writes would disappear with the process. Then
+ * nothing is written.
  * @param monotonic milliseconds.
  *
- * When the database fails, none of the transaction has happened, and all its writes are rejected with
- * `StoreUnavailable`. When only its flush fails they are rejected as well, but may be there later. A write that is wrong in
- * itself is rejected alone, with its own error.
+ * If the database fails, the transaction does not happen, and all its writes reject with `StoreUnavailable`. If only
+ * its flush fails, they also reject, but may be stored later. A write that is invalid rejects alone, with its error.
  */
 export function batchedWrites(
   db: DatabaseSync,
@@ -27,7 +28,7 @@ export function batchedWrites(
 ): Write {
   let waiting: Job[] = [];
   let isWorking = false;
-  let refused: { readonly error: StoreUnavailable; readonly at: number } | undefined;
+  let failedFlush: { readonly error: StoreUnavailable; readonly at: number } | undefined;
 
   function commitLater(): void {
     isWorking = true;
@@ -40,19 +41,19 @@ export function batchedWrites(
 
   async function commitWaiting(): Promise<void> {
     if (disk.isDoubtful() && !(await isFlushed())) {
-      rejectAll(taken(), refused!.error);
+      rejectAll(taken(), failedFlush!.error);
       return;
     }
     const committed = commitAll(taken());
     if (committed.some(({ job }) => job.flush) && !(await isFlushed())) {
       rejectAll(
         committed.map(({ job }) => job),
-        refused!.error,
+        failedFlush!.error,
       );
       return;
     }
     for (const { job, result } of committed) job.resolve(result);
-    // When it fails, the log grows, or the next write is not taken before a flush has passed.
+    // If this fails, the log grows, or the next write waits for a successful flush.
     await disk.carryOverAfter(committed.length).catch(() => {});
   }
 
@@ -62,24 +63,24 @@ export function batchedWrites(
     return jobs;
   }
 
-  /** Whether all that was committed is on the disk; otherwise `refused` says why not. */
+  /** Whether everything committed is on the disk. Otherwise `failedFlush` has the reason. */
   async function isFlushed(): Promise<boolean> {
-    if (refused && monotonic() - refused.at < FLUSH_RETRY_MS) return false;
+    if (failedFlush && monotonic() - failedFlush.at < FLUSH_RETRY_MS) return false;
     try {
       await disk.flush();
-      refused = undefined;
+      failedFlush = undefined;
     } catch (cause) {
       const { message } = cause as Error;
-      const error = new StoreUnavailable(`The run could not be stored: the disk has not kept it: ${message}`, {
+      const error = new StoreUnavailable(`The run could not be stored: the disk did not keep it: ${message}`, {
         cause,
         trouble: isFull(cause) ? "disk_full" : "other",
       });
-      refused = { error, at: monotonic() };
+      failedFlush = { error, at: monotonic() };
     }
-    return refused === undefined;
+    return failedFlush === undefined;
   }
 
-  /** Commits the jobs that are not wrong in themselves, with their results; none when the database fails. */
+  /** Commits the valid jobs, with their results; none if the database fails. */
   function commitAll(all: readonly Job[]): readonly { readonly job: Job; readonly result: unknown }[] {
     let jobs = all;
     while (jobs.length > 0) {
@@ -90,7 +91,7 @@ export function batchedWrites(
     return [];
   }
 
-  /** Does all of the jobs or none; returns the one that was wrong in itself, so that the others can do without it. */
+  /** Does all jobs or none. Returns an invalid job, so that the others can run without it. */
   function commit(jobs: readonly Job[]): { readonly results: readonly unknown[] } | { readonly wrong: Job } {
     const results: unknown[] = [];
     const gone = missing();
@@ -131,13 +132,13 @@ function rejectAll(jobs: readonly Job[], error: Error): void {
 }
 
 const GONE_REMEDY =
-  "nothing more is stored. Put it back as it was, or stop the service, restore a backup if you have one, and start it again.";
+  "nothing more is stored. Put the file back unchanged. Otherwise stop the service, restore a backup if you have one, and start the service again.";
 
 /** https://www.sqlite.org/rescode.html */
 const SQLITE_FULL = 13;
 const [SQLITE_ERROR, SQLITE_TOOBIG, SQLITE_CONSTRAINT, SQLITE_MISMATCH, SQLITE_RANGE] = [1, 18, 19, 20, 25];
 
-/** The system says so, or SQLite. */
+/** The code comes from the system or from SQLite. */
 export function isFull(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return code === "ENOSPC" || code === "EDQUOT" || kindOf(error) === SQLITE_FULL;
@@ -148,7 +149,7 @@ function kindOf(error: unknown): number {
   return ((error as { errcode?: number }).errcode ?? 0) & 0xff;
 }
 
-/** Whether the database or its disk fails. Anything else is an internal error, and happens again. */
+/** Whether the database or its disk failed. Any other error is internal, and would happen again. */
 export function isOutage(error: unknown): boolean {
   if ((error as { code?: string } | undefined)?.code !== "ERR_SQLITE_ERROR") return false;
   return ![SQLITE_ERROR, SQLITE_TOOBIG, SQLITE_CONSTRAINT, SQLITE_MISMATCH, SQLITE_RANGE].includes(kindOf(error));

@@ -66,7 +66,7 @@ const INSERT = insertCallback("main");
 const ANSWER = answer("main");
 const WAKE = `UPDATE runs SET ${wokenAt("$1", "min")} WHERE seq = $2 AND (status = 'running' OR status = 'waiting')`;
 
-/** The key from which secrets are derived; it is made once. */
+/** The key from which secrets are derived. It is created once. */
 function keyIn(sql: Sql): string {
   sql.change("INSERT INTO store_keys VALUES (?, ?) ON CONFLICT DO NOTHING", KEY, newKey());
   return sql.one("SELECT value FROM store_keys WHERE name = ?", KEY)?.value as string;

@@ -6,56 +6,56 @@ import { promisify } from "node:util";
 import { copyAgain, validParts, writeAt } from "./log-frames.ts";
 
 /**
- * Flushes what SQLite has written, in the thread pool, while the event loop continues. SQLite itself does not flush
- * (`synchronous = OFF`). What it would do in between is done here, in an order that survives a power failure at any
- * moment: docs/decisions/0031-the-log-is-flushed-off-the-event-loop.md. One call at a time, and no commit during one.
+ * Flushes SQLite's writes in the thread pool, while the event loop continues. SQLite does not flush (`synchronous =
+ * OFF`). This code takes over SQLite's flushes, in an order that survives a power failure at any moment:
+ * docs/decisions/0031-the-log-is-flushed-off-the-event-loop.md. Make one call at a time, and no commit during a call.
  */
 export type Disk = {
   /**
-   * Resolves when all that was committed before is on the disk. When a flush fails, what it may have lost is written again,
-   * and flushed again once: the system takes it for written, so a second flush alone would pass.
+   * Resolves when everything committed is on the disk. After a failed flush, the affected data is written again and
+   * flushed again, once: the system considers it written, so a second flush alone would succeed without effect.
    */
   flush(): Promise<void>;
-  /** Whether `flush` must pass before the next commit. */
+  /** Whether `flush` must succeed before the next commit. */
   isDoubtful(): boolean;
-  /** Carries the log over into the database once it has become long, unless a reader needs it. */
+  /** Copies the log into the database if the log is long and no reader needs it. */
   carryOverAfter(writes: number): Promise<void>;
-  /** @param closeDatabase closes the connection that writes. */
+  /** @param closeDatabase closes the writing connection. */
   close(closeDatabase: () => void): void;
 };
 
-/** The default of SQLite. A frame holds a page of 4 KiB. */
+/** SQLite's default. A frame holds a page of 4 KiB. */
 const LONG_LOG_FRAMES = 1000;
 const WRITES_BETWEEN_LOOKS = 50;
 /**
- * What the file of the log may keep after a burst. It is not made shorter than that, but written again from its beginning:
- * to flush a file that grows takes twice as long (`node bench/flush.ts`).
+ * The size of the log's file after a burst. It is not made shorter than this, but overwritten from its beginning:
+ * flushing a growing file takes twice as long (`node bench/flush.ts`).
  */
 const LOG_BYTES_KEPT = 8 * 1024 * 1024;
 
-/** Changes one page: one frame in the log. */
+/** Changes one page, which is one frame in the log. */
 const WRITE_ONE_FRAME = "UPDATE heartbeat SET at = at + 1";
 
 const flushData = promisify(fdatasync);
 const flushAll = promisify(fsync);
 
 /**
- * @param db all that it has written is on the disk. From now on it does not flush.
+ * @param db its data is on the disk. From now on it does not flush.
  * @param file of the database.
  */
 export function openDisk(db: DatabaseSync, file: string): Disk {
-  // Open for as long as the connection: to close one ends all locks that this process has on the file (POSIX).
+  // Open while the connection is: closing a descriptor ends all locks of this process on the file (POSIX).
   const database = openSync(file, "r+");
   const log = openSync(`${file}-wal`, "r+");
   const folder = openSync(dirname(file), "r");
-  // Reads nothing, but is a reader. Read-only, so that it does not carry the log over when it is closed as the last.
+  // A reader that reads nothing. Read-only, so that it does not copy the log when it closes last.
   const pin = new DatabaseSync(file, { readOnly: true });
   db.exec("PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = -1");
   const copy = db.prepare("PRAGMA wal_checkpoint(PASSIVE)");
   const truncate = db.prepare("PRAGMA wal_checkpoint(TRUNCATE)");
-  /** The files whose latest flush has not passed. */
+  /** The files whose last flush failed. */
   const doubtful = new Set<number>();
-  /** Whether the log's entry in the folder is on the disk. */
+  /** Whether the folder's entry of the log is on the disk. */
   let isListed = false;
   let isGuarded = false;
   let writesSinceLook = 0;
@@ -63,11 +63,11 @@ export function openDisk(db: DatabaseSync, file: string): Disk {
   process.on("exit", closeAtExit);
 
   /**
-   * Keeps the log from beginning again before `carryOver` does it. SQLite begins it again by itself at the next commit when
-   * all of it was copied, be it by another process. It would not flush the new beginning before it overwrites old frames, and
-   * a power failure could then bring back some of the old ones alone. No process copies what comes after the pin, and one
-   * frame comes after it. If that frame begins the log again, this is safe once it is flushed: all is in the database then,
-   * and a single frame leaves the old log whole or ends it.
+   * Keeps the log from restarting before `carryOver` restarts it. SQLite restarts the log at the next commit after all
+   * of it was copied, even by another process. SQLite would not flush the new beginning before it overwrites old
+   * frames, so a power failure could bring back only some of the old frames. No process copies frames after the pin,
+   * and this adds one frame after it. If that frame restarts the log, this is safe once the frame is flushed: then
+   * everything is in the database, and a single frame leaves the old log whole or ends it.
    */
   function guard(): void {
     movePin();
@@ -75,17 +75,17 @@ export function openDisk(db: DatabaseSync, file: string): Disk {
     isGuarded = true;
   }
 
-  /** All that is in the log now may be copied. */
+  /** Everything in the log now may be copied. */
   function movePin(): void {
     isGuarded = false;
     if (pin.isTransaction) pin.exec("COMMIT");
     pin.exec("BEGIN; PRAGMA user_version");
   }
 
-  /** Copies into the database what comes before the pin. */
+  /** Copies the frames before the pin into the database. */
   function copied(): { readonly frames: number; readonly isAll: boolean } {
     const { busy, log: frames, checkpointed } = copy.get() as { busy: number; log: number; checkpointed: number };
-    if (busy !== 0) throw new Error("another process is just carrying the log over");
+    if (busy !== 0) throw new Error("another process is copying the log into the database");
     return { frames, isAll: checkpointed === frames };
   }
 
@@ -114,8 +114,7 @@ export function openDisk(db: DatabaseSync, file: string): Disk {
       rewritten += frames.length;
       await nextTurn();
     }
-    if (rewritten < copied().frames)
-      throw new Error("the disk has lost a part of the database's log: start the service again");
+    if (rewritten < copied().frames) throw new Error("the disk lost part of the database's log: restart the service");
   }
 
   async function rewriteDatabase(): Promise<void> {
@@ -123,15 +122,15 @@ export function openDisk(db: DatabaseSync, file: string): Disk {
   }
 
   async function carryOver(): Promise<void> {
-    // Nothing is copied that is not on the disk.
+    // Only data that is on the disk is copied.
     await twice(flushWhatMatters);
     movePin();
     if (!copied().isAll) {
-      // A log that was not all copied when the pin moved does not begin again while the pin is there.
+      // A log that was not copied completely when the pin moved does not restart while the pin is there.
       isGuarded = true;
       return;
     }
-    // Meanwhile the pin keeps other processes from emptying the log.
+    // The pin keeps other processes from emptying the log during this.
     await twice(() => flushed(database));
     if (fstatSync(log).size > LOG_BYTES_KEPT && copied().isAll) {
       pin.exec("COMMIT");
@@ -159,7 +158,7 @@ export function openDisk(db: DatabaseSync, file: string): Disk {
     process.off("exit", closeAtExit);
     if (!isDoubtful()) {
       pin.close();
-      // As the last connection it carries the log over and deletes it, and flushes both again.
+      // As the last connection, it copies and deletes the log, and flushes both again.
       db.exec("PRAGMA synchronous = FULL");
     }
     try {
@@ -170,7 +169,9 @@ export function openDisk(db: DatabaseSync, file: string): Disk {
     }
   }
 
-  /** Else Node closes the connections at the end of the process, and SQLite deletes the log without flushing the database. */
+  /**
+   * Otherwise Node would close the connections at exit, and SQLite would delete the log without flushing the database.
+   */
   function closeAtExit(): void {
     if (db.isOpen) close(() => db.close());
   }

@@ -1,22 +1,22 @@
 import { accessSync, closeSync, constants, openSync, statSync } from "node:fs";
 
-/** For the owner alone: events may hold what others must not read. */
+/** For the owner only, because events may contain private data. */
 export const PRIVATE_FOLDER = 0o700;
 const PRIVATE_FILE = 0o600;
 
-/** SQLite would create it with 0644; what it puts beside a database gets the database's mode. */
+/** SQLite would create it with 0644. The files beside a database get the database's mode. */
 export function createPrivately(file: string): void {
   try {
     closeSync(openSync(file, "ax", PRIVATE_FILE));
   } catch {
-    // It is there, or SQLite says why it cannot be.
+    // The file exists, or SQLite reports why it cannot be created.
   }
 }
 
 /**
- * Which of a folder and its files are open to every user of the machine, a sentence each. The group's access is left out:
- * Kubernetes' fsGroup gives it, and so do administrators. So are folders like /tmp (sticky), such as the image's /data,
- * and those that fsGroup has opened (setgid).
+ * One sentence for each way in which every user of the machine can access a folder or its files. Group access is not
+ * reported, since Kubernetes' fsGroup and administrators set it. Folders like /tmp (sticky), such as the image's /data,
+ * and folders that fsGroup opened (setgid) are not reported either.
  */
 export function openToAll(folder: string, files: readonly string[]): readonly string[] {
   const mode = statSync(folder).mode;
@@ -32,9 +32,9 @@ export function openToAll(folder: string, files: readonly string[]): readonly st
 }
 
 /**
- * Remembers which files these are. SQLite writes on into a file that was deleted or replaced, and all of it is gone with
- * the process.
- * @returns what says so of the first one that is no longer at its path; 1.5 us a file (measured).
+ * Remembers the identity of these files. SQLite continues to write into a deleted or replaced file, and that data is
+ * lost when the process ends.
+ * @returns a function that reports the first file no longer at its path; 1.5 us per file (measured).
  */
 export function watchFiles(files: readonly string[]): () => string | undefined {
   const known = files.map((file) => ({ file, at: statSync(file, { throwIfNoEntry: false }) }));
@@ -51,28 +51,28 @@ export function watchFiles(files: readonly string[]): () => string | undefined {
 
 type NotWritable = {
   readonly path: string;
-  /** A clause that follows "Cannot write to …". */
+  /** A clause after "Cannot write to …". */
   readonly why: string;
   readonly remedy: string;
 };
 
 /**
- * The first of these files and folders that this user cannot write; undefined when all that are there can be written.
- * SQLite tells only that it could not open them. It is most often a volume that belongs to another user than the
+ * The first of these files and folders that this user cannot write. Undefined if all existing ones are writable. SQLite
+ * only reports that it could not open them. The usual cause is a volume that belongs to another user than the
  * container's.
  */
 export function notWritable(...paths: readonly string[]): NotWritable | undefined {
   for (const path of paths) {
     const found = statSync(path, { throwIfNoEntry: false });
-    const refusal = found && refusalOf(path);
-    if (refusal === "EROFS") {
+    const code = found && errorCodeOf(path);
+    if (code === "EROFS") {
       return {
         path,
         why: "it is on a read-only file system",
         remedy: "Make it writable: put a volume there, or set DATA_DIR to one.",
       };
     }
-    if (refusal === "EACCES") {
+    if (code === "EACCES") {
       const { uid, gid, mode } = found!;
       return {
         path,
@@ -80,7 +80,7 @@ export function notWritable(...paths: readonly string[]): NotWritable | undefine
           `it belongs to user ${uid} and group ${gid}, with mode ${(mode & 0o7777).toString(8).padStart(4, "0")}, and ` +
           `this process is user ${process.geteuid?.()} of group ${process.getegid?.()}`,
         remedy:
-          "Make this user or group its owner, with all that is in it, or start the process as its owner (in Kubernetes: " +
+          "Make this user or group the owner of it and everything in it, or start the process as its owner (in Kubernetes: " +
           "fsGroup; in Docker: --user).",
       };
     }
@@ -88,8 +88,8 @@ export function notWritable(...paths: readonly string[]): NotWritable | undefine
   return undefined;
 }
 
-/** The code of the error with which the system refuses to write there. */
-function refusalOf(path: string): string | undefined {
+/** The system's error code for writing there. */
+function errorCodeOf(path: string): string | undefined {
   try {
     accessSync(path, constants.W_OK);
     return undefined;
@@ -98,7 +98,9 @@ function refusalOf(path: string): string | undefined {
   }
 }
 
-/** Node's permission model forbids fsync and fdatasync (Node 26). Then SQLite flushes at each commit, on the event loop. */
+/**
+ * Node's permission model forbids fsync and fdatasync (Node 26). Then SQLite flushes at each commit, on the event loop.
+ */
 export function mayFlush(): boolean {
   return process.permission === undefined;
 }

@@ -3,18 +3,21 @@ import { type Asked, recallLimits } from "../reads.ts";
 import type { Write } from "./batch.ts";
 import type { Sql } from "./statements.ts";
 
-/** A pause lasts a day at most, so that one that ends so long before another has been over for a day. */
+/** A pause lasts at most one day. So a pause that ends this long before another has been over for a day. */
 const FORGOTTEN_MS = 2 * 86_400_000;
 
-/** What GitHub's limits have left of each account. No flush: a power failure outlasts the minute that matters most. */
+/**
+ * What GitHub's limits have left for each account. Not flushed: a power failure takes longer than the minute that
+ * matters most.
+ */
 export function sqliteLimitLog(
   { all, change }: Pick<Sql, "all" | "change">,
   { asked, write }: { asked: Asked; write: Write },
 ): LimitLog {
   const later = (work: () => void) => write(work, { flush: false });
-  /** The points of reads that the next write of an account notes: a write that is forgotten matters, a read hardly. */
+  /** Points of reads that the account's next write stores. Losing a write matters, losing a read hardly does. */
   const unnoted = new Map<string, number>();
-  /** The rows of what is reserved. */
+  /** The rows of reservations. */
   const reserved = new Map<string, number>();
   return {
     recall: (since) => recallLimits(asked, since),

@@ -1,7 +1,7 @@
 import { readSync, writeSync } from "node:fs";
 
 /**
- * Reading SQLite's write-ahead log as SQLite does at recovery.
+ * Reads SQLite's write-ahead log as SQLite does at recovery.
  * @see https://www.sqlite.org/fileformat.html#the_write_ahead_log
  */
 
@@ -9,19 +9,23 @@ const LOG_HEADER_BYTES = 32;
 const FRAME_HEADER_BYTES = 24;
 const MAGIC_LITTLE_ENDIAN = 0x377f0682;
 const MAGIC_BIG_ENDIAN = 0x377f0683;
-/** Of these, each 4 KiB, a caller that pauses between two parts keeps the event loop for 2 ms at most (measured). */
+/**
+ * A caller that pauses between parts of this many frames, each 4 KiB, blocks the event loop for up to 2 ms (measured).
+ */
 const FRAMES_AT_ONCE = 256;
 
-/** A part of the log as it is in the file. */
+/** A part of the log file, unchanged. */
 export type LogPart = {
   readonly position: number;
   readonly bytes: Buffer;
-  /** The page that each frame of the part holds, and where in the file its content is; `pagesThen`: how many there are, in a commit. */
+  /**
+   * The page of each frame, and the position of its content in the file. `pagesThen`: the number of pages, in a commit.
+   */
   readonly frames: readonly { readonly page: number; readonly at: number; readonly pagesThen: number }[];
   readonly pageBytes: number;
 };
 
-/** The parts of a log, up to its first frame that is not valid; the first part is the header. */
+/** The parts of a log, up to its first invalid frame. The first part is the header. */
 export function* validParts(log: number): Generator<LogPart> {
   const header = readAt(log, 0, LOG_HEADER_BYTES);
   if (header.length < LOG_HEADER_BYTES) return;
@@ -57,8 +61,8 @@ export function* validParts(log: number): Generator<LogPart> {
 }
 
 /**
- * Writes the pages of the log's first frames, which end with a commit, into the database. SQLite has copied them before, so that
- * no reader needs an older page. Pauses are possible in between.
+ * Writes the pages of the log's first frames, which end with a commit, into the database. SQLite copied them before, so
+ * no reader needs an older page. The caller may pause between parts.
  */
 export function* copyAgain(log: number, database: number, first: number): Generator<void> {
   const latest = new Map<number, { readonly at: number; readonly pageBytes: number }>();
@@ -93,7 +97,7 @@ function checksum([first, second]: Sum, bytes: Buffer, littleEndian: boolean): S
 
 const isSum = (bytes: Buffer, [a, b]: Sum) => bytes.readUInt32BE(0) === a && bytes.readUInt32BE(4) === b;
 
-/** Fewer bytes at the end of the file. */
+/** Returns fewer bytes at the end of the file. */
 function readAt(descriptor: number, position: number, length: number): Buffer {
   const bytes = Buffer.allocUnsafe(length);
   let read = 0;

@@ -1,6 +1,6 @@
 /**
- * The schema, one step after the other: step N brings a database from version N to N + 1. Steps are never changed once
- * released; a change is a new step.
+ * The schema, step by step: step N upgrades a database from version N to N + 1. A released step never changes; a change
+ * is a new step.
  */
 export const MIGRATIONS: readonly string[] = [
   `

@@ -8,13 +8,13 @@ import { MIGRATIONS } from "./migrations.ts";
 import { cannot, isLocked, openSqlite } from "./open.ts";
 import { statements } from "./statements.ts";
 
-/** The store of a folder. An export changes nothing but an older schema. */
+/** The store in a folder. An export changes nothing, except that it upgrades an older schema. */
 export function sqliteMover(folder: string): Mover {
   return {
     async export(write) {
       const file = join(folder, "gh-runner.sqlite");
       if (!existsSync(file))
-        throw cannot(`export ${file}: there is none`, "Set DATA_DIR to the folder of the service.");
+        throw cannot(`export ${file}: the file does not exist`, "Set DATA_DIR to the service's folder.");
       const running = isLocked(folder);
       const { db, close } = running ? openBeside(file) : openSqlite(folder);
       try {
@@ -33,10 +33,10 @@ export function sqliteMover(folder: string): Mover {
         return runs;
       } catch (cause) {
         if ((cause as { code?: string }).code !== "ERR_SQLITE_ERROR") throw cause;
-        const remedy = "See that its disk is well and has room for twice the export. Nothing was imported.";
+        const remedy = "Check that its disk works and has room for twice the export. Nothing was imported.";
         throw cannot(`import into ${folder}`, remedy, cause);
       } finally {
-        // What is not committed is rolled back.
+        // Uncommitted changes are rolled back.
         close();
       }
     },
@@ -48,7 +48,7 @@ function openBeside(file: string): { db: DatabaseSync; close(): void } {
   const { user_version: version } = db.prepare("PRAGMA user_version").get() as { user_version: number };
   if (version !== MIGRATIONS.length) {
     db.close();
-    throw cannot(`export ${file}: the service that uses it is of another version`, "Export with that version.");
+    throw cannot(`export ${file}: the service that uses it has another version`, "Export with that version.");
   }
   return { db, close: () => db.close() };
 }
@@ -58,7 +58,7 @@ function tablesIn(db: DatabaseSync, folder: string): Tables {
   return {
     schema: "main",
     async sql(text, values = []) {
-      // A signal is heard between turns of the event loop.
+      // Signals are handled between turns of the event loop.
       await nextTurn();
       return all(text, ...values);
     },

@@ -8,17 +8,17 @@ import { copyAgain, validParts, writeAt } from "./log-frames.ts";
 import { MIGRATIONS } from "./migrations.ts";
 
 /**
- * Opens the database in a folder, alone: a second process is refused. Brings an older schema up to date.
+ * Opens the database in a folder for this process only, and upgrades an older schema. A second process is rejected.
  * @param folder undefined: in memory.
- * @throws Error whose message begins with "Cannot" and says what to do.
+ * @throws Error that begins with "Cannot" and says what to do.
  */
 export function openSqlite(folder: string | undefined): {
   db: DatabaseSync;
-  /** Of the database; undefined in memory. */
+  /** The database's file; undefined in memory. */
   readonly file: string | undefined;
-  /** What has become of a file of the database; undefined while all are in their place. */
+  /** Reports a missing or replaced database file; undefined if all files are there. */
   missing(): string | undefined;
-  /** What is open wider than it should be, a sentence each. */
+  /** One sentence about each file or folder with too much access. */
   readonly warnings: readonly string[];
   close(): void;
 } {
@@ -30,7 +30,7 @@ export function openSqlite(folder: string | undefined): {
   try {
     makeFolder(folder, PRIVATE_FOLDER);
   } catch (cause) {
-    throw cannot(`create the folder ${folder}`, "Set DATA_DIR to a folder that can be written.", cause);
+    throw cannot(`create the folder ${folder}`, "Set DATA_DIR to a writable folder.", cause);
   }
   const lock = lockFolder(folder);
   try {
@@ -58,13 +58,13 @@ export function openSqlite(folder: string | undefined): {
 
 const LOCK_FILE = "lock.sqlite";
 
-/** An open transaction on a file of its own is a lock that ends with the process, and leaves the database readable. */
+/** An open transaction on a separate file is a lock that ends with the process. The database stays readable. */
 export function lockFolder(folder: string): DatabaseSync {
   const file = join(folder, LOCK_FILE);
   const database = join(folder, "gh-runner.sqlite");
   if (!existsSync(file) && existsSync(database) && isOpenElsewhere(database)) throw inUse(folder);
-  // Before it is opened: one that cannot be written locks nobody out.
-  refuseUnwritable(folder, file);
+  // Checked before opening: a read-only lock file would not lock out other processes.
+  requireWritable(folder, file);
   let lock: DatabaseSync | undefined;
   createPrivately(file);
   try {
@@ -78,19 +78,19 @@ export function lockFolder(folder: string): DatabaseSync {
       ? inUse(folder)
       : cannot(
           `write to ${folder}`,
-          "Make the folder writable for this user and see that the disk has room, or set DATA_DIR.",
+          "Make the folder writable for this user and check that the disk has room, or set DATA_DIR.",
           cause,
         );
   }
 }
 
 function inUse(folder: string): Error {
-  return cannot(`use ${folder}: another process uses it`, "Stop that one, or set DATA_DIR to another folder.");
+  return cannot(`use ${folder}: another process uses it`, "Stop that process, or set DATA_DIR to another folder.");
 }
 
 /**
- * Whether any process has read the database and still has it open, a service whose lock was deleted among them. The log
- * is carried over on the way, as at any end of the last connection.
+ * Whether any process has read the database and still has it open, including a service whose lock was deleted. This
+ * also copies the log into the database, as the last connection always does at its end.
  */
 function isOpenElsewhere(file: string): boolean {
   let probe: DatabaseSync | undefined;
@@ -99,7 +99,7 @@ function isOpenElsewhere(file: string): boolean {
     probe.exec("PRAGMA locking_mode = EXCLUSIVE; SELECT count(*) FROM sqlite_master");
     return false;
   } catch (error) {
-    // What is wrong otherwise is said when it is opened.
+    // Other errors are reported when the database is opened.
     return /locked|busy/i.test((error as Error).message);
   } finally {
     probe?.close();
@@ -117,19 +117,19 @@ export function isLocked(folder: string): boolean {
   }
 }
 
-function refuseUnwritable(...paths: readonly string[]): void {
+function requireWritable(...paths: readonly string[]): void {
   const found = notWritable(...paths);
   if (found) throw cannot(`write to ${found.path}`, found.remedy, new Error(found.why));
 }
 
-/** The page size and the page count stand at these offsets: https://www.sqlite.org/fileformat.html#the_database_header */
+/** The offsets of the page size and the page count: https://www.sqlite.org/fileformat.html#the_database_header */
 const PAGE_SIZE_AT = 16;
 const PAGE_COUNT_AT = 28;
 const HEADER_BYTES = 100;
 
 /**
- * Whether pages are missing at the end of the file. Beside a log it can be sound nevertheless: when a process is killed
- * or the disk becomes full while the log is carried over, the missing pages are still in the log.
+ * Whether pages are missing at the end of the file. With a log, the database can still be intact: if a process is
+ * killed or the disk becomes full while the log is copied, the missing pages are still in the log.
  */
 export function isShort(file: string): boolean {
   if (!existsSync(file)) return false;
@@ -147,20 +147,20 @@ export function isShort(file: string): boolean {
 }
 
 function connect(file: string): DatabaseSync {
-  refuseUnwritable(file, `${file}-wal`, `${file}-shm`);
+  requireWritable(file, `${file}-wal`, `${file}-shm`);
   let db: DatabaseSync | undefined;
   try {
     const short = isShort(file);
     if (short && !hasLog(file)) throw damaged(file);
     if (short) requireWhole(file);
     if (hasLog(file) && mayFlush()) keepLeftLog(file);
-    // A step of the schema may change the text of it; nothing else does.
+    // A step of the schema may change the schema's text. Nothing else does.
     db = new DatabaseSync(file, { defensive: false });
     db.exec(
       "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -4000",
     );
     migrate(db, file);
-    // Missing in the oldest Node that the service runs on.
+    // Missing in the oldest supported Node.
     db.enableDefensive?.(true);
     return db;
   } catch (cause) {
@@ -168,33 +168,34 @@ function connect(file: string): DatabaseSync {
     const { message } = cause as Error;
     if (message.startsWith("Cannot ")) throw cause;
     if (/malformed|not a database/i.test(message)) throw damaged(file, cause);
-    throw cannot(`write to ${file}`, "Make it writable for this user and see that the disk has room.", cause);
+    throw cannot(`write to ${file}`, "Make it writable for this user and check that the disk has room.", cause);
   }
 }
 
 /**
- * What a process that was killed has left is flushed, before anything is based on it. It is written again first: when a
- * flush failed for that process, the system takes for written what is not on the disk. That holds for the database as well:
- * SQLite copies the log again, unless another process has kept its index, which says what was copied, not whether it was flushed.
+ * Flushes what a killed process left behind, before anything builds on it. The data is written again first: if a flush
+ * failed for that process, the system considers data written that is not on the disk. The same is true of the database.
+ * SQLite copies the log again, unless another process has kept the log's index. The index tells what was copied, not
+ * whether it was flushed.
  */
 function keepLeftLog(file: string): void {
-  // Closed after the connection: before it, that would end all locks of this process on the database (POSIX).
+  // Closed after the connection: closing them earlier would end all locks of this process on the database (POSIX).
   const log = openSync(`${file}-wal`, "r+");
   const database = openSync(file, "r+");
   const db = new DatabaseSync(file, { defensive: false });
   try {
-    // A reader: no other process begins the log again meanwhile.
+    // A reader, so that no other process restarts the log during this.
     db.exec("PRAGMA synchronous = FULL; BEGIN; PRAGMA user_version");
     for (const { position, bytes } of validParts(log)) writeAt(log, position, bytes);
     fsyncSync(log);
     db.exec("COMMIT");
     const copied = db.prepare("PRAGMA wal_checkpoint(PASSIVE)").get() as { log: number; checkpointed: number };
-    // Otherwise a reader needs older pages, and the log does not begin again.
+    // Otherwise a reader needs older pages, and the log does not restart.
     if (copied.checkpointed !== copied.log) return;
     for (const _ of copyAgain(log, database, copied.log));
     fsyncSync(database);
   } catch (error) {
-    // The log holds everything, and does not begin again before all of it was copied.
+    // The log has everything, and does not restart before all of it is copied.
     if (!isFull(error)) throw error;
   } finally {
     db.close();
@@ -207,7 +208,7 @@ function hasLog(file: string): boolean {
   return (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
 }
 
-/** Reads every page, through the log: too slow to do at every start. */
+/** Reads every page, through the log: too slow for every start. */
 function requireWhole(file: string): void {
   const db = new DatabaseSync(file, { readOnly: true });
   try {
@@ -222,26 +223,26 @@ function migrate(db: DatabaseSync, file: string): void {
   const { user_version: version } = db.prepare("PRAGMA user_version").get() as { user_version: number };
   if (version > MIGRATIONS.length) {
     throw cannot(
-      `use ${file}: it was written by a newer gh-runner (schema ${version}, this one knows ${MIGRATIONS.length})`,
+      `use ${file}: it was written by a newer gh-runner (schema ${version}, this one supports ${MIGRATIONS.length})`,
       "Start that version or a newer one, or set DATA_DIR to another folder.",
     );
   }
   for (const [at, step] of MIGRATIONS.entries()) {
     if (at >= version) db.exec(`BEGIN IMMEDIATE; ${step}; PRAGMA user_version = ${at + 1}; COMMIT`);
   }
-  // Shows now, not at the first event, that the file cannot be written.
+  // Finds out now, not at the first event, whether the file is writable.
   db.exec("BEGIN IMMEDIATE; INSERT INTO heartbeat VALUES (1, 0) ON CONFLICT DO UPDATE SET at = at; COMMIT");
 }
 
 function damaged(file: string, cause?: unknown): Error {
   return cannot(
     `use ${file}: it is damaged`,
-    "Restore a backup, or move the file away (with its -wal and -shm) to start with an empty history: runs that wait in it would be lost.",
+    "Restore a backup. Or move the file away (with its -wal and -shm) to start with an empty history, which loses its waiting runs.",
     cause,
   );
 }
 
-/** An error for whoever starts the service: its message begins with "Cannot" and says what to do. */
+/** An error for the person who starts the service. It begins with "Cannot" and says what to do. */
 export function cannot(what: string, remedy: string, cause?: unknown): Error {
   const why = cause instanceof Error ? ` (${cause.message})` : "";
   return new Error(`Cannot ${what}${why}. ${remedy}`, { cause });

@@ -4,9 +4,9 @@ import type { RunRow } from "../rows.ts";
 import { type Paced, paceOf, spacedOut } from "../rules/pace.ts";
 import type { Sql } from "./statements.ts";
 
-/** What is read and written of runs that share a rate, in a transaction of SQLite. */
+/** Reads and writes for runs that share a rate, in a SQLite transaction. */
 
-/** The latest of the runs that share the rate of an event; undefined without one. */
+/** The latest runs that share the event's rate; undefined without a rate. */
 export function latestPaced(sql: Sql, event: NewRun): Paced | undefined {
   const pace = paceOf(event);
   if (pace === null) return undefined;
@@ -20,7 +20,7 @@ export function debouncedIn(sql: Sql, event: NewRun): RunRow | undefined {
   return sql.one(DEBOUNCED, paceOf(event)) as RunRow | undefined;
 }
 
-/** A run with a limit for its rate has begun: those behind it are due when they may begin. */
+/** A run with a rate has started, so the runs behind it are due when they may start. */
 export function spaceOut(sql: Sql, row: RunRow): void {
   const { pace, throttle_limit } = row;
   const begun = sql.all(BEGUN, pace, throttle_limit).map(({ begun_at }) => begun_at as number);
@@ -28,7 +28,7 @@ export function spaceOut(sql: Sql, row: RunRow): void {
   for (const { seq, due_at } of spacedOut(row, begun, pending)) sql.change(DELAY, due_at, seq);
 }
 
-/** More are looked at when these have begun. */
+/** The rest are updated when these have started. */
 const MOST_PENDING = 1000;
 
 const LATEST = latestOfPace({ schema: "main", isOfPace: (run) => `${run}.pace = $1` });

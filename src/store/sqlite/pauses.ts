@@ -8,21 +8,21 @@ import type { Sql } from "./statements.ts";
 
 /** Pauses of workflows. */
 
-/** Whether it was not paused before. */
+/** Whether the workflow was not paused before. */
 export function pauseWorkflow(sql: Sql, note: Note, workflow: string, by: By): boolean {
   if (!sql.one(PAUSE, workflow, by.at, by.actor)) return false;
   note(pauseAction("paused", workflow, by));
   return true;
 }
 
-/** Whether it was paused before. */
+/** Whether the workflow was paused before. */
 export function resumeWorkflow(sql: Sql, note: Note, workflow: string, by: By): boolean {
   if (!sql.one(RESUME, workflow)) return false;
   note(pauseAction("resumed", workflow, by));
   return true;
 }
 
-/** The workflows that are paused, as this process knows them: it alone pauses any, and acceptance asks each time. */
+/** The paused workflows, cached: only this process pauses any, and each acceptance needs them. */
 export function knownPauses(sql: Sql) {
   let paused: readonly Pick<Paused, "workflow">[] = [];
   const look = () => {

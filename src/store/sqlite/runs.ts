@@ -23,11 +23,11 @@ import { debouncedIn, latestPaced, spaceOut } from "./paces.ts";
 import type { Sql } from "./statements.ts";
 import { forgetKeys, stepsOf, suspend } from "./waits.ts";
 
-/** What is done with runs in a transaction of SQLite: a situation is read, and what the rules decide is written. */
+/** Operations on runs in a SQLite transaction. They read the situation, and write what the rules decide. */
 
 type Accept = Parameters<RunStore["accept"]>;
 
-/** @param leaseUntil when a lease ends that begins now. */
+/** @param leaseUntil when a lease that begins now ends. */
 export function acceptRun(
   sql: Sql,
   event: Accept[0],
@@ -69,13 +69,13 @@ export function acceptRun(
 const LATEST = "SELECT id, event_id FROM runs WHERE workflow = ? AND event_source = ? ORDER BY seq DESC LIMIT 1";
 const INSERT = `INSERT INTO runs (${INSERTED.join(", ")}) VALUES (${INSERTED.map(() => "?").join(", ")})`;
 
-/** @param monotonic the time by the clock that measures leases. */
+/** @param askedAt the time by the clock that measures leases. */
 export function claimRuns(
   sql: Sql,
   { owner, now: at, limit }: Parameters<RunStore["claim"]>[0],
   { askedAt, leaseUntil }: { askedAt: number; leaseUntil: number },
 ): Claim[] {
-  // This process is not gone: the lease of an attempt that hung has ended.
+  // This process is alive, so these are leases of attempts that hung.
   interruptRuns(sql, sql.all(LEASE_OVER, askedAt) as Interrupted[], { at, all: false });
   sql.change(RIGHT_WRONG_CLOCKS, at);
   const rows = sql.all(CLAIM, at, owner, leaseUntil, limit) as (RunRow & { suspect: number })[];
@@ -99,7 +99,7 @@ export function claimRuns(
 const RUNNING = underWay("true");
 const LEASE_OVER = underWay("lease_until <= $1");
 
-/** Each part has an index; with OR it would be read without one. */
+/** Each part uses an index; with OR, none would be used. */
 function underWay(condition: string): string {
   return `SELECT *, ${interruptions("main")} FROM (
     SELECT * FROM runs WHERE status = 'running' AND ${condition}
@@ -113,7 +113,8 @@ const CLAIM = claimDue({
   isInSlot: (other) => `${other}.slot = runs.slot`,
   isSamePace: (one, other) => `${one}.pace = ${other}.pace`,
   hint: (index) => `INDEXED BY ${index}`,
-  // SQLite would prepare the statement again for each value of a bare one: 1 ms instead of 30 us a claim (measured).
+  // With a bare value, SQLite would prepare the statement again for each value: 1 ms instead of 30 us per claim
+  // (measured).
   limit: "(SELECT $4)",
 });
 
@@ -165,7 +166,7 @@ export function settleRun(
   return { ...listedRunOf(run), input: claim.run.input };
 }
 
-/** The run of an attempt that is stored as ended so; undefined when it is not, or the run is under way again. */
+/** The run, if this end of the attempt is already stored. Undefined if it is not, or if the run is running again. */
 export function settledBefore(sql: Sql, { run, attempt: number }: Claim, attempt: Attempt): Run | undefined {
   const row = sql.one(SETTLED_BEFORE, run.id, number, attempt.endedAt, attempt.outcome) as RunRow | undefined;
   return row && { ...listedRunOf(row), input: run.input };
@@ -212,7 +213,7 @@ export function scheduledUntil(sql: Sql, workflow: string, now: number): number 
   return now;
 }
 
-/** Goes through the oldest runs only, so that it needs no index. */
+/** Reads only the oldest runs, so it needs no index. */
 export function forgetRuns(sql: Sql, before: number, limit: number): number {
   const over: number[] = [];
   for (const row of sql.each("SELECT seq, accepted_at, ended_at FROM runs ORDER BY seq")) {
@@ -247,7 +248,7 @@ function waitingIn(sql: Sql, slot: string | null): RunRow | undefined {
     | undefined;
 }
 
-/** The row of a claim, as long as the claim holds. */
+/** The row of a claim, while the claim holds. */
 export function rowOf(sql: Sql, { run, attempt, owner }: Claim): RunRow | undefined {
   return sql.one(CLAIMED, run.id, owner, attempt) as RunRow | undefined;
 }

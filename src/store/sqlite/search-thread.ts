@@ -1,20 +1,20 @@
 import type { Worker } from "node:worker_threads";
 
-/** A thread that was not asked for so long ends: it takes some MB. */
+/** An idle thread ends after this time, because it uses some MB. */
 const IDLE_MS = 10_000;
-/** Its results are numbers of runs. */
+/** The results are only numbers of runs. */
 const MEMORY = { maxOldGenerationSizeMb: 24, maxYoungGenerationSizeMb: 1 };
 
 type Question = { readonly text: string; readonly values: readonly (string | number)[] };
 type Asked = PromiseWithResolvers<readonly Record<string, unknown>[]> & { readonly question: Question };
 type Answer = { readonly rows?: readonly Record<string, unknown>[]; readonly error?: string };
 
-/** Reads a database in a thread, which has a connection that only reads. The thread begins with the first question. */
+/** Reads a database in a thread with a read-only connection. The thread starts with the first question. */
 export class ReadingThread {
   readonly #file: string;
   #worker: Worker | undefined;
   #idle: NodeJS.Timeout | undefined;
-  /** The thread has the first one. */
+  /** The thread is working on the first one. */
   #asked: Asked[] = [];
 
   constructor(file: string) {
@@ -23,7 +23,7 @@ export class ReadingThread {
 
   /**
    * @param text with values as `?1`, `?2`.
-   * @throws Error when there is no thread, such as with Node's permission model, or it cannot answer.
+   * @throws Error if there is no thread, such as with Node's permission model, or if it cannot answer.
    */
   ask(text: string, ...values: readonly (string | number)[]): Promise<readonly Record<string, unknown>[]> {
     clearTimeout(this.#idle);
@@ -41,9 +41,9 @@ export class ReadingThread {
   }
 
   /**
-   * Drops a question that no one waits for any more, so that it does not hold up others; it has no answer then.
-   * @param answer what `ask` has returned.
-   * @returns false: the thread has it already.
+   * Drops a question that nothing waits for, so that it does not delay others. It then never gets an answer.
+   * @param answer the result of `ask`.
+   * @returns false if the thread already works on it.
    */
   drop(answer: Promise<unknown>): boolean {
     const place = this.#asked.findIndex(({ promise }) => promise === answer);
@@ -52,16 +52,16 @@ export class ReadingThread {
     return true;
   }
 
-  /** Questions that are not answered are rejected, once the thread has ended. */
+  /** Unanswered questions reject after the thread has ended. */
   async close(): Promise<void> {
     clearTimeout(this.#idle);
     await this.#worker?.terminate();
   }
 
   #started(): Worker {
-    // As a text, so that it is the same in the sources and in the release.
+    // As text, so that it works the same in the sources and in the release.
     const options = { eval: true, workerData: this.#file, resourceLimits: MEMORY, execArgv: [], env: {} };
-    // Loaded here: it takes 0.6 MB.
+    // Loaded here because it uses 0.6 MB.
     const { Worker } = process.getBuiltinModule("node:worker_threads");
     const worker = new Worker(`(${answerQuestions})()`, options);
     let failure = new Error("the thread has ended");
@@ -89,7 +89,7 @@ export class ReadingThread {
   }
 }
 
-/** What the thread does. It has nothing but its own text. */
+/** The thread's code. It can use nothing outside this function. */
 function answerQuestions(): void {
   const { parentPort, workerData } = process.getBuiltinModule("node:worker_threads");
   const { DatabaseSync } = process.getBuiltinModule("node:sqlite");

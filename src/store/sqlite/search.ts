@@ -7,28 +7,29 @@ import type { Write } from "./batch.ts";
 import type { ReadingThread } from "./search-thread.ts";
 import type { Sql } from "./statements.ts";
 
-/** Events wait while documents are made: so many bytes of inputs, and so many runs, at once. */
+/** Events wait while documents are written. These are the limits for one batch: bytes of inputs, and runs. */
 const BYTES_AT_ONCE = 100_000;
 const RUNS_AT_ONCE = 25;
 
 /**
- * Of so many runs a find takes 2 ms (measured: 173 ms of 1,800,000, for two things that many have and none has both). Of more,
- * it looks in a thread. It cannot be cut into parts: each of them would begin with the first run that has all of the texts.
+ * With this many runs, a search takes 2 ms (measured: 173 ms for 1,800,000, with two common words that never appear
+ * together). With more runs, a thread searches. The search cannot be split: each part would start from the first run
+ * with all texts.
  */
 const RUNS_IN_LOOP = 20_000;
 
-/** So long a search waits for the thread, ms. */
+/** How long a search waits for the thread, ms. */
 const PATIENCE_MS = 2000;
-/** An answer that came later is kept so long for the same search, ms. */
+/** How long a late answer is kept for the same search, ms. */
 const KEPT_MS = 10_000;
 
 type Thread = Pick<ReadingThread, "ask" | "drop">;
-/** `waiting`: so many searches do. */
+/** `waiting`: the number of searches that wait for the answer. */
 type Asking = { readonly rows: Promise<readonly Row[]>; waiting: number };
 
 /**
- * The search of SQLite: FTS5 keeps where each three characters stand in a document, and not the document. Positions make
- * a find exact.
+ * The search in SQLite. FTS5 stores where each three characters appear in a document, but not the document. The
+ * positions make a match exact.
  * @param thread undefined: the database is in memory.
  * @see https://www.sqlite.org/fts5.html#the_trigram_tokenizer
  */
@@ -46,12 +47,12 @@ export function sqliteSearch(
   },
 ): SearchEngine {
   const queries = sourceQueries(dialect);
-  /** What the thread was asked and no search has got yet, by the values. */
+  /** Questions to the thread whose answer no search has received yet, by their values. */
   const asked = new Map<string, Asking>();
 
   /**
-   * Without a thread, which Node's permission model may forbid, and of what it cannot read, the event loop waits.
-   * @returns undefined: it takes longer.
+   * Searches on the event loop if there is no thread, which Node's permission model may forbid, or if the thread fails.
+   * @returns undefined if it takes longer.
    */
   async function readFound(isLong: boolean, ...values: readonly (string | number)[]) {
     if (thread === undefined || !isLong) return read(FIND, values);
@@ -61,7 +62,7 @@ export function sqliteSearch(
     const tooLate = patience().then(() => undefined);
     const answer = await Promise.race([asking.rows.catch(() => "failed" as const), tooLate]);
     asking.waiting--;
-    // Pages that show a search ask again with each new run: what has not begun yet would pile up.
+    // Pages with a search ask again for each new run. Questions that have not started would pile up.
     const isDropped = answer === undefined && asking.waiting === 0 && thread.drop(asking.rows);
     if ((answer !== undefined || isDropped) && asked.get(question) === asking) asked.delete(question);
     return answer === "failed" ? read(FIND, values) : answer;
@@ -77,7 +78,10 @@ export function sqliteSearch(
     return asking;
   }
 
-  /** In one transaction with what else is written: no change comes between what is read and what is forgotten. */
+  /**
+   * In one transaction with the other writes, so that nothing changes between reading a run and removing it from the
+   * queue.
+   */
   function indexSome(most: number, which: "all" | "settled", trying: (run: number) => void): number {
     const forgotten = most > 1 ? sql.all(FORGOTTEN, most) : [];
     for (const { run } of forgotten) leave(run as number);
@@ -126,7 +130,7 @@ export function sqliteSearch(
       const phrases = needles.map((needle) => `"${needle.replaceAll('"', '""')}"`).join(" AND ");
       const [history] = await read(RUNS);
       const [runs, newest] = [Number(history?.runs ?? 0), Number(history?.newest ?? 0)];
-      // That who asks for what comes after nothing asks the same.
+      // Without this limit, the same search with a higher `below` would count as another question.
       const top = Math.min(below, newest + 1);
       const rows = await readFound(runs > RUNS_IN_LOOP, phrases, top, from, most);
       if (rows === undefined) return { found: [], lookedTo: top };
@@ -143,7 +147,7 @@ const queued = (where: string) =>
 const QUEUED = { all: queued(""), settled: queued("WHERE runs.status IS NOT 'running'") };
 const FORGOTTEN = `SELECT run FROM search_queue WHERE ${isForgotten("main")} LIMIT ?`;
 const DONE = "DELETE FROM search_queue WHERE run = ?";
-/** An upper bound: some may have been deleted. */
+/** An upper bound, since some runs may have been deleted. */
 const RUNS =
   "SELECT newest, newest - (SELECT min(seq) FROM runs) + 1 AS runs FROM (SELECT max(seq) AS newest FROM runs)";
 const FIND = `SELECT rowid FROM search WHERE search MATCH $1 AND rowid < $2 AND rowid >= $3 ORDER BY rowid DESC LIMIT $4`;

@@ -1,12 +1,12 @@
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
 import { clean, type Row } from "../rows.ts";
 
-/** Statements of a database, each prepared once. Values are written as `?` or, where they come twice, as `$1`. */
+/** A database's statements, each prepared once. Values are written as `?`, or as `$1` if they occur twice. */
 export type Sql = {
   one(text: string, ...values: SQLInputValue[]): Row | undefined;
   all(text: string, ...values: SQLInputValue[]): Row[];
   change(text: string, ...values: SQLInputValue[]): void;
-  /** For more rows than should be in memory. */
+  /** For more rows than memory should hold. */
   each(text: string): Iterable<Row>;
 };
 
@@ -32,8 +32,8 @@ export function statements(db: DatabaseSync): Sql {
       const { statement, rowOf } = sql(text);
       return (statement.all(...stored(values)) as unknown as Values[]).map(rowOf);
     },
-    // Not `run`, which also reads the number of the last row. FTS5 leaves its own there when it forgets a document, above 2^53, and
-    // `run` fails on it although the statement was carried out: https://www.sqlite.org/c3ref/last_insert_rowid.html
+    // `run` would also read the last row's number. When FTS5 deletes a document, that number is above 2^53, and `run`
+    // fails although the statement succeeded: https://www.sqlite.org/c3ref/last_insert_rowid.html
     change: (text, ...values) => void sql(text).statement.get(...stored(values)),
     each(text) {
       const { statement, rowOf } = sql(text);
@@ -43,11 +43,11 @@ export function statements(db: DatabaseSync): Sql {
 }
 
 /**
- * The rows that SQLite makes have their columns in a hash table, since it names them one by one: to copy a row of `runs`
- * takes 4.3 us then, and 0.5 us of one that is filled from its values here (measured).
+ * SQLite's rows keep their columns in a hash table, because it adds them one by one. Copying such a row of `runs` takes
+ * 4.3 us, but 0.5 us for a row that is filled from its values here (measured).
  */
 function prepare(db: DatabaseSync, text: string) {
-  // SQLite takes `$1` for a name.
+  // SQLite reads `$1` as a name.
   const statement: StatementSync = db.prepare(text.replaceAll("$", "?"));
   statement.setReturnArrays(true);
   const columns = statement.columns().map(({ name }) => name);
@@ -60,7 +60,7 @@ function prepare(db: DatabaseSync, text: string) {
   return { statement, rowOf };
 }
 
-/** The values as a database holds them; changes the list, which is the call's. */
+/** The values as the database stores them. Changes the list, which belongs to the call. */
 function stored(values: SQLInputValue[]): SQLInputValue[] {
   for (let at = 0; at < values.length; at++) {
     const value = values[at];

@@ -47,10 +47,10 @@ import { FOLLOW_CLOCK, RIGHT_WRONG_WAITS, wakeRuns } from "./waits.ts";
 type Clocks = Pick<Clock, "now" | "monotonic">;
 
 /**
- * The store in one SQLite file, for one process. It is alone on the file, so whatever the file says is running when it
- * is opened was interrupted: such runs are due again. Leases are by the monotonic clock of the process.
- * @param folder undefined: in memory, for a process that runs one event.
- * @throws Error that says what to do when the folder cannot be used.
+ * The store in one SQLite file, for one process. No other process uses the file, so runs that are stored as running
+ * when it opens were interrupted: they are due again. Leases use the process's monotonic clock.
+ * @param folder undefined: in memory, for a process that executes one event.
+ * @throws Error that says what to do if the folder cannot be used.
  */
 export function openSqliteStore(
   folder: string | undefined,
@@ -70,7 +70,7 @@ export function openSqliteStore(
     if (file !== undefined && mayFlush()) disk = openDisk(db, file);
   } catch (cause) {
     close();
-    throw cannot(`go on with the runs in ${folder}`, "See that the disk has room, or restore a backup.", cause);
+    throw cannot(`continue the runs in ${folder}`, "Check that the disk has room, or restore a backup.", cause);
   }
   const { monotonic } = clock;
   const write = followingClock(batchedWrites(db, { missing, disk, monotonic }), sql, clock);
@@ -81,7 +81,7 @@ export function openSqliteStore(
   const audit = trail();
   const audited = auditedWrites(sql, write, audit);
   const pauses = knownPauses(sql);
-  /** Claims whose settling was rejected, perhaps by a failed flush after it was committed. */
+  /** Claims whose settlement failed, perhaps because a flush failed after the commit. */
   const unsure = new WeakSet<Claim>();
   const leaseUntil = (leaseMs: number) => Math.ceil(clock.monotonic() + leaseMs);
   return {
@@ -93,7 +93,8 @@ export function openSqliteStore(
       return isByHand(event) ? audited(accept) : write(() => accept(notNoted));
     },
     claim(lease) {
-      // What is extended or settled meanwhile is written after it, so that a long flush makes no attempt look hung.
+      // Extensions and settlements that come now are written after this. So a long flush does not make an attempt look
+      // as if it hung.
       const askedAt = clock.monotonic();
       return write(() => claimRuns(sql, lease, { askedAt, leaseUntil: leaseUntil(lease.leaseMs) }), { flush: false });
     },
@@ -105,7 +106,7 @@ export function openSqliteStore(
     ...marks(asked),
     extend: (claims, leaseMs) => write(() => extendLeases(sql, claims, leaseUntil(leaseMs)), { flush: false }),
     settle(claim, attempt, settlement, last = []) {
-      // In the same transaction. Lines that are wrong in themselves are left out of it.
+      // In the same transaction. Invalid lines are left out.
       if (last.length > 0) lines.saveLines(claim, last).catch(() => {});
       const isUnsure = unsure.has(claim);
       return write(() => {
@@ -118,7 +119,7 @@ export function openSqliteStore(
     },
     saveStep: (claim, step) => write(() => saveStep(sql, claim, step)),
     cancel: (id, by, hasHandlerOf) => audited((note) => cancelRun(sql, note, id, { by, hasHandlerOf })),
-    // A power failure that takes it costs time: the run looks by itself.
+    // If a power failure loses this, it only costs time: the run looks again later.
     wake: (keys) => write(() => wakeRuns(sql, keys, clock.now()), { flush: false }),
     rerun: (id, at, options) => audited((note) => rerunRun(sql, note, id, { ...options, at })),
     pause: (workflow, by) => audited((note) => pauseWorkflow(sql, note, workflow, by)).finally(pauses.look),
@@ -139,14 +140,14 @@ export function openSqliteStore(
     },
     forget: (before, limit) => write(() => forgetRuns(sql, before, limit), { flush: false }),
     limits: sqliteLimitLog(sql, { asked, write }),
-    // Rows that this connection has changed; nobody else has the file open for writing.
+    // Counts rows changed by this connection. No other process writes to the file.
     events: eventNotes(asked),
     sessions: sessions("main", asked.read, (text, values) => write(() => sql.all(text, ...values))),
     overview: overview(asked, async () => String((await asked.read("SELECT total_changes() AS changes"))[0]?.changes)),
     hear: () => () => {},
     check: () => write(() => sql.change("UPDATE heartbeat SET at = at + 1"), { flush: false }),
     async close() {
-      // Writes that wait are committed first: they were handed over before.
+      // Commits pending writes first, because they were accepted before.
       await write(() => {}).catch(() => {});
       await thread?.close();
       disk.close(close);
@@ -154,7 +155,7 @@ export function openSqliteStore(
   };
 }
 
-/** An event that no person starts is no action. */
+/** An event that no person started is not an action. */
 function notNoted(): never {
   throw new Error("an event that starts a run was about to be recorded as an action");
 }
@@ -167,10 +168,10 @@ const NEXT_DUE = `SELECT min(at) AS at FROM (
   UNION ALL SELECT min(due_at) FROM runs WHERE status = 'waiting' AND due_at > $2 AND NOT ${isPaused("main")}
   UNION ALL SELECT $1 FROM runs INDEXED BY handlers WHERE ${hasHandler("runs")} AND handler = 'due')`;
 
-/** Clocks that are kept right by small steps differ by less, ms. */
+/** Clocks that are corrected in small steps differ by less, ms. */
 const CLOCK_SET_MS = 1000;
 
-/** When the clock is set, what waits still waits for as long as it was to: the first write after that sees to it. */
+/** After the clock is set, waits keep their length. The first write after that adjusts them. */
 function followingClock(write: Write, { change }: Sql, clock: Clocks): Write {
   const offset = () => Math.round(clock.now() - clock.monotonic());
   let followed = offset();
@@ -186,7 +187,9 @@ function followingClock(write: Write, { change }: Sql, clock: Clocks): Write {
   };
 }
 
-/** After so much reading events have their turn, ms: a page asks for thirty things at once, and counts 90,000 runs. */
+/**
+ * After reading for this long, events get their turn, ms. A page makes thirty queries at once, and counts 90,000 runs.
+ */
 const READ_MS = 4;
 
 function readsInTurns(db: DatabaseSync, monotonic: Clocks["monotonic"]) {

@@ -4,18 +4,18 @@ import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import type { StoredPause } from "../../model/limits.ts";
 
-/** The pauses that the store of a folder holds; none without a store. */
+/** The pauses in a folder's store; none without a store. */
 export function storedPausesIn(folder: string): readonly StoredPause[] {
   return rowsIn(folder, "github_pauses", "SELECT account, until, strikes FROM github_pauses") as StoredPause[];
 }
 
-/** The value of a mark that the store of a folder holds, as JSON; undefined without one. */
+/** The value of a mark in a folder's store, as JSON; undefined without one. */
 export function storedMarkIn(folder: string, name: string): string | undefined {
   const rows = rowsIn(folder, "marks", "SELECT value FROM marks WHERE name = ? AND value IS NOT NULL", name);
   return rows[0]?.value as string | undefined;
 }
 
-/** Only reads, whoever uses the store meanwhile. Nothing without a store, or before it has the table. */
+/** Only reads, even if another process uses the store. Returns nothing without a store or the table. */
 function rowsIn(folder: string, table: string, query: string, ...values: readonly string[]) {
   const file = join(folder, "gh-runner.sqlite");
   if (!exists(file)) return [];
@@ -28,12 +28,12 @@ function rowsIn(folder: string, table: string, query: string, ...values: readonl
   }
 }
 
-/** Says when it may not look, other than `existsSync`. */
+/** Unlike `existsSync`, this throws if access is denied. */
 const exists = (file: string) => statSync(file, { throwIfNoEntry: false }) !== undefined;
 
 /**
- * A reader of a database that nobody uses would make its `-shm` and `-wal` and leave them behind, as its own user's:
- * the service might then not be able to write them. With `immutable` none is needed, since nobody writes.
+ * A reader of an unused database would create `-shm` and `-wal` and leave them behind, owned by its user. Then the
+ * service might not be able to write them. `immutable` needs no such files, since nothing writes to the database.
  * @see https://www.sqlite.org/wal.html#read_only_databases
  */
 function addressOf(file: string): URL {

@@ -6,9 +6,9 @@ import { claimedWait, type RunRow, stepOf } from "../rows.ts";
 import { suspended, type Waited, type WaitRow, wakingKeys } from "../rules/waits.ts";
 import type { Sql } from "./statements.ts";
 
-/** What is done with waits in a transaction of SQLite. */
+/** Operations on waits in a SQLite transaction. */
 
-/** What an attempt may continue from: steps and waits that are done, and waits under way. */
+/** What an attempt may continue from: finished steps and waits, and current waits. */
 export function stepsOf(sql: Sql, { seq, steps_from }: RunRow, now: number): Required<Pick<Claim, "steps" | "waits">> {
   const rows = sql.all(STEPS, now, seq, steps_from);
   const waits = rows.filter((row) => row.ended_at === null && row.kind !== "step");
@@ -23,7 +23,7 @@ const STEPS = `SELECT *, until <= ? AS is_over FROM steps WHERE run = ? AND atte
 const ANSWERS = `SELECT name, body, actor, answered_at FROM callbacks
   WHERE run = ? AND steps_from = ? AND answered_at IS NOT NULL`;
 
-/** Stores what a run waits for, and resolves with the run as it waits. */
+/** Stores what a run waits for, and returns the waiting run. */
 export function suspend(sql: Sql, row: RunRow, attempt: Attempt, settlement: Suspension, now: number): RunRow {
   const { seq } = row;
   const known = sql.all(UNDER_WAY, seq, row.steps_from) as WaitRow[];
@@ -51,7 +51,7 @@ const BEGIN = `INSERT INTO steps (run, name, attempt, kind, started_at, until, u
   ON CONFLICT DO UPDATE SET kind = excluded.kind, started_at = excluded.started_at, ended_at = NULL, result = NULL,
     error = NULL, until = excluded.until, until_date = excluded.until_date`;
 
-/** Every run that waits for one of these events is due now. */
+/** Makes every run that waits for one of these events due now. */
 export function wakeRuns(sql: Sql, keys: readonly string[], now: number): number {
   return sql.all(WAKE, now, JSON.stringify(keys)).length;
 }
@@ -60,18 +60,18 @@ const WAKE = `UPDATE runs SET ${wokenAt("$1", "min")}
   WHERE seq IN (SELECT run FROM wake_keys WHERE key IN (SELECT value FROM json_each($2)))
     AND (status = 'running' OR status = 'waiting') RETURNING seq`;
 
-/** No event wakes a run any more. */
+/** Events no longer wake the run. */
 export function forgetKeys(sql: Sql, run: number): void {
   sql.change("DELETE FROM wake_keys WHERE run = ?", run);
 }
 
-/** Each part has an index. */
+/** Each part uses an index. */
 const OPEN_RUNS = `SELECT seq FROM runs WHERE status = 'queued' UNION ALL SELECT seq FROM runs WHERE status = 'running'
   UNION ALL SELECT seq FROM runs WHERE status = 'waiting'`;
 
 /**
- * When the clock is set, what waits for a duration waits for as long as it was to; what waits until a date, until then.
- * First the runs: their times come from their waits'.
+ * Statements for when the clock is set. Waits for a duration keep their length, and waits for a date keep the date.
+ * Runs come first, because their times depend on their waits' times.
  */
 export const FOLLOW_CLOCK = [
   `UPDATE runs SET due_at = due_at + $1, retries_from = retries_from + $1 WHERE status = 'queued'`,
@@ -86,8 +86,8 @@ export const FOLLOW_CLOCK = [
 ];
 
 /**
- * A wait that began in the future began by a clock that was wrong, which was set right while no process was there: it
- * lasts for as long as it was to, from now on. Its run looks at once, and continues with that.
+ * A wait that started in the future was started with a wrong clock, which was corrected while no process was running.
+ * It keeps its length from now on. Its run looks at once, and then continues the wait.
  */
 export const RIGHT_WRONG_WAITS = [
   `UPDATE runs SET due_at = min(due_at, $1), retries_from = $1 WHERE status = 'waiting' AND retries_from > $1 + ${WRONG_CLOCK_MS}`,
