@@ -236,7 +236,7 @@ describe("problems with filters", () => {
       'on.github.pathsIgnore: cannot be used with paths: write exclusions as "!…" in paths',
     ]);
     assert.deepEqual(problems({ events: "push", branches: ["!main"] }), [
-      'on.github.branches: expected a pattern without "!" before "!main": write what is chosen first, or leave out names with branchesIgnore',
+      'on.github.branches: expected a pattern without "!" before "!main": write what to include first, or exclude names with branchesIgnore',
     ]);
     assert.deepEqual(problems({ events: "push", tags: ["v[0-9"], paths: ["./docs/**", "/a", "!/b", "ok/**"] }), [
       'on.github.tags: "v[0-9" has a [ without a ]: write \\[ for the character itself',

@@ -60,7 +60,7 @@ describe("the permissions of a workflow", () => {
     assert.equal(answer.status, 200, answer.text);
     assert.deepEqual(asked(), [permissions]);
     const { start: again } = await runWith(t, write(".github/workflows/a.yml"), { contents: "write" });
-    assert.match((await again()).json.detail, /`permissions` do not have workflows: "write", which it needs\./);
+    assert.match((await again()).json.detail, /`permissions` lack workflows: "write", which this request needs\./);
     const other = await runWith(t, write("a.yml"), { contents: "write" });
     assert.equal((await other.start()).status, 200);
   });
@@ -134,7 +134,7 @@ describe("the permissions of a workflow", () => {
       ],
       [
         (github: GitHub) => github.comment({ repository: TARGET, number: 1, key: "a", body: "A." }),
-        /do not have pull_requests: "write" or issues: "write", which it needs/,
+        /lack pull_requests: "write" or issues: "write", which this request needs/,
       ],
     ] as const) {
       const { start, github } = await runWith(t, run, { contents: "read", issues: "read" });

@@ -156,7 +156,7 @@ describe("the tests of a preview", () => {
       new RegExp(`^The tests of pr-7 at 5b7c9e1 failed: unit \\(${ACTIONS}/job/2\\)\\. `),
     );
     // If GitHub's webhook does not reach a run, it cannot learn about a re-run.
-    assert.match(String(error?.message), /Without GitHub's webhook, then re-run this run from the failure\.$/);
+    assert.match(String(error?.message), /Without GitHub's webhook, also re-run this run from the failure\.$/);
     const other = await scripted({ follow: async () => ended("timed_out") }).run();
     assert.match(
       String(other.error?.message),

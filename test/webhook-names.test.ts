@@ -28,24 +28,24 @@ describe("the names of GitHub's webhooks", () => {
 
   it("are told when they are misspelt, with the nearest", () => {
     assert.deepEqual(on("pull_requst", ["openend"]), [
-      'on.github.events: no event "pull_requst" of GitHub is known: is "pull_request" meant?',
-      'on.github.actions: no action "openend" of pull_request is known: is "opened" meant?',
+      'on.github.events: unknown event "pull_requst": did you mean "pull_request"?',
+      'on.github.actions: unknown action "openend" of pull_request: did you mean "opened"?',
     ]);
     assert.deepEqual(on(["push", "Workflow-Run"]), [
-      'on.github.events: no event "Workflow-Run" of GitHub is known: is "workflow_run" meant?',
+      'on.github.events: unknown event "Workflow-Run": did you mean "workflow_run"?',
     ]);
   });
 
   it("are told when nothing is near", () => {
     assert.deepEqual(on("zebra", ["opened"]), [
-      'on.github.events: no event "zebra" of GitHub is known: ' +
+      'on.github.events: unknown event "zebra": ' +
         "see https://docs.github.com/en/webhooks/webhook-events-and-payloads",
     ]);
     assert.deepEqual(on("issue_comment", ["deploy"]), [
-      'on.github.actions: no action "deploy" of issue_comment is known: known are created, deleted, edited, pinned, unpinned',
+      'on.github.actions: unknown action "deploy" of issue_comment: known are created, deleted, edited, pinned, unpinned',
     ]);
     assert.deepEqual(on("push", ["opened"]), [
-      'on.github.actions: no action "opened" of push is known: it comes without one',
+      'on.github.actions: unknown action "opened" of push: this event has no actions',
     ]);
   });
 });
@@ -63,8 +63,8 @@ export default defineWorkflow({ name: "hook", on: { github: { events: "pull_requ
     assert.deepEqual(
       warned.map(({ msg }) => msg),
       [
-        'hook.ts: on.github.events: no event "pull_requst" of GitHub is known: is "pull_request" meant?',
-        'hook.ts: on.github.actions: no action "openend" of pull_request is known: is "opened" meant?',
+        'hook.ts: on.github.events: unknown event "pull_requst": did you mean "pull_request"?',
+        'hook.ts: on.github.actions: unknown action "openend" of pull_request: did you mean "opened"?',
       ],
     );
   });

@@ -136,7 +136,7 @@ describe("gh-runner workflows", () => {
     assert.equal(JSON.parse(stdout).length, 4);
     assert.equal(
       stderr,
-      'warning: label.ts: on.github.actions: no action "openend" of pull_request is known: is "opened" meant?\n',
+      'warning: label.ts: on.github.actions: unknown action "openend" of pull_request: did you mean "opened"?\n',
     );
   });
 

@@ -5,19 +5,22 @@ import { groupOfPreview, type Obsolete, type Preview, previewIn, startedOf } fro
 import { linksOf, type PreviewTestsOptions, reporting, timeMayHelp } from "./report.ts";
 import { broken, obsolete } from "./result.ts";
 
-/** Has tests cancelled by another run, which can wait for them, and continues after a restart. */
+/** Lets another run cancel the tests. That run can wait for them, and continues after a restart. */
 export async function cancelLater({ runs }: Pick<RunContext, "runs">, cancel: Obsolete): Promise<void> {
   const { followedBy, tests, commit } = cancel.preview;
   await runs.start(followedBy, { cancel } as Json, { name: `cancel ${tests.key ?? commit}` });
 }
 
-/** A run that followed tests was cancelled. Where a newer one has done it, what has started that sees to these tests. */
+/**
+ * A run that followed tests was cancelled, so its tests are cancelled too. If a newer run has replaced it, that run
+ * cancels them.
+ */
 export async function giveUp(context: Pick<RunContext, "runs">, preview: Preview): Promise<void> {
   if (await newerThan(context, preview)) return;
   await cancelLater(context, { preview, why: "The run that followed the tests was cancelled.", word: "cancelled" });
 }
 
-/** Cancels obsolete tests: the Actions run that this service has started, and no other. */
+/** Cancels obsolete tests. It cancels only the Actions run that this service has started. */
 export async function cancelTests(
   context: RunContext,
   { preview, why, word, pull }: Obsolete,
@@ -27,7 +30,7 @@ export async function cancelTests(
   const found = await trying(log, () =>
     github.findRun(startedOf(preview), { name: "Actions run", nothingAfter: preview.nothingAfter as Duration }),
   );
-  // Another may have started that one.
+  // A run found by its time alone may have been started by someone else.
   const mine = found?.foundBy === "time" ? undefined : found;
   const asked = mine && (await trying(log, () => step("cancel", () => cancel(context, mine))));
   await report(context, { preview, why, word, pull }, mine, options);
@@ -52,7 +55,7 @@ async function cancel({ github }: Pick<RunContext, "github">, { repository, runI
   return true;
 }
 
-/** What cannot be done, such as for want of a permission, is a warning. */
+/** Turns a failure into a warning, for example a missing permission. */
 async function trying<Result>(log: RunContext["log"], work: () => Promise<Result>): Promise<Result | undefined> {
   try {
     return await work();
@@ -63,7 +66,10 @@ async function trying<Result>(log: RunContext["log"], work: () => Promise<Result
   }
 }
 
-/** Ends what the obsolete commit shows. Where newer tests are for the same commit, it shows those, also when they have ended. */
+/**
+ * Ends what the obsolete commit shows. If newer tests are for the same commit, that commit shows those, even after they
+ * have ended.
+ */
 async function report(
   context: RunContext,
   { preview, why, word, pull: known }: Obsolete,
@@ -75,11 +81,11 @@ async function report(
   if (newer?.commit === preview.commit) return;
   const sha = preview.sha ?? (await step("commit", () => shaOf(context, preview)));
   if (newer && sha !== null) {
-    // A commit has many names: a tag, and the beginnings of its hash.
+    // A commit has many names: a tag, and abbreviations of its hash.
     const other = newer.sha ?? (await step("newer commit", () => shaOf(context, newer)));
     if (other === sha) return;
   }
-  // The comment is the newer one's.
+  // The comment belongs to the newer tests.
   const isMine = sha !== null && newer === null && preview.follow.includes("comment");
   const pull = isMine ? (known ?? (await step("pull request", () => pullOf(context, preview, sha)))) : null;
   const { report } = reporting(context, { preview, sha, pull, ...linksOf(context, options) });
@@ -87,7 +93,7 @@ async function report(
   await report(`result ${word}`, word === "cancelled" ? broken(why, word, url) : obsolete(why, word, url));
 }
 
-/** What is, or was, tested for the same application after that. */
+/** Newer tests of the same application, running or ended. */
 async function newerThan({ runs }: Pick<RunContext, "runs">, preview: Preview): Promise<Preview | undefined> {
   const newest = await runs.newest(preview.followedBy, groupOfPreview(preview));
   const its = previewIn(newest?.input);

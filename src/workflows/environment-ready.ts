@@ -5,47 +5,49 @@ import type { FollowTests } from "./preview-input.ts";
 import { readAtCommit, send, startTests } from "./start-tests.ts";
 import { scalarAt } from "./values-file.ts";
 
-/** What one deployment/target pair needs to know. Repositories are `owner/name`. */
+/** The options of one pair of deployment and target repository. Repositories are `owner/name`. */
 export type EnvironmentReadyOptions = {
-  /** Unique in a service: "environment-ready" without it. */
+  /** Must be unique in a service. "environment-ready" by default. */
   readonly name?: string;
-  /** Where ArgoCD sends to: "/dispatch" without it. */
+  /** The path that ArgoCD sends to. "/dispatch" by default. */
   readonly path?: string;
   /** Holds the values files. */
   readonly deploymentRepo: string;
   /** Receives the event. */
   readonly targetRepo: string;
-  /** Git ref at which values files are read when the caller names no revision; else the default branch. */
+  /** Git ref for reading the values files if the caller names no revision. The default branch by default. */
   readonly deploymentRef?: string | undefined;
-  /** Paths with `{application}` in them; the first that exists wins. */
+  /** Paths that contain `{application}`. The first file that exists wins. */
   readonly valuesPaths?: readonly string[];
-  /** Dotted path to the commit hash inside the values file: "global.config.DEPLOYMENT_TAG" without it. */
+  /** Dotted path to the commit hash in the values file. "global.config.DEPLOYMENT_TAG" by default. */
   readonly tagKey?: string;
-  /** 1 to 100 characters: "environment_ready" without it. */
+  /** 1 to 100 characters. "environment_ready" by default. */
   readonly eventType?: string;
-  /** Applications whose names do not start so are skipped: "pr-" without it, none with "". */
+  /** Applications whose names do not start with it are skipped. "pr-" by default. With "" no application is skipped. */
   readonly applicationPrefix?: string;
-  /** Before it is dispatched the target repository must have the commit, by hash or tag; it is not looked up without it. */
+  /** Checks before a dispatch that the target repository has the commit, as a hash or a tag. Off by default. */
   readonly verifyCommit?: boolean;
-  /** Within so many seconds the same commit for the same application is skipped; 0 or nothing: never. */
+  /** The same commit for the same application is skipped within this many seconds. 0 or undefined: never. */
   readonly dedupeSeconds?: number;
-  /** What the event carries, at most 10 properties: `{ commitHash, sourceName }` without it. */
+  /** The payload of the event, up to 10 properties. `{ commitHash, sourceName }` by default. */
   readonly payload?: (found: { application: string; commitHash: string }) => { readonly [key: string]: Json };
   /**
    * Starts this workflow of the target repository (`workflow_dispatch`) instead of sending an event: `tests.yml`, or
-   * `tests.yml@REF` for another ref than the default branch. Its inputs are what the event would carry.
+   * `tests.yml@REF` for a ref other than the default branch. Its inputs are the properties of the payload.
    */
   readonly targetWorkflow?: string | undefined;
   /**
-   * Follows the tests until they end, and reports the result: a run of `preview-tests` does it, a workflow that the service
-   * has with FOLLOW, or that is made with `previewTests`. The payload then has one more property, `run`.
+   * Follows the tests until they end, and reports the result. A run of `preview-tests` does this. The service has that
+   * workflow with FOLLOW, or you make it with `previewTests`. The payload then has one more property, `run`.
    */
   readonly follow?: FollowTests | undefined;
-  /** Name of the variable with the GitHub token for both repositories; the service's own credentials without it. */
+  /**
+   * Name of the variable with the GitHub token for both repositories. Without it, the service's credentials are used.
+   */
   readonly githubToken?: string;
-  /** The same for a GitHub App: `BOT` names the variables BOT_ID and BOT_PRIVATE_KEY. */
+  /** The same for a GitHub App: `BOT` stands for the variables BOT_ID and BOT_PRIVATE_KEY. */
   readonly githubApp?: string;
-  /** Name of the variable with the token that callers bring; one of AUTH_TOKENS without it. */
+  /** Name of the variable with the token that callers send. Without it, callers send one of AUTH_TOKENS. */
   readonly token?: string;
 };
 
@@ -65,8 +67,8 @@ const DEFAULTS = {
 };
 
 /**
- * A preview environment is deployed: reads the commit out of its values file and tells the target repository, whose
- * workflow then tests exactly that commit.
+ * Runs when a preview environment is deployed. It reads the commit from the environment's values file and sends it to
+ * the target repository, whose workflow then tests exactly that commit.
  */
 export function environmentReady(given: EnvironmentReadyOptions) {
   const options = { ...DEFAULTS, ...given };
@@ -104,7 +106,7 @@ export function environmentReady(given: EnvironmentReadyOptions) {
       }
       const { name, deploymentRepo, targetRepo, tagKey } = options;
       const ref = revision ?? options.deploymentRef;
-      // What would report later has no token then.
+      // A later report would have no token.
       const follow = hasOwnToken ? undefined : options.follow;
       if (follow !== options.follow) log.info("the request brought a GitHub token: the tests are not followed");
 
@@ -129,7 +131,7 @@ export function environmentReady(given: EnvironmentReadyOptions) {
         const commitHash = revisionIn(scalarAt(file.text, tagKey, where), `${tagKey} from ${where}`);
         return { commitHash, where, path: file.path };
       }
-      // What is kept is what was sent: after a lost answer the same event is looked for, also when the file has changed.
+      // Keep what was sent: after a lost answer, the run looks for the same event, even if the file has changed.
       const read = () => readAtCommit(context, { repository: deploymentRepo, ref }, readCommit);
       const { commitHash, where, path, at }: Read = follow ? await step("read", read) : await readCommit();
 
@@ -172,9 +174,9 @@ export function environmentReady(given: EnvironmentReadyOptions) {
   return workflow;
 }
 
-/** What pages show of the applications of a workflow that `environmentReady` has made. */
+/** What pages show about the applications of a workflow made by `environmentReady`. */
 type Applications = {
-  /** What the names of those begin with that are dispatched. */
+  /** The prefix of the applications that are dispatched. */
   readonly prefix: string;
   /** Whether their tests are followed. */
   readonly follows: boolean;
@@ -187,13 +189,16 @@ export function applicationsOf(workflow: object): Applications | undefined {
   return made.get(workflow);
 }
 
-/** The commit of an environment, and where it stands. */
+/** The commit of an environment, and where it was found. */
 type Read = { readonly commitHash: string; readonly where: string; readonly path: string; readonly at?: string };
 
-/** What is used here; a copy of all would make Octokit's names for each dispatch, which are made when they are asked for. */
+/**
+ * The parts of GitHub used here. Copying all of `GitHub` would create Octokit's names for each dispatch, which are
+ * normally created on demand.
+ */
 type Used = Pick<GitHub, "request" | "hasCommit" | "runWorkflow" | "firstFile" | "dispatch">;
 
-/** GitHub, with failures that name the setting or field which holds what is wrong. */
+/** GitHub with failures that name the setting or field with the wrong value. */
 function namingSettings(github: GitHub, justPushed: boolean): Used {
   const naming = async <Result>(work: () => Promise<Result>): Promise<Result> => {
     try {
@@ -217,8 +222,8 @@ function namingSettings(github: GitHub, justPushed: boolean): Used {
 }
 
 /**
- * A revision that the request names was pushed a moment ago, and GitHub may not show it everywhere yet: two later
- * attempts look for it, 5 s and 30 s after. A branch that the settings name is missing for good.
+ * A revision in the request was pushed a moment ago, and GitHub may not show it everywhere yet. Two more attempts look
+ * for it, after 5 s and 30 s. A missing branch in the settings is a permanent failure.
  */
 function notFound(facts: PermanentFailure["facts"], justPushed: boolean): PermanentFailure | TransientFailure {
   return justPushed ? new TransientFailure(facts, { http: 404, attempts: 3 }) : new PermanentFailure(facts, 404);
@@ -231,7 +236,7 @@ const WHERE = {
   "no run": "",
 } as const;
 
-/** Keeps a path segment within what file systems and Kubernetes names allow. */
+/** Fits into a path segment of file systems and into a Kubernetes name. */
 const MAX_APPLICATION_CHARACTERS = 253;
 
 function bodySchema(isPreview: (application: string) => boolean, valuesPaths: readonly string[]) {
@@ -261,7 +266,7 @@ function templateProblem(text: string): string | undefined {
   return undefined;
 }
 
-/** Whole or not at all: the first half of a token would not be recognised as one. */
+/** Shown whole or not at all: the first half of a token would not be recognised as a secret. */
 function shown(text: string): string {
   return text.length <= MAX_SHOWN_CHARACTERS ? text : `${text.charAt(0)}… (${text.length} characters)`;
 }

@@ -2,9 +2,9 @@ import { PermanentFailure } from "../index.ts";
 import { escaped, visibleName } from "../model/visible.ts";
 
 /**
- * The text, if git can take it for a revision: a commit hash, a tag or a branch.
- * @param source names where it comes from, for the failure: "global.config.DEPLOYMENT_TAG from values.yaml".
- * @throws PermanentFailure that quotes it, with escapes for what cannot be seen.
+ * The text, if it can be a git revision: a commit hash, a tag or a branch.
+ * @param source where the text comes from, for the failure: "global.config.DEPLOYMENT_TAG from values.yaml".
+ * @throws PermanentFailure that quotes the text, with escapes for invisible characters.
  */
 export function revisionIn(text: string, source: string): string {
   const problem = PROBLEMS.find(([pattern]) => pattern.test(text));
@@ -17,19 +17,19 @@ export function revisionIn(text: string, source: string): string {
   });
 }
 
-/** GitHub takes no longer names of branches and tags (its error GH002). */
+/** GitHub accepts no longer names of branches and tags (its error GH002). */
 const MAX_REF_BYTES = 255;
 
 const WRITE_IT = "Write the commit hash itself.";
 const TOO_LONG = [undefined, `which is longer than a git ref can be (${MAX_REF_BYTES} bytes)`, WRITE_IT] as const;
 
-/** Every space but the ordinary one, and characters that no version of Unicode has named yet. */
+/** Every space except the ordinary one, and characters that no version of Unicode defines yet. */
 const ODD = /(?! )\p{Zs}|\p{Cn}/gu;
 
-/** An ordinary space inside is named by another rule. */
+/** Another rule covers an ordinary space inside the text. */
 const UNSEEN = { test: (text: string) => shown(text) !== text || /^ | $/.test(text) };
 
-/** The rest follows https://git-scm.com/docs/git-check-ref-format, which also describes what git takes as a branch. */
+/** The rest follows https://git-scm.com/docs/git-check-ref-format, which also describes valid branch names. */
 const PROBLEMS: readonly (readonly [{ test(text: string): boolean }, string, string])[] = [
   [
     /^ENC\[/,
@@ -54,7 +54,7 @@ const PROBLEMS: readonly (readonly [{ test(text: string): boolean }, string, str
   ],
 ];
 
-/** Shown whole or not at all: a part of a secret would not be recognised and masked. */
+/** Shown whole or not at all: part of a secret would not be recognised and masked. */
 const MAX_SHOWN_CHARACTERS = 100;
 
 function quoted(text: string): string {

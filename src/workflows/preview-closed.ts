@@ -9,7 +9,7 @@ type PreviewClosedOptions = {
   readonly context?: string | undefined;
 };
 
-/** A pull request was closed, and its environments go: their deployments become inactive. */
+/** Runs when a pull request is closed. Its environments disappear, so their deployments become inactive. */
 export function previewClosed({ targetRepo, context }: PreviewClosedOptions) {
   return defineWorkflow({
     name: "preview-closed",
@@ -32,7 +32,7 @@ export function previewClosed({ targetRepo, context }: PreviewClosedOptions) {
           return keyIn(payload) === key;
         });
         const its = new Set(all.flatMap(({ sha, environment }) => (commits.has(sha) ? [environment] : [])));
-        // Those of earlier commits too: what has failed stays active until then.
+        // Also deployments of earlier commits: a failed one stays active until then.
         return all.flatMap(({ sha, environment, payload }) =>
           its.has(environment) ? [{ sha, environment, key: keyIn(payload) ?? "" }] : [],
         );
@@ -51,7 +51,7 @@ export function previewClosed({ targetRepo, context }: PreviewClosedOptions) {
   });
 }
 
-/** GitHub lists up to 250 commits of a pull request, and deployments of any age: the newest 300 are looked at. */
+/** GitHub lists up to 250 commits of a pull request, and deployments of any age. The newest 300 are examined. */
 const MAX_PAGES = 3;
 
 async function commitsOf({ request }: Pick<GitHub, "request">, repository: string, pull_number: number) {
@@ -76,7 +76,7 @@ async function deploymentsIn({ request }: Pick<GitHub, "request">, repository: s
   return all;
 }
 
-/** GitHub gives a payload back as an object, or as text. */
+/** GitHub returns a payload as an object or as text. */
 function keyIn(payload: unknown): string | undefined {
   try {
     const { gh_runner_key: key } = typeof payload === "string" ? JSON.parse(payload) : payload;

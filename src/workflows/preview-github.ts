@@ -3,11 +3,11 @@ import { isCommitHash, ownerAndName } from "../model/github-names.ts";
 import type { Preview, Pull } from "./preview-input.ts";
 import { timeMayHelp } from "./report.ts";
 
-// What is read at GitHub about a preview, for reports and links alone: a missing permission is a warning.
+// Reads facts about a preview from GitHub, only for reports and links. A missing permission is a warning.
 
 type Means = Pick<RunContext, "log"> & { readonly github: Pick<GitHub, "request"> };
 
-/** The full hash of a tag or of the beginning of a hash; null when the repository shows no such commit. */
+/** The full hash of a tag or an abbreviated hash. Null if the repository shows no such commit. */
 export async function shaOf({ github, log }: Means, { repository, commit }: Preview): Promise<string | null> {
   const found = await reading(log, () =>
     github.request(
@@ -21,7 +21,10 @@ export async function shaOf({ github, log }: Means, { repository, commit }: Prev
   return sha;
 }
 
-/** The pull request of a commit: of several an open one, then the one whose head it is, then the application's number. */
+/**
+ * The pull request of a commit. If there are several: an open one, then one whose head is the commit, then one with the
+ * application's number.
+ */
 export async function pullOf(
   { github, log }: Means,
   { repository, application }: Preview,
@@ -44,7 +47,7 @@ export async function pullOf(
   return { number, url, title, state: state === "open" ? "open" : "closed" };
 }
 
-/** True once a pull request is closed. That it cannot be read keeps no tests from being followed. */
+/** True once a pull request is closed. If it cannot be read, the tests are still followed. */
 export async function isClosed(
   { github }: Means,
   { repository }: Preview,
@@ -56,7 +59,7 @@ export async function isClosed(
   return pull?.data.state === "closed" ? true : undefined;
 }
 
-/** How often GitHub has run it: more than once when a person has re-run it there. */
+/** How many times GitHub has run it. More than once if a person has re-run it there. */
 export async function attemptOf({ github }: Means, { repository, runId }: FoundRun): Promise<number> {
   const parameters = { ...ownerAndName(repository), run_id: runId };
   const { data } = await github.request("GET /repos/{owner}/{repo}/actions/runs/{run_id}", parameters, {
@@ -65,7 +68,7 @@ export async function attemptOf({ github }: Means, { repository, runId }: FoundR
   return data.run_attempt ?? 1;
 }
 
-/** The hash in an answer of the media type `application/vnd.github.sha`; an error's body has none. */
+/** The hash in an answer of the media type `application/vnd.github.sha`. The body of an error has none. */
 export function hashIn(data: unknown): string | undefined {
   const text = String(data).trim();
   return isCommitHash(text) ? text : undefined;

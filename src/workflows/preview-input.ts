@@ -12,22 +12,22 @@ export type Report = (typeof REPORTS)[number];
 /** How the tests of a preview are followed. */
 export type FollowTests = {
   readonly reports: readonly Report[];
-  /** Name of the workflow that does it, made with `previewTests`: "preview-tests" without it. */
+  /** Name of the workflow made with `previewTests` that follows them. "preview-tests" by default. */
   readonly followedBy?: string | undefined;
   /**
-   * Name of the status and of the check, with `{application}` where one commit is deployed for several; without it
-   * `gh-runner/preview`, or `gh-runner/NAME` of another workflow than `environment-ready`.
+   * Name of the status and of the check, with `{application}` if one commit is deployed for several applications. By
+   * default `gh-runner/preview`, or `gh-runner/NAME` for a workflow other than `environment-ready`.
    */
   readonly context?: string | undefined;
-  /** How long the tests may take: "6h" without it. */
+  /** How long the tests may take. "6h" by default. */
   readonly timeout?: Duration | undefined;
-  /** How long it may take until the run is there: "3m" without it. */
+  /** How long to wait for the Actions run to appear. "3m" by default. */
   readonly nothingAfter?: Duration | undefined;
-  /** Where an environment is reached, with `{application}` in it: a link of deployments and comments. */
+  /** The address of an environment, with `{application}` in it. Deployments and comments link to it. */
   readonly environmentUrl?: string | undefined;
 };
 
-/** What `dispatch` and `runWorkflow` have given, whole: `findRun` takes it. */
+/** The complete result of `dispatch` or `runWorkflow`. `findRun` takes it. */
 const startedRun = z.lazy(() =>
   z.looseObject({
     repository: z.string(),
@@ -44,20 +44,20 @@ const json = z.lazy(() =>
   ),
 );
 
-/** One environment with the commit that is tested in it. Lazy: a service without FOLLOW needs none of it. */
+/** One environment with its tested commit. Lazy: a service without FOLLOW does not need it. */
 const preview = z.lazy(() =>
   z.object({
     /** Name of the workflow that has started the tests. */
     workflow: z.string(),
     application: z.string(),
-    /** As the values file has it: a hash or a tag. */
+    /** As in the values file: a hash or a tag. */
     commit: z.string(),
-    /** The full hash, where `commit` is one. */
+    /** The full hash, if `commit` is one. */
     sha: z.string().optional(),
-    /** In which the tests run. */
+    /** The repository in which the tests run. */
     repository: z.string(),
     tests: startedRun,
-    /** What was sent, to send it again: one of the two. */
+    /** What was sent, to send it again. Exactly one of the two is set. */
     event: z.object({ type: z.string(), payload: json }).optional(),
     start: z
       .object({
@@ -66,7 +66,7 @@ const preview = z.lazy(() =>
         inputs: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
       })
       .optional(),
-    /** The values file, and the commit at which it was read where that is known. */
+    /** The values file, and the commit at which it was read, if known. */
     values: z.object({ repository: z.string(), path: z.string(), commit: z.string().optional() }),
     /** The run that has started the tests, and the workflow that follows them. */
     dispatchedBy: z.string(),
@@ -96,30 +96,30 @@ export type Pull = z.infer<typeof pull>;
 const obsolete = z.lazy(() =>
   z.object({
     preview,
-    /** Why these tests are obsolete, as a sentence, and as one word. */
+    /** Why these tests are obsolete: as a sentence, and as one word. */
     why: z.string(),
     word: z.enum(["superseded", "closed", "cancelled"]),
-    /** Where there is a comment about it. */
+    /** Set if there is a comment about it. */
     pull: pull.optional(),
   }),
 );
 
-/** Tests that are to be cancelled at GitHub. */
+/** Tests to cancel at GitHub. */
 export type Obsolete = z.infer<typeof obsolete>;
 
 /** Tests to follow, or tests to cancel. */
 export const previewInputs = z.lazy(() => z.union([preview, z.object({ cancel: obsolete })]));
 
-/** The preview that a run of `preview-tests` follows; undefined when it is none. */
+/** The preview that a run of `preview-tests` follows. Undefined if there is none. */
 export function previewIn(input: unknown): Preview | undefined {
   const parsed = preview.safeParse(input);
   return parsed.success ? parsed.data : undefined;
 }
 
-/** What was started, for `findRun`. Zod's types let a field be undefined; JSON has none such. */
+/** The input of `findRun`. Zod's types allow undefined fields, but JSON has none. */
 export const startedOf = ({ tests }: Pick<Preview, "tests">): StartedRun => tests as StartedRun;
 
-/** The concurrency group of a preview: of two workflows the same application is another environment. */
+/** The concurrency group of a preview. The same application in two workflows is two environments. */
 export function groupOfPreview({ workflow, application }: Pick<Preview, "workflow" | "application">): string {
   return workflow === MAIN_WORKFLOW ? application : `${workflow}/${application}`;
 }

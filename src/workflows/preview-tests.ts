@@ -16,8 +16,8 @@ import { broken, failedJobs, nameOf, type Result, result, running, STARTED } fro
 import { shortCommit } from "./summary.ts";
 
 /**
- * Follows the tests that `environmentReady` has started for a preview, and reports how they end. A newer commit of the same
- * application ends it. A run of it can also be for tests that are obsolete: it cancels them.
+ * Follows the tests that `environmentReady` has started for a preview, and reports how they end. A newer commit of the
+ * same application ends the run. A run can also cancel obsolete tests.
  */
 export function previewTests(options: PreviewTestsOptions = {}) {
   return defineWorkflow({
@@ -52,14 +52,14 @@ async function follow(context: RunContext, preview: Preview, options: PreviewTes
 
   async function tests() {
     found = await actionsRun(context, preview);
-    // A person may have re-run it at GitHub, which has had this run re-run.
+    // A person may have re-run it at GitHub. The re-run there has re-run this run.
     const nth = context.isRerun ? await attemptOf(context, found) : 1;
     if (closed) return never();
     await report(named("running", nth), running(found.htmlUrl));
     const timeout = preview.timeout as Duration;
     const first = await github.follow(found, { name: "tests", timeout });
     if (first.conclusion !== "cancelled" || found.foundBy !== "key") return first;
-    // An event that was sent again may have started two, of which the target's workflow cancels one.
+    // An event that was sent again may have started two runs. The target's workflow then cancels one of them.
     const left = await github.findRun(startedOf(preview), { name: "Actions run that is left" });
     if (left.runId === found.runId || closed) return first;
     found = left;
@@ -68,9 +68,9 @@ async function follow(context: RunContext, preview: Preview, options: PreviewTes
   }
 
   async function pullClosed() {
-    // What a person has run again is theirs to end.
+    // A person who has re-run the tests decides when to end them.
     if (pull?.state !== "open" || context.isRerun) return never();
-    // It was read a moment ago.
+    // On the first attempt the pull request was just read.
     const look = async () => (attempt === 1 ? undefined : isClosed(context, preview, pull));
     const wakeOn = { pullRequest: { repository, number: pull.number } };
     closed = await waitUntil("pull request closed", look, { every: "1d", timeout: "365d", wakeOn });
@@ -83,7 +83,7 @@ async function follow(context: RunContext, preview: Preview, options: PreviewTes
       const shown = stuck(error, found);
       await report(`result ${shown.word}`, shown);
     }
-    // As it is: a re-run from the failure then waits again for what has failed.
+    // Throw the original error: a re-run from the failure then waits again for what has failed.
     throw error;
   });
 
@@ -100,10 +100,10 @@ async function follow(context: RunContext, preview: Preview, options: PreviewTes
 
 const never = () => new Promise<never>(() => {});
 
-/** Another name for each attempt of the Actions run, so that each is reported. */
+/** A different name for each attempt of the Actions run, so that each is reported. */
 const named = (name: string, nth: number) => (nth === 1 ? name : `${name}, attempt ${nth}`);
 
-/** The Actions run that was started. When there is none, and that may help, the event is sent again. */
+/** The Actions run that was started. If there is none and a second event may help, the event is sent again. */
 async function actionsRun({ github, log, step }: RunContext, preview: Preview): Promise<FoundRun> {
   const { repository, event, start } = preview;
   const nothingAfter = preview.nothingAfter as Duration;
@@ -125,7 +125,7 @@ async function actionsRun({ github, log, step }: RunContext, preview: Preview): 
   }
 }
 
-/** The tests cannot be followed to their end, and why. */
+/** Why the tests cannot be followed to their end. */
 function stuck(error: unknown, found: FoundRun | undefined): Result {
   const { facts, message } = error as PermanentFailure;
   if (facts?.about === "no run") return broken(`No tests started: ${facts.happened}.`, "no run", undefined);

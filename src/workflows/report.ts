@@ -6,24 +6,27 @@ import { commentOf, summaryOf } from "./summary.ts";
 
 type Place = {
   readonly preview: Preview;
-  /** The full hash of the commit; null when it is not known, and nothing can be shown on it. */
+  /** The full hash of the commit. Null if it is not known: then nothing can be shown on it. */
   readonly sha: string | null;
   readonly pull: Pull | null;
   readonly runUrl: string | undefined;
   readonly argocdUrl: string | undefined;
 };
 
-/** What is the same for all previews that a workflow follows. */
+/** Options that are the same for all previews that a workflow follows. */
 export type PreviewTestsOptions = {
-  /** Unique in a service: "preview-tests" without it. */
+  /** Must be unique in a service. "preview-tests" by default. */
   readonly name?: string | undefined;
-  /** Name of the variable with the GitHub token, as of the `environmentReady` that it follows; the service's credentials without it. */
+  /**
+   * Name of the variable with the GitHub token, the same as in the `environmentReady` that it follows. Without it, the
+   * service's credentials are used.
+   */
   readonly githubToken?: string | undefined;
-  /** The same for a GitHub App: `BOT` names the variables BOT_ID and BOT_PRIVATE_KEY. */
+  /** The same for a GitHub App: `BOT` stands for the variables BOT_ID and BOT_PRIVATE_KEY. */
   readonly githubApp?: string | undefined;
-  /** Where people reach the service, PUBLIC_URL: for links to its runs. */
+  /** The public address of the service, PUBLIC_URL: for links to its runs. */
   readonly publicUrl?: string | undefined;
-  /** Where people reach ArgoCD: for links to its applications. */
+  /** The public address of ArgoCD: for links to its applications. */
   readonly argocdUrl?: string | undefined;
 };
 
@@ -35,8 +38,9 @@ export function linksOf({ runId }: Pick<RunContext, "runId">, { publicUrl, argoc
 type Means = Pick<RunContext, "step" | "log"> & { readonly github: Pick<GitHub, Report> };
 
 /**
- * Reports how the tests of a preview stand, wherever that is wanted. What cannot be reported, such as for want of a permission,
- * is a warning, and the rest is reported nevertheless. A passing fault is thrown after that, so that it is tried again later.
+ * Reports how the tests of a preview stand, in all selected places. A place where reporting fails, for example without
+ * a permission, gives a warning, and the other reports are still written. After that, a passing fault is thrown, so
+ * that the report is retried later.
  */
 export function reporting({ github, step, log }: Means, place: Place) {
   const notReported = new Set<string>();
@@ -68,12 +72,12 @@ export function reporting({ github, step, log }: Means, place: Place) {
   };
 }
 
-/** By name, not by class: a workflow that is tested may use another copy of this module. */
+/** Compares the name, not the class: a workflow under test may use another copy of this module. */
 export function timeMayHelp(error: unknown): boolean {
   return error instanceof Error && ["TransientFailure", "LimitReached"].includes(error.name);
 }
 
-/** One of each per preview: the key tells those of several applications, and of several services, apart. */
+/** One of each per preview. The key distinguishes several applications and several services. */
 function writersOf(
   github: Pick<GitHub, Report>,
   { preview, sha, pull, runUrl, argocdUrl }: Place,
@@ -97,7 +101,7 @@ function writersOf(
         ...checkState(result),
         ...{ title: result.text, summary: summaryOf(about, result), detailsUrl: linkOf(result) },
       }),
-    // A commit that was merged long ago may be deployed, too.
+    // A commit that was merged long ago may also be deployed.
     comment: async (result) => {
       if (pull?.state !== "open") return;
       await github.comment({ repository, number: pull.number, key, body: commentOf(about, result) });
@@ -129,7 +133,7 @@ function filledIn(template: string | undefined, application: string): string | u
   return template?.replaceAll("{application}", () => encodeURIComponent(application));
 }
 
-/** What keys may consist of, and another key for every text. */
+/** A text with only the characters that a key may have, different for every text. */
 export function keyOf(text: string): string {
   const key = text.replace(/[^A-Za-z0-9./-]/gu, (character) => `_${character.codePointAt(0)?.toString(16)}_`);
   return key.length <= MAX_KEY_CHARACTERS ? key : `sha256-${createHash("sha256").update(text).digest("hex")}`;
@@ -137,7 +141,7 @@ export function keyOf(text: string): string {
 
 const MAX_KEY_CHARACTERS = 100;
 
-/** As the dashboard links it: undefined for a name that no application of ArgoCD can have. */
+/** The same link as on the dashboard. Undefined for a name that no ArgoCD application can have. */
 function argocdPage(argocdUrl: string | undefined, application: string): string | undefined {
   if (argocdUrl === undefined || !/^(?!\.+$)[\w.-]{1,253}$/.test(application)) return undefined;
   return `${argocdUrl}/applications/${application}`;

@@ -1,16 +1,16 @@
 import { type FollowedJob, type FollowedRun, hasPassed } from "../index.ts";
 
-/** How the tests of a preview stand, for all places where that is shown. */
+/** The state of the tests of a preview, for all places that show it. */
 export type Result = {
-  /** As a status of a commit has it. */
+  /** As in a commit status. */
   readonly state: "pending" | "success" | "failure" | "error";
-  /** One word, or two: `running`, `success`, `timed out`, `no run`. */
+  /** One or two words: `running`, `success`, `timed out`, `no run`. */
   readonly word: string;
-  /** The same in a sentence, for people. */
+  /** The same as a sentence, for people. */
   readonly text: string;
   /** The page of the Actions run, once it is known. */
   readonly actionsUrl?: string | undefined;
-  /** Of tests that have ended. */
+  /** Set if the tests have ended. */
   readonly ended?: FollowedRun;
   /** The environment is gone, or has another commit. */
   readonly isObsolete?: true;
@@ -56,23 +56,26 @@ function sentence(ended: FollowedRun): string {
   }
 }
 
-/** Nothing has come of the tests, and why. */
+/** The tests produced no result, and why. */
 export function broken(why: string, word: string, actionsUrl: string | undefined): Result {
   return { state: "error", word, text: why, actionsUrl };
 }
 
-/** The tests were given up, because their environment is not what it was. */
+/** The tests were given up because their environment has changed. */
 export function obsolete(why: string, word: string, actionsUrl?: string): Result {
   return { state: "error", word, text: why, actionsUrl, isObsolete: true };
 }
 
-/** Jobs that kept the run from passing, the failed ones first; those that were cut off because of them only without such. */
+/**
+ * Jobs that kept the run from passing, the failed ones first. Jobs that were cut off because of them are included only
+ * if no job failed.
+ */
 export function failedJobs({ jobs }: Pick<FollowedRun, "jobs">): readonly FollowedJob[] {
   const failed = jobs.filter(({ conclusion }) => ["failure", "timed_out", "startup_failure"].includes(conclusion));
   return failed.length > 0 ? failed : jobs.filter((job) => !hasPassed(job));
 }
 
-/** Whole or not at all: a name is not shortened, since a part of a token would not be recognised. */
+/** Whole or not at all: part of a token in a shortened name would not be recognised. */
 export function nameOf({ name }: Pick<FollowedJob, "name">): string {
   return name.length <= MAX_NAME_CHARACTERS ? name : `a job with a name of ${name.length} characters`;
 }

@@ -11,18 +11,18 @@ import {
   previewIn,
 } from "./preview-input.ts";
 
-/** What tells the target repository that there is something to test. */
+/** What is sent to the target repository to start its tests. */
 export type TestsEvent = {
   readonly repository: string;
   readonly eventType: string;
-  /** `tests.yml` or `tests.yml@REF`: it is started instead of an event being sent. */
+  /** `tests.yml` or `tests.yml@REF`: started instead of sending an event. */
   readonly targetWorkflow: string | undefined;
   readonly payload: { readonly [key: string]: Json };
 };
 
 type Sending = Pick<GitHub, "dispatch" | "runWorkflow" | "request">;
 
-/** Sends it, without a memory. */
+/** Sends it, without remembering the step. */
 export async function send(github: Sending, event: TestsEvent): Promise<void> {
   const { repository, eventType, payload } = event;
   const start = await workflowOf(github, event);
@@ -32,8 +32,8 @@ export async function send(github: Sending, event: TestsEvent): Promise<void> {
 }
 
 /**
- * Sends it once, and starts the run that follows the tests. The tests of an earlier commit of the application are cancelled.
- * @returns the run that follows the tests of this very commit already: then nothing is sent.
+ * Sends it once, and starts the run that follows the tests. Cancels the tests of an earlier commit of the application.
+ * @returns the run that already follows the tests of this commit. Then nothing is sent.
  */
 export async function startTests(
   context: RunContext,
@@ -79,18 +79,18 @@ export async function startTests(
       await cancelLater(context, { preview: obsolete, why: "Superseded by a newer deployment.", word: "superseded" });
     }
   } catch (error) {
-    // The event was sent, and that is what its caller wants to know.
+    // The event was sent, which is what its caller wants to know.
     if ((error as Error).name !== "PermanentFailure") throw error;
     log.error("the tests are not followed", { error });
   }
   return undefined;
 }
 
-/** The workflow to start, with its ref and inputs; undefined where an event is sent instead. */
+/** The workflow to start, with its ref and inputs. Undefined if an event is sent instead. */
 async function workflowOf(github: Pick<GitHub, "request">, { repository, targetWorkflow, payload }: TestsEvent) {
   if (targetWorkflow === undefined) return undefined;
   const [workflow = "", ref] = targetWorkflow.split("@");
-  // An input of a workflow is text, a number or true or false.
+  // An input of a workflow is text, a number, true or false.
   const inputs = Object.entries(payload).map(([name, value]) => [
     name,
     typeof value === "object" ? JSON.stringify(value) : value,
@@ -103,10 +103,10 @@ async function defaultBranch(github: Pick<GitHub, "request">, repository: string
   return data.default_branch;
 }
 
-/** Where a values file is read, for a link to it as it was. */
+/** Where a values file is read, for a permanent link to it. */
 type Place = { readonly repository: string; readonly ref: string | undefined };
 
-/** Reads at the commit that the ref is now, so that what was read can be shown later. */
+/** Reads at the commit of the ref, so that what was read can be shown later. */
 export async function readAtCommit<Read>(
   { github, log }: Pick<RunContext, "log"> & { readonly github: Pick<GitHub, "request"> },
   { repository, ref }: Place,
@@ -124,7 +124,7 @@ export async function readAtCommit<Read>(
       const { data } = await github.request(route, { ...parameters, headers }, { retry: false });
       return hashIn(data);
     } catch (error) {
-      // The file is read nevertheless, and what is wrong with the ref comes out then.
+      // The file is still read. If the ref is wrong, that read reports it.
       log.debug("the commit of the values file is not known", { error });
       return undefined;
     }

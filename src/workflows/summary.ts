@@ -13,7 +13,7 @@ type Links = {
 
 const SIGNS = { pending: "⏳", success: "✅", failure: "❌", error: "⚠️" } as const;
 
-/** How the tests stand, for a comment: Markdown in which names are only text. */
+/** The state of the tests as a comment, in Markdown. Names are only text in it. */
 export function commentOf(links: Links, result: Result): string {
   return `### ${SIGNS[result.state]} Tests of ${code(links.application)}: ${text(result.word)}\n\n${summaryOf(links, result)}`;
 }
@@ -38,12 +38,12 @@ export function summaryOf(links: Links, result: Result): string {
   ].join("\n");
 }
 
-/** A hash as people write it; a tag as it is. */
+/** A hash as people write it. A tag is unchanged. */
 export function shortCommit(commit: string): string {
   return isCommitHash(commit) ? commit.slice(0, 7) : commit;
 }
 
-/** A link, or its text where the address is none that a browser should open. */
+/** A link. Only the text if a browser should not open the address. */
 function link(name: string, address: string | undefined): string {
   const url = address === undefined ? null : URL.parse(address);
   if (address !== undefined && (!url || !["http:", "https:"].includes(url.protocol))) return code(name);
@@ -54,15 +54,18 @@ function link(name: string, address: string | undefined): string {
 const percentEncoded = (character: string) =>
   [...Buffer.from(character)].map((byte) => `%${byte.toString(16).padStart(2, "0").toUpperCase()}`).join("");
 
-/** In it GitHub makes no mention, no link and no reference of what a name holds. */
+/** GitHub makes no mention, link or reference of a name in it. */
 const code = (name: string) => `<code>${text(name)}</code>`;
 
-/** A reference to a character is never taken for structure: https://spec.commonmark.org/0.31.2/#entity-and-numeric-character-references */
+/**
+ * A character reference is never read as structure:
+ * https://spec.commonmark.org/0.31.2/#entity-and-numeric-character-references
+ */
 function text(given: string): string {
   return oneLine(given).replace(/[!-/:-@[-`{-~]/g, (character) =>
     PLAIN.has(character) ? character : `&#${character.charCodeAt(0)};`,
   );
 }
 
-/** Nothing begins with these within a line. */
+/** Markdown gives these no meaning within a line. */
 const PLAIN = new Set([",", ".", ";", "-", "/"]);

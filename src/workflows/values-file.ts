@@ -3,10 +3,10 @@ import { YamlError } from "./yaml/cursor.ts";
 import { firstDocument, isNull, type Node, textOf, valueAt } from "./yaml/document.ts";
 
 /**
- * The text of the scalar at a dotted path of a YAML file, exactly as it stands there: `0012345`, `1e10` and `true`
- * stay what they are. Reads what yaml.v3, Helm and kubectl read; only the first document counts.
+ * The text of the scalar at a dotted path of a YAML file, exactly as written there: `0012345`, `1e10` and `true` are
+ * not converted. It reads what yaml.v3, Helm and kubectl read. Only the first document counts.
  * @param where names the file in failures.
- * @throws PermanentFailure when the file is no YAML, or the value is missing, null, empty or no scalar.
+ * @throws PermanentFailure if the file is not YAML, or if the value is missing, null, empty or not a scalar.
  */
 export function scalarAt(yaml: string, key: string, where: string): string {
   const tried = `reading ${key} from ${where}`;
@@ -43,7 +43,7 @@ function problemWith(value: Node | undefined): string {
   return isNull(value) ? "the value is null" : "the value is empty";
 }
 
-/** GitHub answers with these texts where the file itself is expected. */
+/** Texts that GitHub returns instead of the file itself. */
 function otherFile(text: string): { happened: string; remedy: string } | undefined {
   // https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
   if (text.startsWith("version https://git-lfs.github.com/spec/")) {
@@ -53,7 +53,7 @@ function otherFile(text: string): { happened: string; remedy: string } | undefin
         "Remove the file from Git LFS (`git lfs untrack`, then commit it again): gh-runner reads it through GitHub's API.",
     };
   }
-  // https://docs.github.com/en/rest/repos/contents: a link is followed when its target is a file of the repository.
+  // https://docs.github.com/en/rest/repos/contents: GitHub follows a link if its target is a file of the repository.
   if (/^[^\s:#"'{}[\]]+\.ya?ml\n?$/.test(text)) {
     return {
       happened: `it is a symbolic link to ${text.length <= MAX_TARGET_CHARACTERS ? text.trim() : "another file"}, which GitHub does not follow`,

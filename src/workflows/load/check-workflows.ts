@@ -13,40 +13,45 @@ import described from "./webhooks.json" with { type: "json" };
 export type CheckedWorkflows = {
   readonly workflows: readonly Workflow[];
   readonly broken: readonly BrokenFile[];
-  /** Files that are broken now, and whose previous version runs. */
+  /** Files that are broken now. Their previous version still runs. */
   readonly outdated: readonly BrokenFile[];
-  /** From which file each comes. */
+  /** The file of each workflow, by name. */
   readonly fileOf: ReadonlyMap<string, string>;
-  /** The version of the code of each, see `Attempt`. */
+  /** The code version of each workflow, see `Attempt`. */
   readonly codeOf: ReadonlyMap<string, string>;
-  /** The values of all variables that they declare. */
+  /** The values of all variables that the workflows declare. */
   readonly variables: Readonly<Record<string, string>>;
-  /** The GitHub Apps that they declare, by their names. */
+  /** The GitHub Apps that they declare, by name. */
   readonly apps: Readonly<Record<string, AppKey>>;
-  /** The addresses that get notices, by the variables that workflows name. */
+  /** The addresses that receive notices, by the variables that workflows name. */
   readonly addresses: Readonly<Record<string, string>>;
-  /** What is probably a mistake, and may be right: file, field and what was probably meant. */
+  /** Probable mistakes that may be correct: the file, the field and what was probably meant. */
   readonly warnings: readonly string[];
 };
 
 type Found = { readonly workflow: Workflow; readonly file: string; readonly code?: string | undefined };
 
-/** What a service works with before it loads its files again. */
+/** The workflows of a service before it loads its files again. */
 type Before = Pick<CheckedWorkflows, "workflows" | "fileOf">;
 
 /**
- * Takes what was loaded for workflows, together with the built-in ones. Of several with the same name or path one stays:
- * a built-in one, else the one that had it before, else one whose file is named like it, else the first.
- * @param service what of it counts: the value of a variable (throws when its file cannot be read), and its webhook secret.
+ * Checks loaded workflows together with the built-in ones. If several have the same name or path, one of them stays.
+ * The order of preference: a built-in workflow, the one that had it before, the one whose file has the same name, the
+ * first.
+ * @param service what is needed of the service: the value of a variable (throws if its file cannot be read), and its
+ *   webhook secret.
  */
 export function checkedWorkflows(
   builtIn: readonly Found[],
   loaded: readonly LoadedFile[],
   service: {
     variable: (name: string) => string | undefined;
-    /** The GitHub App of a name. Throws when one of its variables is missing, or cannot be used. */
+    /** The GitHub App with this name. Throws if one of its variables is missing or cannot be used. */
     app: (name: string) => AppKey;
-    /** The address in a variable, for notices; undefined where none are sent. Throws when it is missing, or no address. */
+    /**
+     * The address in a variable, for notices. Undefined if no notices are sent. Throws if it is missing or not an
+     * address.
+     */
     address: (name: string) => string | undefined;
     hasWebhookSecret: boolean;
   },
@@ -117,7 +122,7 @@ export function checkedWorkflows(
   };
 }
 
-/** First those whose file is named like them. */
+/** Workflows whose file has the same name come first. */
 function rankOf({ workflow: { name }, file }: Found): number {
   return file.replace(/\.\w+$/, "") === name ? 0 : 1;
 }
@@ -176,7 +181,10 @@ function variablesOf({ env = [], githubToken, identities = {}, on }: Workflow): 
 /** The events of all of GitHub's editions, each with its actions. */
 const ACTIONS = new Map(Object.entries(described.webhooks));
 
-/** Events and actions that GitHub does not describe: probably misspelt, unless GitHub is newer than this version. */
+/**
+ * Events and actions that GitHub does not describe. They are probably misspelled, unless GitHub is newer than this
+ * version.
+ */
 export function webhookNameWarnings({ events, actions = [] }: GitHubTrigger, field = "on.github"): string[] {
   const meant: string[] = [];
   const warnings: string[] = [];
@@ -186,7 +194,7 @@ export function webhookNameWarnings({ events, actions = [] }: GitHubTrigger, fie
     if (near === event) continue;
     warnings.push(`${field}.events: unknown event ${shown(event)}: ${instead(near, SEE)}`);
   }
-  // The sender of a repository_dispatch makes its action up.
+  // The sender of a repository_dispatch chooses its action.
   if (meant.length === 0 || meant.includes("repository_dispatch")) return warnings;
   const known = [...new Set(meant.flatMap((event) => ACTIONS.get(event)?.split(" ") ?? []))].filter(Boolean);
   const all = known.length === 0 ? "this event has no actions" : `known are ${known.join(", ")}`;

@@ -4,7 +4,7 @@ import { lackingIn, permissionProblems } from "../../model/permissions.ts";
 import { shown, unknownNames } from "../../model/problems.ts";
 import { neededFor, type ReportOption } from "../../model/report.ts";
 
-/** The fields of a workflow that say as whom it asks GitHub. */
+/** The fields that select a workflow's credentials for GitHub. */
 export const credentialFields = () => ({
   githubToken: variable().optional(),
   githubApp: appName().optional(),
@@ -12,7 +12,7 @@ export const credentialFields = () => ({
   permissions: permissions().optional(),
 });
 
-/** What of these fields cannot stand together, each by the field that is to change. */
+/** Fields that contradict each other, by the field to change. */
 export function contradictions(
   { githubApp, githubToken, permissions }: { githubApp?: unknown; githubToken?: unknown; permissions?: unknown },
   report: ReportOption | undefined,
@@ -37,7 +37,7 @@ export function variable() {
 
 const NAME = /^[a-z_]\w*$/i;
 
-/** A token of GitHub, or a private key, which may be in base64. */
+/** A GitHub token or a private key, which may be in base64. */
 const isSecret = (input: unknown) => /^(?:gh[pousr]_|github_pat_)|PRIVATE KEY|^LS0tLS1CRUdJTi/.test(String(input));
 
 function appName() {

@@ -17,7 +17,7 @@ import { contradictions, credentialFields, variable } from "./credential-fields.
 import { filterProblems } from "./filter-problems.ts";
 import { notifyField } from "./notify-field.ts";
 
-/** Why a schedule cannot be used; undefined when it can. */
+/** Why a schedule cannot be used. Undefined if it can. */
 export type ScheduleProblem = (trigger: ScheduleTrigger) => string | undefined;
 
 /** Everything that is wrong with a default export as a workflow: the field, what was expected, what to write. */
@@ -26,7 +26,7 @@ export function fieldProblems(exported: unknown, scheduleProblem: ScheduleProble
   return parsed.success ? [] : problemsIn(parsed.error, { whole: "default export", separator: ": " });
 }
 
-/** Made where it is used: a service without files of workflows needs none. */
+/** Created on demand: a service without workflow files does not need it. */
 function workflowSchema(scheduleProblem: ScheduleProblem) {
   const shape = {
     name: text('letters, digits and dashes, such as "comment-preview-url"', /^[a-z0-9][a-z0-9-]{0,99}$/i),
@@ -113,7 +113,9 @@ function triggers(scheduleProblem: ScheduleProblem) {
   });
 }
 
-/** One entry or a list of them. Each is looked at for what it is: a union would say of either that it is not the other. */
+/**
+ * One entry or a list of them. Each is checked as what it is: a union would report for each that it is not the other.
+ */
 function gitHubTrigger() {
   const example = '{ events: "pull_request", actions: ["opened"] }';
   const patternFields = {
@@ -189,7 +191,7 @@ function report() {
   return either((value) => typeof value === "string", as, long);
 }
 
-/** The one schema for what looks like it, the other for everything else. */
+/** Uses the first schema for matching values, and the second for all others. */
 function either(isFirst: (value: unknown) => boolean, first: z.ZodType, second: z.ZodType) {
   return z.unknown().superRefine((value, context) => {
     const parsed = (isFirst(value) ? first : second).safeParse(value);
@@ -197,7 +199,7 @@ function either(isFirst: (value: unknown) => boolean, first: z.ZodType, second: 
   });
 }
 
-/** An object with these fields and no others: a misspelt option must not be ignored. */
+/** An object with only these fields: a misspelled option must not be ignored. */
 function fields<Shape extends z.core.$ZodShape>(
   shape: Shape,
   what = "an object",
@@ -211,7 +213,7 @@ function fields<Shape extends z.core.$ZodShape>(
   });
 }
 
-/** What is said of a value that is wrong. Nothing further is looked at then. */
+/** The error for a wrong value. It stops further checks of that value. */
 function expected(what: string) {
   return { error: ({ input }: { input?: unknown }) => `expected ${what}, got ${shown(input)}`, abort: true };
 }
@@ -222,7 +224,7 @@ const oneOrMore = (what: string) => z.union([text(""), names("")], expected(what
 const wholeNumber = () => z.int(expected("a whole number")).min(1, expected("1 or more"));
 const aFunction = () => z.custom((value) => typeof value === "function", expected("a function"));
 
-/** Each of the service's own paths, and what lies below. */
+/** The paths that the service uses, and everything below them. */
 const RESERVED =
   /^\/(health|ready|api|webhooks|openapi\.json|metrics|runs|workflows|assets|refused|live|sign-in|sign-out)(\/|$)/;
 

@@ -12,7 +12,7 @@ type Ignored = `${Exclude<Filter, "labels">}Ignore`;
 
 type Problem = { readonly path: readonly string[]; readonly message: string };
 
-/** What is wrong with the events and filters of an entry of `github`, beyond the types of its fields. */
+/** What is wrong with the events and filters of an entry of `github`, apart from the types of its fields. */
 export function filterProblems(entry: Entry): readonly Problem[] {
   const events = [entry.events].flat();
   return [
@@ -55,7 +55,7 @@ function patternProblems(field: string, filter: Filter, patterns: readonly strin
   ];
 }
 
-/** Of paths and names that are written as GitHub has none. */
+/** Beginnings that no path or name on GitHub has. */
 const NEVER: Readonly<Record<string, RegExp>> = {
   paths: /^(\.?\/)+/,
   branches: /^refs\/heads\//,

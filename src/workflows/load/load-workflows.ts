@@ -7,7 +7,7 @@ import type { WorkflowSource } from "../../model/workflow-file.ts";
 import { importFile } from "./import-file.ts";
 import { addressOf, offerModules, withoutVersion } from "./offer-modules.ts";
 
-/** What a file holds as its default export, not looked at yet; or why it could not be loaded. */
+/** The unchecked default export of a file, or why the file could not be loaded. */
 export type LoadedFile = {
   /** Its name in the folder. */
   readonly file: string;
@@ -19,24 +19,24 @@ export type LoadedFile = {
   readonly folder?: string;
 };
 
-/** A file that takes longer waits for something that does not come. */
+/** A file that takes longer waits for something that never comes. */
 const LOAD_MS = 10_000;
 
-/** How often files were loaded again in this process. Modules are kept for as long as it lives. */
+/** How many times this process has loaded files again. Loaded modules stay in memory until the process ends. */
 let versions = 0;
 
 /**
  * A folder of workflows: every `*.ts`, `*.mts` and `*.js` directly in it, except tests (`*.test.ts`) and declarations
- * (`*.d.ts`). What they share can live in folders below.
- * @param closing takes back what the files may import until then.
- * @returns how to load them: the first time as they are known to the process, then again, with all that they import from
- *   the folder. What was loaded before stays as it is for those that use it. It throws an Error whose message begins with
- *   "Cannot" when there is no such folder.
+ * (`*.d.ts`). Shared code can be in folders below.
+ * @param closing takes back the modules offered to the files.
+ * @returns a function that loads them. The first call loads them as the process knows them. Later calls load them
+ *   again, with everything that they import from the folder. Modules loaded before stay unchanged for their users. It
+ *   throws an Error whose message begins with "Cannot" if the folder does not exist.
  */
 export function workflowsIn(folder: string, closing: AsyncDisposableStack): () => Promise<readonly LoadedFile[]> {
   const place = realPath(folder);
   closing.defer(offerModules(place));
-  closing.defer(refuseExit());
+  closing.defer(rejectExit());
   let isLoaded = false;
   return () => {
     const files = workflowFilesIn(folder);
@@ -48,8 +48,8 @@ export function workflowsIn(folder: string, closing: AsyncDisposableStack): () =
 }
 
 /**
- * Folders of workflows below one, each of which never changes.
- * @returns how to load one of them, by its name, apart from some of its files.
+ * Folders of workflows below a root. Each folder never changes.
+ * @returns a function that loads one of them by its name, without some of its files.
  */
 export function workflowsBelow(
   root: string,
@@ -57,7 +57,7 @@ export function workflowsBelow(
 ): (name: string, without?: ReadonlySet<string>) => Promise<readonly LoadedFile[]> {
   const place = realPath(root);
   closing.defer(offerModules(place));
-  closing.defer(refuseExit());
+  closing.defer(rejectExit());
   return async (name, without = new Set()) => {
     const files = workflowFilesIn(join(place, name)).filter((file) => !without.has(file));
     return loadAll(join(place, name), files, undefined);
@@ -77,7 +77,10 @@ async function loadAll(
   }
 }
 
-/** Where symbolic links lead to, since Node names modules so. A folder that is missing is reported when it is read. */
+/**
+ * Follows symbolic links, because Node uses the real path of a module. A missing folder is reported later, when it is
+ * read.
+ */
 function realPath(folder: string): string {
   try {
     return realpathSync(folder);
@@ -86,7 +89,7 @@ function realPath(folder: string): string {
   }
 }
 
-/** Those are kept by their path. */
+/** CommonJS modules are kept by their path. */
 function forgetCommonJs(folder: string): void {
   const { cache } = createRequire(import.meta.url);
   for (const path of Object.keys(cache)) {
@@ -94,7 +97,7 @@ function forgetCommonJs(folder: string): void {
   }
 }
 
-/** Where the code of a workflow is found in a stack; undefined when it comes from no file of the folder. */
+/** Where the code of a workflow appears in a stack. Undefined if it is not from a file of the folder. */
 export function sourceIn(folder: string | undefined, file: string | undefined): WorkflowSource | undefined {
   if (folder === undefined || file === undefined) return undefined;
   try {
@@ -105,22 +108,22 @@ export function sourceIn(folder: string | undefined, file: string | undefined): 
   }
 }
 
-/** What files do while they are loaded is done in its name; timers that they leave keep it. */
+/** Marks the code that runs while a file is loaded, including its timers. */
 const loading = new AsyncLocalStorage<{ isOver: boolean }>();
 
-/** A file that ends the process while it is loaded is broken like any other. @returns how to undo it. */
-function refuseExit(): () => void {
+/** A file that ends the process while it is loaded is reported as broken. @returns a function that undoes it. */
+function rejectExit(): () => void {
   const original = process.exit;
-  const refuse = (code?: string | number | null) => {
+  const exit = (code?: string | number | null) => {
     if (loading.getStore()?.isOver ?? true) return original(code);
     const error = new Error("process.exit is called outside of `run`: remove it");
-    Error.captureStackTrace(error, refuse);
+    Error.captureStackTrace(error, exit);
     throw error;
   };
-  process.exit = refuse;
+  process.exit = exit;
   syncBuiltinESMExports();
   return () => {
-    if (process.exit === refuse) process.exit = original;
+    if (process.exit === exit) process.exit = original;
     syncBuiltinESMExports();
   };
 }
@@ -161,17 +164,17 @@ async function load(folder: string, file: string, version: number | undefined): 
   }
 }
 
-/** Tells one version of a workflow's code from another. */
+/** Distinguishes versions of a workflow's code. */
 export function codeVersion(code: Uint8Array | string): string {
   return createHash("sha256").update(code).digest("hex").slice(0, 12);
 }
 
-/** The place is that in the file itself, where it is known: what the file calls may have thrown. */
+/** Names the position in the file itself if it is known: the error may come from code that the file calls. */
 function explained(error: unknown, file: string): string {
   if (!(error instanceof Error)) return `throws ${String(error)} while loading`;
   const stack = withoutVersion(error.stack ?? "");
-  const own = new RegExp(`\\n\\s+at .*?[/\\\\(](${RegExp.escape(file)}:\\d+:\\d+)\\)?`).exec(stack)?.[1];
-  const place = own ?? /\n\s+at .*?([^/\\(\s]+:\d+:\d+)\)?/.exec(stack)?.[1];
+  const placeInFile = new RegExp(`\\n\\s+at .*?[/\\\\(](${RegExp.escape(file)}:\\d+:\\d+)\\)?`).exec(stack)?.[1];
+  const place = placeInFile ?? /\n\s+at .*?([^/\\(\s]+:\d+:\d+)\)?/.exec(stack)?.[1];
   const syntax = /^(?:file:\/\/)?\S*?([^/\\]+:\d+)\n/.exec(stack)?.[1];
   const where = syntax ?? place;
   const message = withoutVersion(error.message).split("\n", 1)[0];

@@ -7,7 +7,9 @@ import { variable } from "./credential-fields.ts";
 const EXAMPLE = '{ to: "SLACK_DEPLOYS", on: ["failure", "recovery"] }';
 const WHAT = `"SLACK_DEPLOYS", ${EXAMPLE}, a list of these, or false`;
 
-/** The field `notify`. Each part is looked at for what it is: a union would say of each that it is none of the others. */
+/**
+ * The field `notify`. Each part is checked as what it is: a union would report for each that it is none of the others.
+ */
 export function notifyField() {
   return z.unknown().superRefine((given, context) => {
     if (given === false) return;
@@ -43,7 +45,7 @@ function long() {
   });
 }
 
-/** The address of a webhook is a secret, so what is written down is the name of a variable. */
+/** The address of a webhook is a secret, so the workflow contains the name of a variable. */
 function receiver() {
   const name = variable();
   return z.unknown().superRefine((given, context) => {

@@ -4,10 +4,10 @@ import { resolve as resolvePath, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import * as api from "../../index.ts";
 
-/** What a workflow may import of the service that runs it: the names, and how to come by what they stand for. */
+/** The modules that a workflow may import from the service that runs it: their names, and how to load them. */
 const OFFERED: Readonly<Record<string, { readonly names: readonly string[]; readonly load: () => unknown }>> = {
   "gh-runner": { names: Object.keys(api), load: () => api },
-  // Loaded when a file imports it: most services need none of the ready-made workflows.
+  // Loaded when a file imports it: most services use none of the ready-made workflows.
   "gh-runner/workflows": {
     names: Object.keys({
       autoMerge: true,
@@ -23,7 +23,7 @@ const OFFERED: Readonly<Record<string, { readonly names: readonly string[]; read
   },
 };
 
-/** The release brings all of zod as a file beside it: what the service itself uses of zod is a part, and 7 MB less. */
+/** The release has all of zod in a separate file. The service itself uses only a part of zod, which saves 7 MB. */
 function zodUrl(): string {
   const beside = new URL("./zod.js", import.meta.url);
   return existsSync(beside) ? beside.href : import.meta.resolve("zod");
@@ -31,27 +31,30 @@ function zodUrl(): string {
 
 const SCHEME = "gh-runner-module:";
 
-/** Where the modules that are made below find what they export. */
+/** Where the generated modules below find what they export. */
 const SHELF = Symbol.for("gh-runner.modules");
 
-/** Loaded files are kept by their address, so one that is loaded again has this in it, and hands it to what it imports. */
+/**
+ * Node keeps loaded files by their address. A file that is loaded again has this suffix in its address, and passes it
+ * on to its imports.
+ */
 const VERSION = /\?gh-runner-version=\d+/;
 
-/** @param version undefined: as it was loaded first. */
+/** @param version undefined: the file as it was loaded first. */
 export function addressOf(path: string, version: number | undefined): string {
   const { href } = pathToFileURL(path);
   return version === undefined ? href : `${href}?gh-runner-version=${version}`;
 }
 
-/** What is said of a file, as if it had been loaded but once. */
+/** A text about a file, without the version in addresses. */
 export function withoutVersion(text: string): string {
   return text.replace(new RegExp(VERSION, "g"), "");
 }
 
 /**
- * Lets files below a folder import `gh-runner`, the very one that runs them, and `zod`, unless the folder has one of its
- * own; and takes their TypeScript and JavaScript for modules without a package.json that says so.
- * @returns how to undo it.
+ * Lets files below a folder import `gh-runner`, the very copy that runs them, and `zod`, unless the folder has a copy.
+ * Also treats their TypeScript and JavaScript as modules, without a package.json.
+ * @returns a function that undoes it.
  */
 export function offerModules(folder: string): () => void {
   const below = pathToFileURL(resolvePath(folder) + sep).href;
@@ -91,7 +94,7 @@ function sourceOf(specifier: string): string {
   const { names = [] } = OFFERED[specifier] ?? {};
   const its = `globalThis[Symbol.for("gh-runner.modules")][${JSON.stringify(specifier)}].load()`;
   return [
-    // What CommonJS requires must be there at once.
+    // CommonJS needs a required module at once.
     `const offered = ${specifier === "gh-runner" ? "" : "await "}${its};`,
     ...names.map((name, at) => `const e${at} = offered[${JSON.stringify(name)}]; export { e${at} as ${name} };`),
   ].join("\n");

@@ -3,7 +3,7 @@ import type { DependabotMetadata } from "./dependabot.ts";
 
 type Lookups = { readonly alertLookup?: boolean; readonly compatLookup?: boolean };
 
-/** The metadata with what must be asked for. */
+/** Adds the metadata that requires additional requests. */
 export async function lookedUp(
   context: RunContext,
   repo: Repo,
@@ -15,7 +15,7 @@ export async function lookedUp(
   return { ...metadata, ...alert, ...score };
 }
 
-/** The worst open alert that one of the dependencies has in this folder, else the worst that is not open. */
+/** The worst open alert of one of the dependencies in this folder. Otherwise the worst alert that is not open. */
 async function alertOf(
   { github }: RunContext,
   repo: Repo,
@@ -43,10 +43,10 @@ async function alertOf(
 
 const folderOf = (path: string) => `/${path.replace(/^\//, "").split("/").slice(0, -1).join("/")}`;
 
-/** Where Dependabot shows how often the tests of others have passed after the same update. It is a picture. */
+/** The picture in which Dependabot shows how many times the tests of others have passed after the same update. */
 const BADGE = "https://dependabot-badges.githubapp.com/badges/compatibility_score";
 
-/** The lowest of all the dependencies, in percent; 0 where one is not known. */
+/** The lowest score of all dependencies, in percent. 0 if one is not known. */
 async function scoreOf(
   { fetch }: RunContext,
   { updatedDependencies, packageEcosystem }: DependabotMetadata,

@@ -1,19 +1,21 @@
 import { shortCommit } from "../summary.ts";
 import type { DependabotMetadata, DependencyType, UpdateType } from "./dependabot.ts";
 
-/** Which updates are merged, as data. Each holds for every dependency that a pull request updates. */
+/** Which updates are merged, as data. Each rule applies to every dependency that a pull request updates. */
 export type AutoMergeRules = {
-  /** `["version-update:semver-patch", "version-update:semver-minor"]`; any without it, also one that is not known. */
+  /**
+   * `["version-update:semver-patch", "version-update:semver-minor"]`. By default any update, also of an unknown type.
+   */
   readonly updateTypes?: readonly UpdateType[];
   readonly dependencyTypes?: readonly DependencyType[];
   /** Names, in which `*` stands for anything: `["lodash", "@types/*"]`. */
   readonly dependencyNames?: readonly string[];
-  /** As branches name them: `["npm_and_yarn", "github_actions"]`. */
+  /** As in branch names: `["npm_and_yarn", "github_actions"]`. */
   readonly packageEcosystems?: readonly string[];
   readonly dependencyGroups?: readonly string[];
 };
 
-/** Why an update is not merged; undefined when all rules hold. */
+/** Why an update is not merged. Undefined if all rules are met. */
 export function unmet(metadata: DependabotMetadata | undefined, rules: AutoMergeRules): string | undefined {
   const { updateTypes, dependencyTypes, dependencyNames, packageEcosystems, dependencyGroups } = rules;
   if (metadata === undefined) {
@@ -50,7 +52,7 @@ export function unmet(metadata: DependabotMetadata | undefined, rules: AutoMerge
   return undefined;
 }
 
-/** A commit of a pull request, as far as it says who has made it. */
+/** The author of a commit of a pull request. */
 export type Authored = {
   readonly sha: string;
   readonly author: string | undefined;
@@ -58,12 +60,13 @@ export type Authored = {
   readonly isVerified: boolean;
 };
 
-/** GitHub itself, which signs what it commits for others. */
+/** GitHub itself, which signs commits that it makes for others. */
 const GITHUB = "web-flow";
 
 /**
- * Why a commit is not certainly by the author of the pull request; undefined when it is. GitHub verifies that the committer has
- * signed it, so that anyone with a key can sign a commit with another author: the committer must be GitHub, or the author.
+ * Why a commit is not certainly by the author of the pull request. Undefined if it is. GitHub verifies only that the
+ * committer has signed a commit. Anyone with a key can sign a commit with another author. So the committer must be
+ * GitHub or the author.
  */
 export function foreignness(
   { sha, author, committer, isVerified }: Authored,

@@ -17,35 +17,38 @@ import {
 } from "./options.ts";
 import { PULL_EVENT_CHECKS, type PullEventOptions, type PullWorkflow, titleOfPull } from "./pull-events.ts";
 
-/** `actions` are opened, synchronize, reopened and ready_for_review; with `labels` also labeled. */
+/** `actions` are opened, synchronize, reopened and ready_for_review. With `labels` also labeled. */
 export type AutoMergeOptions = CommonOptions &
   PullEventOptions &
   AutoMergeRules & {
-    /** `"merge"`, as without it, `"squash"` or `"rebase"`. */
+    /** `"merge"` by default, `"squash"` or `"rebase"`. */
     readonly mergeMethod?: MergeMethod;
     /** Approves the pull request first. */
     readonly approve?: boolean;
-    /** Whose pull requests are merged; Dependabot's without it: `["dependabot[bot]"]`. */
+    /** The authors whose pull requests are merged. By default only Dependabot: `["dependabot[bot]"]`. */
     readonly authors?: readonly string[];
     /** Only pull requests with one of these labels. */
     readonly labels?: readonly string[];
     /**
-     * False: the run itself waits until all checks have passed, and merges the commit that it has looked at. GitHub's
-     * auto-merge, once it is on, would merge a later one as well.
+     * False: the run waits until all checks have passed, and merges the commit that it has examined. GitHub's
+     * auto-merge, once it is on, would also merge a later commit.
      */
     readonly useAutoMerge?: boolean;
-    /** The last word: false, and the pull request is left alone. Authors other than Dependabot may leave no metadata. */
+    /**
+     * The last check. If it returns false, the pull request is left alone. Authors other than Dependabot may provide no
+     * metadata.
+     */
     readonly when?: (
       metadata: DependabotMetadata | undefined,
       pull: WebhookEvent<"pull_request">["payload"],
     ) => boolean | Promise<boolean>;
-    /** Looks for the security alert that the update answers: `alertState`, `ghsaId` and `cvss`. */
+    /** Looks up the security alert that the update resolves: `alertState`, `ghsaId` and `cvss`. */
     readonly alertLookup?: boolean;
-    /** Looks how often the tests of others have passed after the same update: `compatibilityScore`. */
+    /** Looks up how many times the tests of others have passed after the same update: `compatibilityScore`. */
     readonly compatLookup?: boolean;
-    /** Takes commits that GitHub has not verified, as on GitHub Enterprise Server. */
+    /** Accepts commits that GitHub has not verified, as on GitHub Enterprise Server. */
     readonly skipCommitVerification?: boolean;
-    /** Looks neither at the author nor at the commits. Anyone who may push to the branch can then merge. */
+    /** Does not check the author or the commits. Then anyone who can push to the branch can merge. */
     readonly skipVerification?: boolean;
   } & NoneOf<typeof REJECTED>;
 
@@ -58,9 +61,9 @@ const REJECTED = {
 const DEPENDABOT = "dependabot[bot]";
 
 /**
- * Merges Dependabot's pull requests as soon as their checks have passed: what dependabot/fetch-metadata and `gh pr merge --auto`,
- * or peter-evans/enable-pull-request-automerge, do together. All commits must be Dependabot's. When another one is pushed
- * later, auto-merge is switched off again.
+ * Merges Dependabot's pull requests as soon as their checks have passed. It does what dependabot/fetch-metadata and `gh
+ * pr merge --auto`, or peter-evans/enable-pull-request-automerge, do together. All commits must be Dependabot's. If
+ * someone pushes another commit later, auto-merge is switched off again.
  */
 export function autoMerge(options: AutoMergeOptions = {}): PullWorkflow {
   checkOptions("autoMerge", options, CHECKS, REJECTED);
@@ -102,7 +105,10 @@ type Verdict =
   | { readonly head: string; readonly nodeId: string; readonly metadata: DependabotMetadata | null }
   | { readonly no: string; readonly nodeId: string; readonly isForeign?: boolean };
 
-/** Whether the pull request, as it is now, is to be merged: a commit that is added later changes nothing about this one. */
+/**
+ * Decides whether to merge the pull request in its present state. A commit that is added later does not change the
+ * decision about this one.
+ */
 async function verdictOf(
   context: RunContext,
   payload: WebhookEvent<"pull_request">["payload"],

@@ -2,19 +2,19 @@ import { setImmediate as breathe } from "node:timers/promises";
 import { type Context, createContext, Script } from "node:vm";
 import { PermanentFailure } from "../../index.ts";
 
-/** No other run, and no request, gets its turn during a piece of work. */
+/** No other run or request gets its turn during a piece of work. */
 const MAX_MS = 100;
 
-/** Reading a file of 100,000 characters takes 50 ms; the CPU may be shared. */
+/** Reading a file of 100,000 characters takes 50 ms. The CPU may be shared. */
 export const MAX_READING_MS = 250;
 
 /** 3,000 files and 500 path patterns take 2 s. */
 const MAX_IN_ALL_MS = 5000;
 
-/** Others have their turn after so long. */
+/** After this time, other work gets its turn. */
 const PIECE_MS = 10;
 
-/** What gets this part of its time from the CPU, and is not through, is too slow. */
+/** Work that got this part of its time from the CPU and has not finished is too slow. */
 const ENOUGH = 4;
 
 type Limits = {
@@ -22,14 +22,14 @@ type Limits = {
   readonly maxInAllMs?: number;
   /** Milliseconds, of any epoch. */
   readonly now?: () => number;
-  /** What this thread has used of the CPU, in milliseconds. */
+  /** CPU time that this thread has used, in milliseconds. */
   readonly cpu?: () => number;
 };
 
 /**
- * Patterns that people wrote are tried on names that others chose, and some take for ever on a name that is made for it. What is
- * done here is given up when it takes too long: Node ends the matching of a regular expression there, too. A thread of
- * its own would take 10 MB.
+ * Matches patterns that people wrote against names that others chose. A name can be made to keep some patterns busy
+ * forever. Work that takes too long is given up here. Node can also interrupt the matching of a regular expression. A
+ * separate thread would take 10 MB.
  */
 export function bounds({
   maxInAllMs = MAX_IN_ALL_MS,
@@ -40,7 +40,7 @@ export function bounds({
   let spent = 0;
 
   /**
-   * Does one piece of work. It is begun again with more time when this process got little of the CPU meanwhile.
+   * Does one piece of work. If this process got little CPU time, the work starts again with more time.
    * @param tried what it is for, as a noun phrase.
    */
   async function bounded<Result>(tried: string, work: () => Result, maxMs = limits.maxMs ?? MAX_MS): Promise<Result> {
@@ -59,7 +59,7 @@ export function bounds({
     }
   }
 
-  /** Does something so many times, a few at a time: others have their turn in between. */
+  /** Does something `times` times, a few at a time. Other work gets its turn in between. */
   async function boundedEach(tried: string, times: number, work: (nth: number) => void): Promise<void> {
     for (let next = 0; next < times; ) {
       const first = next;

@@ -2,7 +2,7 @@ export type UpdateType = "version-update:semver-major" | "version-update:semver-
 
 export type DependencyType = "direct:production" | "direct:development" | "indirect";
 
-/** One dependency that a pull request of Dependabot's updates. What is not known is `""`, as in the action. */
+/** One dependency that a pull request of Dependabot updates. Unknown values are `""`, as in the action. */
 export type UpdatedDependency = {
   readonly dependencyName: string;
   readonly dependencyType: string;
@@ -11,12 +11,12 @@ export type UpdatedDependency = {
   readonly newVersion: string;
 };
 
-/** What dependabot/fetch-metadata finds out about a pull request: the names of its outputs, in camelCase. */
+/** What dependabot/fetch-metadata finds out about a pull request. The names are those of its outputs, in camelCase. */
 export type DependabotMetadata = {
   readonly dependencyNames: readonly string[];
-  /** The first of production, development and indirect that there is. */
+  /** The first of production, development and indirect that occurs. */
   readonly dependencyType: DependencyType | "unknown";
-  /** The highest that there is; null when none is known. */
+  /** The highest update type. Null if none is known. */
   readonly updateType: UpdateType | null;
   readonly updatedDependencies: readonly UpdatedDependency[];
   readonly directory: string;
@@ -26,19 +26,22 @@ export type DependabotMetadata = {
   /** Of the first dependency, like `newVersion`. */
   readonly previousVersion: string;
   readonly newVersion: string;
-  /** Of the alert that the update answers: OPEN, FIXED, DISMISSED, AUTO_DISMISSED; `""` without `alertLookup`, or an alert. */
+  /**
+   * State of the alert that the update resolves: OPEN, FIXED, DISMISSED, AUTO_DISMISSED. `""` without `alertLookup` or
+   * without an alert.
+   */
   readonly alertState: string;
   readonly ghsaId: string;
   /** From 0 to 10. */
   readonly cvss: number;
-  /** In percent; 0 without `compatLookup`, and where it is not known. */
+  /** In percent. 0 without `compatLookup`, or if it is not known. */
   readonly compatibilityScore: number;
-  /** Whether the text of the pull request says that other people publish the dependency now. */
+  /** Whether the text of the pull request says that other people now publish the dependency. */
   readonly maintainerChanges: boolean;
   readonly dependencyGroup: string;
 };
 
-/** What the metadata is read from. */
+/** The source of the metadata. */
 export type DependabotPull = {
   /** Of its first commit. */
   readonly message: string;
@@ -59,14 +62,14 @@ export const DEPENDENCY_TYPES = [
   "indirect",
 ] as const satisfies DependencyType[];
 
-/** By a schema in which versions stay text: 1.10 is not 1.1. Throws what it cannot read. */
+/** Uses a schema in which versions stay text: 1.10 is not 1.1. Throws if the text is invalid. */
 type ReadYaml = (text: string) => unknown;
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * Reads what Dependabot writes into the message of its commit: sentences, and a block of YAML. The rest is in the branch's name.
- * @returns undefined when there is no such block, or it is none of Dependabot's.
+ * Reads the message of Dependabot's commit, which has sentences and a block of YAML. The rest is in the branch's name.
+ * @returns undefined if there is no such block, or if it is not Dependabot's.
  */
 export function metadataOf(pull: DependabotPull, readYaml: ReadYaml): DependabotMetadata | undefined {
   const { message, head } = pull;
@@ -125,8 +128,8 @@ function dependenciesIn(block: string, readYaml: ReadYaml): readonly Fields[] {
 type Versions = { readonly from: string; readonly to: string };
 
 /**
- * The versions that sentences name: "Updates `a` from 1.0.0 to 1.0.1", once for each time that a group has the dependency, or for
- * the first dependency "Bumps a from 1.0.0 to 1.0.1." and "Update a requirement from ^1 to ^2".
+ * The versions in sentences: "Updates `a` from 1.0.0 to 1.0.1", once for each time that a group has the dependency, or
+ * for the first dependency "Bumps a from 1.0.0 to 1.0.1." and "Update a requirement from ^1 to ^2".
  */
 function versionsIn({ message, title }: DependabotPull) {
   const lines = message.split("\n");
@@ -154,8 +157,8 @@ function updateTypeOf(from: string, to: string): UpdateType | "" {
 }
 
 /**
- * What of a branch's name lies between the ecosystem and the dependency: `dependabot/npm_and_yarn/web/lodash-4.17.21` is `/web`.
- * With the delimiter `-` the version is a part by itself, and several dependencies have "and" between them.
+ * The part of a branch's name between the ecosystem and the dependency: `dependabot/npm_and_yarn/web/lodash-4.17.21`
+ * gives `/web`. With the delimiter `-` the version is a separate part, and "and" stands between several dependencies.
  */
 function directoryIn(parts: readonly string[], delimiter: string, names: readonly string[], group: string): string {
   const partsOf = (name: string) => name.replace("/", delimiter).split(delimiter).length;

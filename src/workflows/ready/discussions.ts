@@ -8,22 +8,22 @@ type Discussion = Pick<
   "number" | "isOpen" | "isLocked" | "createdAt" | "updatedAt" | "closedAt" | "labels" | "url"
 > & {
   readonly id: string;
-  /** The latest ones. */
+  /** The latest comments. */
   readonly comments: readonly Comment[];
 };
 
-/** What was found, and where the next page begins; null: there is none. */
+/** The results of one page, and the cursor of the next page. Null if there is none. */
 export type Found = {
   readonly items: readonly { readonly number: number; readonly updatedAt: number }[];
   readonly after: string | null;
 };
 
-/** The discussions of a repository, which GitHub has in GraphQL alone. */
+/** The discussions of a repository. GitHub offers them only in GraphQL. */
 export function discussionsOf(github: GitHub, repository: string, { runId, isDry }: { runId: string; isDry: boolean }) {
   const { owner, repo } = ownerAndName(repository);
   const labels = new Map<string, string>();
 
-  /** The id of a label, which is made where the repository does not have it. */
+  /** The id of a label. Creates the label if the repository does not have it. */
   async function labelId(name: string): Promise<string> {
     const known = labels.get(name);
     if (known !== undefined) return known;
@@ -70,7 +70,7 @@ export function discussionsOf(github: GitHub, repository: string, { runId, isDry
     async comment({ id }: Discussion, what: string, body: string): Promise<void> {
       if (isDry) return;
       const text = `${markerOf(keyOf(what, runId))}\n${body}`;
-      // After a lost answer the next attempt looks whether it is there.
+      // After a lost answer, the next attempt checks whether the comment exists.
       await github.graphql(COMMENT, { id, body: text }, { repository, retry: false });
     },
     async label({ id }: Discussion, add: readonly string[], remove: readonly string[]): Promise<void> {

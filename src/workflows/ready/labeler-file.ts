@@ -1,16 +1,16 @@
 import type * as Yaml from "js-yaml";
 
-/** What `.github/labeler.yml` says. */
+/** The contents of `.github/labeler.yml`. */
 export type LabelerFile = {
-  /** What must match for each label: all of these. */
+  /** The rules of each label. All of them must match. */
   readonly labels: ReadonlyMap<string, readonly Match[]>;
   readonly changedFilesLabelsLimit: number | undefined;
   readonly maxFilesChanged: number | undefined;
-  /** What is in the file and means nothing, each with its line. */
+  /** Entries without any meaning, each with its line. */
   readonly ignored: readonly string[];
 };
 
-/** One of the options, or all of them, must match. */
+/** One of the options must match, or all of them. */
 export type Match = { readonly of: "any" | "all"; readonly options: Option[] };
 
 export type Option = {
@@ -32,13 +32,13 @@ const BRANCHES = { "base-branch": "baseBranch", "head-branch": "headBranch" } as
 const OPTIONS = ["changed-files", "base-branch", "head-branch"];
 const LIMITS = ["changed-files-labels-limit", "max-files-changed"];
 
-/** No file that a person writes is as long; what its aliases repeat is bounded by the time that reading takes. */
+/** No hand-written file is that long. The time limit for reading bounds what aliases can repeat. */
 const MAX_CHARACTERS = 100_000;
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * Reads the file as actions/labeler does from version 5 on.
+ * Reads the file as actions/labeler does since version 5.
  * @throws Error that names every problem with its line and what to write there.
  */
 export function readLabelerFile(text: string, yaml: typeof Yaml): LabelerFile {
@@ -74,7 +74,7 @@ export function readLabelerFile(text: string, yaml: typeof Yaml): LabelerFile {
   return { labels, ...limits, ignored: first(ignored) };
 }
 
-/** Aliases can repeat what is wrong many times. */
+/** Aliases can repeat a mistake many times. */
 const MAX_SHOWN = 50;
 
 function first(texts: readonly string[]): readonly string[] {
@@ -89,7 +89,7 @@ function shown(value: unknown): string {
 
 type Tell = { readonly problem: (what: string) => void; readonly ignore: (what: string) => void };
 
-/** What stands below a label. Options without `any` or `all` above them are added to the first `any`. */
+/** The entries below a label. Options without `any` or `all` above them are added to the first `any`. */
 function matchesIn(entries: unknown, tell: Tell): readonly Match[] {
   if (!Array.isArray(entries) || entries.some((entry) => typeof entry !== "object" || Array.isArray(entry))) {
     tell.problem(oldFormat(entries) ?? 'expected a list of rules, such as "- changed-files:"');
@@ -178,10 +178,10 @@ function ruleIn(key: string, value: unknown, tell: Tell): readonly FileRule[] {
   return [];
 }
 
-/** What the keys of version 4 are called since version 5. */
+/** The keys of version 4, with their names since version 5. */
 const OF_VERSION_4 = { any: "all-globs-to-any-file", all: "all-globs-to-all-files" } as const;
 
-/** The format of actions/labeler before version 5: patterns stood below the label itself. */
+/** The format of actions/labeler before version 5: patterns directly below the label. */
 function oldFormat(entries: unknown): string | undefined {
   const globs = [entries].flat().filter((entry) => typeof entry === "string");
   return globs.length === 0 ? undefined : fromVersion4("any-glob-to-any-file", globs);

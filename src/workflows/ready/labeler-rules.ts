@@ -1,31 +1,31 @@
 import type { FileRule, LabelerFile, Match, Option } from "./labeler-file.ts";
 
-/** What of a pull request the rules look at. */
+/** What the rules examine in a pull request. */
 export type LabeledPull = {
   readonly files: readonly string[];
   readonly base: string;
   readonly head: string;
-  /** Those that it has. */
+  /** Its present labels. */
   readonly labels: readonly string[];
 };
 
 export type Changes = {
   readonly add: readonly string[];
   readonly remove: readonly string[];
-  /** Wanted, and more than GitHub takes. */
+  /** Labels beyond GitHub's maximum. */
   readonly excess: readonly string[];
-  /** Why labels for paths are left as they are, in words. */
+  /** Why labels for paths stay unchanged, in words. */
   readonly held: string | undefined;
 };
 
 /** Whether a path matches a pattern. */
 export type Glob = (pattern: string) => { readonly match: (name: string) => boolean };
 
-/** An issue of GitHub's takes no more. */
+/** GitHub's maximum for an issue. */
 const MAX_LABELS = 100;
 
 /**
- * What becomes of the labels.
+ * Which labels to add and remove.
  * @param matches whether all rules of a label match.
  */
 export function changesOf(
@@ -34,7 +34,7 @@ export function changesOf(
   { syncLabels, matches }: { readonly syncLabels: boolean; readonly matches: (label: string) => boolean },
 ): Changes {
   const isTooLarge = maxFilesChanged !== undefined && pull.files.length > maxFilesChanged;
-  // GitHub does not tell capital letters of labels apart.
+  // GitHub ignores the case of labels.
   const has = new Map(pull.labels.map((label) => [label.toLowerCase(), label]));
   const byPaths = [...labels.keys()].filter((label) => looksAtPaths(labels.get(label)));
   const judged = [...labels.keys()].filter((label) => !(isTooLarge && byPaths.includes(label)));
@@ -57,7 +57,7 @@ export function changesOf(
   return { add: added.slice(0, room), remove, excess: added.slice(room), held };
 }
 
-/** One rule for paths is enough, however the label matches. */
+/** Whether a label has any rule for paths. */
 function looksAtPaths(matches: readonly Match[] = []): boolean {
   return matches.some(({ options }) => options.some(({ changedFiles = [] }) => changedFiles.length > 0));
 }
@@ -68,7 +68,7 @@ export function globsOf(matches: readonly Match[]): readonly string[] {
   return [...new Set(options.flatMap(({ changedFiles = [] }) => changedFiles.flatMap(({ globs }) => globs)))];
 }
 
-/** Whether all that stands below a label matches. */
+/** Whether everything below a label matches. */
 export function allMatch(matches: readonly Match[], pull: LabeledPull, glob: Glob): boolean {
   return matches.every(({ of, options }) =>
     of === "any"

@@ -7,16 +7,16 @@ import { allMatch, changesOf, type Glob, globsOf } from "./labeler-rules.ts";
 import { aRepository, type CommonOptions, checkOptions, commonOf, type NoneOf, text, yesOrNo } from "./options.ts";
 import { PULL_EVENT_CHECKS, type PullEventOptions, type PullWorkflow, titleOfPull } from "./pull-events.ts";
 
-/** `actions` are opened, synchronize and reopened, unless they are given. */
+/** `actions` are opened, synchronize and reopened by default. */
 export type LabelerOptions = CommonOptions &
   PullEventOptions & {
-    /** Path of the file that says what gets which label; `.github/labeler.yml` without it. */
+    /** Path of the file with the rules. `.github/labeler.yml` by default. */
     readonly configurationPath?: string;
-    /** The repository with that file, `owner/name`; without it that of the pull request. */
+    /** The repository with that file, `owner/name`. The pull request's repository by default. */
     readonly configurationRepository?: string;
-    /** Takes a label of the file away again when nothing matches it any more. */
+    /** Removes a label of the file when nothing matches it any more. */
     readonly syncLabels?: boolean;
-    /** Whether `*` and `**` match names that begin with a dot, such as `.github`; true without it. */
+    /** Whether `*` and `**` match names that begin with a dot, such as `.github`. True by default. */
     readonly dot?: boolean;
   } & NoneOf<typeof REJECTED>;
 
@@ -29,8 +29,8 @@ const REJECTED = {
 
 /**
  * Labels pull requests by the paths that they change and by their branches, as actions/labeler does. It reads the same
- * `.github/labeler.yml`, from the branch that the pull request is to be merged into. A person, or another workflow, can start it
- * for pull requests by their numbers.
+ * `.github/labeler.yml`, from the target branch of the pull request. A person or another workflow can start it for pull
+ * requests by their numbers.
  */
 export function labeler(options: LabelerOptions = {}): PullWorkflow<"github" | "manual" | "call", ByNumbers> {
   checkOptions(
@@ -100,7 +100,7 @@ async function labelPull(context: RunContext, repo: Repo, number: number, option
   return { newLabels: add, allLabels: [...has.filter((label) => !remove.includes(label)), ...add] };
 }
 
-/** Looks at the pull request as it is now, and decides once: an attempt that continues later does what is left. */
+/** Reads the present pull request and decides once. An attempt that continues later does the rest. */
 async function planOf(context: RunContext, repo: Repo, number: number, options: LabelerOptions) {
   const { github, log } = context;
   const { configurationPath: path = ".github/labeler.yml", syncLabels = false } = options;
@@ -166,15 +166,15 @@ async function readFile(place: string, text: string): Promise<LabelerFile> {
   }
 }
 
-/** Braces stand for several patterns: {a..z}{a..z}{a..z}{a..z} for 456,976, which take 300 MB. */
+/** Braces stand for several patterns. {a..z}{a..z}{a..z}{a..z} stands for 456,976, which take 300 MB. */
 const MAX_PATTERNS = 5000;
 
-/** Path patterns, as actions/labeler has them. */
+/** Compiles path patterns as actions/labeler does. */
 async function globCompiler(dot: boolean): Promise<Glob> {
   const { braceExpand, Minimatch } = await import("minimatch");
   let left = MAX_PATTERNS;
   return (pattern) => {
-    // Counted before they are compiled, which may take longer than a pattern has.
+    // Counted before compiling, which may take longer than the limit for one pattern.
     left -= braceExpand(pattern, { braceExpandMax: left + 1 }).length;
     if (left >= 0) return new Minimatch(pattern, { dot });
     const happened = `the file expands to more than ${MAX_PATTERNS} patterns`;

@@ -1,9 +1,9 @@
 import type { Check } from "./options.ts";
 
-/** Several names: a list, or text with commas between them, as in the file of an action. */
+/** Several names: a list, or text with commas as in an action's file. */
 export type Names = string | readonly string[];
 
-/** The names by themselves, without the white space and the quotation marks around them. */
+/** The names, without the white space and quotation marks around them. */
 export function namesIn(given: Names | undefined): readonly string[] {
   const all = typeof given === "string" ? given.split(",") : (given ?? []);
   return all
@@ -21,7 +21,7 @@ export const names: Check = (value) =>
     ? undefined
     : 'names, such as ["one", "two"] or "one, two"';
 
-/** Labels, milestones and people are the same in any case of their letters, and without their accents. */
+/** Labels, milestones and people are compared without case and accents. */
 export function same(one: string, other: string): boolean {
   return plain(one) === plain(other);
 }
@@ -37,7 +37,7 @@ const plain = (name: string) =>
     .normalize("NFD")
     .replace(/\p{Mn}/gu, "");
 
-/** A list of labels with some fewer and some more; those that stay keep their place. */
+/** A list of labels after removals and additions. Labels that stay keep their place. */
 export function changed(
   labels: readonly string[],
   { add = [], remove = [] }: { add?: readonly string[]; remove?: readonly string[] },

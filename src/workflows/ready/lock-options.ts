@@ -10,34 +10,34 @@ type Named = Capitalize<Kind>;
 
 /** The options of dessant/lock-threads, in camelCase, with its defaults. Dates are ISO 8601. */
 export type LockThreadsOptions = ScheduledOptions & {
-  /** Days without activity, once closed, until it is locked; 365 without it. */
+  /** Days without activity after closing, before it is locked. 365 by default. */
   readonly [Its in Kind as `${Its}InactiveDays`]?: number;
 } & {
-  /** What was created, or closed, before or after a date is left alone. */
+  /** Leaves alone what was created or closed before or after a date. */
   readonly [Its in Named as `exclude${Its}${"Created" | "Closed"}${"Before" | "After"}`]?: string;
 } & {
-  /** The same for what was created, or closed, within a time: `"2018-01-01/2019-12-31"`, or both dates in a list. */
+  /** The same for a period: `"2018-01-01/2019-12-31"`, or both dates in a list. */
   readonly [Its in Named as `exclude${Its}${"Created" | "Closed"}Between`]?: string | readonly [string, string];
 } & {
-  /** Only what has any of these labels; what has all of them; not what has any of these. */
+  /** Only threads with any of these labels, with all of these, or with none of these. */
   readonly [Its in Named as `${"includeAny" | "includeAll" | "excludeAny"}${Its}Labels`]?: Names;
 } & {
-  /** Labels that are given, or taken, before it is locked. */
+  /** Labels to add or remove before locking. */
   readonly [Its in Named as `${"add" | "remove"}${Its}Labels`]?: Names;
 } & {
-  /** Markdown of a comment before it is locked; no comment without it. */
+  /** Markdown of a comment before locking. No comment by default. */
   readonly [Its in Kind as `${Its}Comment`]?: string;
 } & {
-  /** `"resolved"` without it; `""` gives no reason. */
+  /** `"resolved"` by default. `""` gives no reason. */
   readonly [Its in "issue" | "pr" as `${Its}LockReason`]?: "" | "resolved" | "off-topic" | "too heated" | "spam";
 } & {
-  /** All three without it: `["issues", "prs"]`, or `"issues, prs"`. */
+  /** All three by default: `["issues", "prs"]`, or `"issues, prs"`. */
   readonly processOnly?: Names;
   /** Logs the outputs of the run at its end. */
   readonly logOutput?: boolean;
 };
 
-/** What holds for one kind. */
+/** The rules for one kind. */
 export type LockRules = {
   readonly inactiveDays: number;
   readonly created: Dates;
@@ -51,11 +51,14 @@ export type LockRules = {
   readonly reason: "resolved" | "off-topic" | "too heated" | "spam" | undefined;
 };
 
-/** Epoch milliseconds. Only what is later than `after` and earlier than `before`; both together take the dates themselves in. */
+/**
+ * Epoch milliseconds. Only times later than `after` and earlier than `before`. If both are set, the dates themselves
+ * are included.
+ */
 export type Dates = {
   readonly after: number | undefined;
   readonly before: number | undefined;
-  /** Not what is within these, which are taken in. */
+  /** Excludes the times within these two, which are included in the period. */
   readonly outside: readonly [number, number] | undefined;
 };
 
@@ -99,7 +102,7 @@ export function checkLockOptions(options: LockThreadsOptions): void {
   checkOptions("lockThreads", options as Record<string, unknown>, KNOWN as never, {});
 }
 
-/** The kinds that are processed, in this order. */
+/** The kinds to process, in this order. */
 export function kindsOf({ processOnly }: LockThreadsOptions): readonly Kind[] {
   const only = namesIn(processOnly);
   return KINDS.filter((kind) => only.length === 0 || only.includes(`${kind}s`));
@@ -124,7 +127,10 @@ export function lockRules(options: LockThreadsOptions, kind: Kind): LockRules {
   };
 }
 
-/** Options exclude: what is left is later than `…Before`, and earlier than `…After`. `…Between` goes before both. */
+/**
+ * These options exclude. What remains is later than `…Before` and earlier than `…After`. `…Between` takes precedence
+ * over both.
+ */
 function datesOf(given: Readonly<Record<string, unknown>>, name: string): Dates {
   const [from, to] = datesIn(given[`${name}Between`]);
   if (from !== undefined && to !== undefined) return { after: undefined, before: undefined, outside: [from, to] };

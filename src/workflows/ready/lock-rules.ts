@@ -3,12 +3,12 @@ import { changed, has } from "./lists.ts";
 import type { Dates, Kind, LockRules } from "./lock-options.ts";
 import type { Comment, Thread } from "./threads.ts";
 
-/** What a thread needs to have for it; also a discussion has it. Times are epoch milliseconds. */
+/** The part of a thread that the rules need. A discussion has it too. Times are epoch milliseconds. */
 export type Lockable = Pick<Thread, "isOpen" | "isLocked" | "createdAt" | "updatedAt" | "closedAt" | "labels">;
 
 const DAY_MS = 86_400_000;
 
-/** Why a thread is not locked at a time (epoch milliseconds); undefined: it is. */
+/** Why a thread is not locked at a time (epoch milliseconds). Undefined if it is. */
 export function whyNot(thread: Lockable, rules: LockRules, now: number): string | undefined {
   if (thread.isOpen) return "it is open";
   if (thread.isLocked) return "it is locked already";
@@ -32,14 +32,14 @@ function isIn(time: number, { after, before, outside }: Dates): boolean {
   return (after === undefined || time > after) && (before === undefined || time < before);
 }
 
-/** The labels that a locked thread has. */
+/** The labels of a thread when it is locked. */
 export function labelsWhenLocked(labels: readonly string[], { addLabels: add, removeLabels: remove }: LockRules) {
   return changed(labels, { add, remove });
 }
 
 /**
- * Whether a thread is untouched since it was listed: it was not updated, or by what an attempt that was interrupted has
- * done before the lock.
+ * Whether a thread is untouched since it was listed. It may have been updated by an interrupted attempt, but by nothing
+ * else.
  */
 export function isUntouched(
   { labels, updatedAt }: Pick<Lockable, "labels" | "updatedAt">,
@@ -55,8 +55,8 @@ export function isUntouched(
 }
 
 /**
- * What GitHub's search is asked for. It narrows down; what is found is checked again.
- * @param before epoch milliseconds: only what was updated then or earlier.
+ * The query for GitHub's search. It narrows the results, which are checked again.
+ * @param before epoch milliseconds: only threads that were last updated then or earlier.
  * @see https://docs.github.com/en/search-github/searching-on-github/searching-issues-and-pull-requests
  */
 export function searchQuery(repository: string, kind: Kind, rules: LockRules, before: number): string {

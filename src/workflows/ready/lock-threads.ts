@@ -14,16 +14,16 @@ import { isUntouched, labelsWhenLocked, searchQuery, whyNot } from "./lock-rules
 import { repositoriesOf, scheduledOf } from "./scheduled.ts";
 import { type Failed, forEachOf, guardOf, requireNone, threadsOf, timeOf, workThrough } from "./threads.ts";
 
-/** Not when everyone's schedules begin. */
+/** At a minute when few other schedules start. */
 const ONCE_A_DAY = "17 2 * * *";
 
 type Candidate = { readonly number: number; readonly updatedAt: number };
 type Done = { readonly number: number; readonly what: "locked" } | Failed;
 
 /**
- * Locks issues, pull requests and discussions that are closed and without activity for long: the successor of
- * dessant/lock-threads, with its options. It locks all of them, keeps GitHub's limits, continues where it was interrupted,
- * and comments once.
+ * Locks issues, pull requests and discussions that have been closed and inactive for long. It replaces
+ * dessant/lock-threads and has its options. It locks all of them, obeys GitHub's limits, continues after an
+ * interruption, and comments once.
  * @throws Error that names every option that cannot be used.
  */
 export function lockThreads(options: LockThreadsOptions = {}) {
@@ -61,18 +61,18 @@ type About = {
   readonly kind: Kind;
   readonly rules: LockRules;
   readonly repository: string;
-  /** GitHub's, when the run began. */
+  /** GitHub's time when the run began. */
   readonly now: number;
   readonly isDry: boolean;
   readonly runId: string;
 };
 
-/** The most that one search of GitHub shows. Another search finds the rest, from there on. */
+/** The maximum results of one GitHub search. Another search finds the rest. */
 const MAX_FOUND = 1000;
 const PER_PAGE = 100;
 const DAY_MS = 86_400_000;
 
-/** One kind in one repository, to its end. */
+/** Locks all threads of one kind in one repository. */
 async function lockAll(context: Pick<RunContext, "github" | "step" | "log">, about: About): Promise<readonly Done[]> {
   const { kind, rules, repository, now } = about;
   const { github, step } = context;
@@ -92,7 +92,7 @@ async function lockAll(context: Pick<RunContext, "github" | "step" | "log">, abo
   }
 }
 
-/** What may be locked, the latest updated first: up to `MAX_FOUND`. */
+/** Candidates to lock, the latest updated first: up to `MAX_FOUND`. */
 async function search(
   github: GitHub,
   step: RunContext["step"],
@@ -121,7 +121,10 @@ async function search(
   return found;
 }
 
-/** Comments, labels, then locks: where it is interrupted before the lock, the next attempt sees what is there. */
+/**
+ * Comments, changes labels, then locks. After an interruption before the lock, the next attempt sees what was already
+ * done.
+ */
 function workOn({ github, log }: Pick<RunContext, "github" | "log">, about: About) {
   const { kind, rules, repository, now, isDry } = about;
   const threads = threadsOf(github, repository, about);
@@ -172,7 +175,7 @@ function workOn({ github, log }: Pick<RunContext, "github" | "log">, about: Abou
       try {
         return await work(candidate);
       } catch (error) {
-        // An issue that became a discussion is found as an issue, too.
+        // An issue that was converted to a discussion is also found as an issue.
         if (error instanceof PermanentFailure && /cannot be modified.*discussion/i.test(error.message))
           return undefined;
         throw error;

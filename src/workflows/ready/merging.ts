@@ -4,7 +4,7 @@ import { shortCommit } from "../summary.ts";
 
 export type MergeMethod = "merge" | "squash" | "rebase";
 
-/** What is merged: the commit that was looked at, and no later one. */
+/** What is merged: only the commit that was examined, and no later one. */
 export type Merge = {
   readonly number: number;
   /** GraphQL's id of the pull request. */
@@ -18,7 +18,7 @@ export type Merge = {
 
 export type Merged = { readonly result: "auto-merge is on" | "auto-merge was on" | "merged" | "in the merge queue" };
 
-/** In reviews, so that they are found again. */
+/** Marks reviews, so that they are found again. */
 const MARK = markerOf("auto-merge");
 
 const PULL = "GET /repos/{owner}/{repo}/pulls/{pull_number}";
@@ -26,8 +26,8 @@ const PULL = "GET /repos/{owner}/{repo}/pulls/{pull_number}";
 /** Approves the commit, once. */
 export async function approve({ github, log }: RunContext, repo: Repo, { number, head }: Merge): Promise<void> {
   const where = { ...repo, pull_number: number };
-  const own = await ownApprovals(github, where);
-  if (own.some((review) => review.commit_id === head)) return;
+  const approvals = await approvalsByUs(github, where);
+  if (approvals.some((review) => review.commit_id === head)) return;
   const review = { event: "APPROVE", commit_id: head, body: `Approved by gh-runner.\n${MARK}` } as const;
   await github.request(
     "POST /repos/{owner}/{repo}/pulls/{pull_number}/reviews",
@@ -37,13 +37,13 @@ export async function approve({ github, log }: RunContext, repo: Repo, { number,
   log.info(`approved ${shortCommit(head)} of #${number}`);
 }
 
-function ownApprovals(github: RunContext["github"], where: Repo & { readonly pull_number: number }) {
+function approvalsByUs(github: RunContext["github"], where: Repo & { readonly pull_number: number }) {
   return github.paginate("GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews", where, ({ data }) =>
     data.filter(({ state, body }) => state === "APPROVED" && body.includes(MARK)),
   );
 }
 
-/** Switches auto-merge off, and dismisses what was approved here: a commit has come that no one has looked at. */
+/** Switches auto-merge off and dismisses gh-runner's approvals: a commit was added that was not examined. */
 export async function takeBack(
   { github, step, log }: RunContext,
   repo: Repo,
@@ -61,7 +61,7 @@ export async function takeBack(
     }
     log.warn(`auto-merge of #${number} is switched off: ${why}`);
   });
-  const approvals = await ownApprovals(github, where);
+  const approvals = await approvalsByUs(github, where);
   for (const { id } of approvals) {
     await step(`dismissal of review ${id}`, async () => {
       const dismissal = { ...where, review_id: Number(id), message: why };
@@ -79,9 +79,9 @@ export async function takeBack(
 }
 
 /**
- * Lets GitHub merge the pull request when it may be. Where GitHub does not, because nothing is required, or because the repository
- * does not allow auto-merge, the run waits until all checks have passed, and merges.
- * @returns why it is not merged, as a text, when it has changed meanwhile.
+ * Lets GitHub merge the pull request when possible. If GitHub does not, because nothing is required or because the
+ * repository does not allow auto-merge, the run waits until all checks have passed, and merges.
+ * @returns why it is not merged, as a text, if it has changed.
  */
 export async function mergePull(context: RunContext, repo: Repo, merge: Merge): Promise<Merged | string> {
   const { step, waitUntil } = context;
@@ -108,12 +108,15 @@ export async function mergePull(context: RunContext, repo: Repo, merge: Merge): 
   return `GitHub did not merge it in ${MAX_MERGES} attempts`;
 }
 
-/** GitHub may say that it can be merged, and then that it cannot: a check has begun in between. */
+/** GitHub may report that it can be merged, and then reject the merge: a check has started in between. */
 const MAX_MERGES = 5;
 
 type Gone = { readonly gone: string };
 
-/** Switches auto-merge on; or says whether the pull request can be merged at once, where there is nothing to wait for. */
+/**
+ * Switches auto-merge on. Or reports whether the pull request can be merged at once because there is nothing to wait
+ * for.
+ */
 async function enable(
   context: RunContext,
   repo: Repo,
@@ -146,16 +149,16 @@ async function enable(
   return { result: "auto-merge is on" };
 }
 
-/** Checks that are not required have not passed; auto-merge is not allowed; or nothing protects the branch. */
+/** Optional checks have not passed, auto-merge is not allowed, or nothing protects the branch. */
 const WAITS = /unstable status|auto[- ]?merge is not allowed|protected branch rules not configured/i;
 
-/** What GitHub says against a mutation that was well understood; undefined for any other failure. */
+/** GitHub's reason for rejecting a valid mutation. Undefined for any other failure. */
 function rejectionOf(error: unknown): string | undefined {
   const { name, facts } = error as { name?: string; facts?: { errors?: readonly { message: string }[] } };
   return name === "PermanentFailure" ? facts?.errors?.[0]?.message : undefined;
 }
 
-/** What a pull request is now: can be merged, or is no longer what was looked at; undefined: neither. */
+/** Whether a pull request can be merged, or is no longer what was examined. Undefined: neither. */
 async function stateOf({ github }: RunContext, repo: Repo, { number, head }: Merge) {
   const { data: pull } = await github.request(PULL, { ...repo, pull_number: number });
   const gone = goneOf(pull, head);
@@ -181,7 +184,7 @@ async function mergeNow(
 ): Promise<Merged | Gone | { readonly isReady: false }> {
   const where = { ...repo, pull_number: number };
   const { data: pull } = await github.request(PULL, where);
-  // An earlier attempt may have merged it, and not have heard so.
+  // An earlier attempt may have merged it and lost the answer.
   if (pull.merged) return { result: "merged" };
   const gone = goneOf(pull, head);
   if (gone) return gone;

@@ -2,28 +2,28 @@ import type { NotifyOption, Permissions } from "../../index.ts";
 import { isRepositoryName } from "../../model/github-names.ts";
 import { nearestName } from "../../model/nearest-name.ts";
 
-/** What a value must be, in words, when it is not that; undefined when it is. */
+/** Describes what a value must be, if it is not that. Undefined if it is. */
 export type Check = (value: unknown) => string | undefined;
 
-/** Options of the replaced action that are not taken, each with the reason and what to write instead. */
+/** Unsupported options of the replaced action, each with the reason and what to write instead. */
 export type Reasons = Readonly<Record<string, string>>;
 
-/** For TypeScript: an option that is not taken. The error names the reason. */
+/** For TypeScript: an unsupported option. The error contains the reason. */
 type NotTaken<Reason extends string> = { readonly [NOT_TAKEN]: Reason };
 export type NoneOf<Rejected extends Reasons> = { readonly [Name in keyof Rejected]?: NotTaken<Rejected[Name]> };
 declare const NOT_TAKEN: unique symbol;
 
-/** What every ready-made workflow takes beside the options of the action. */
+/** The options of every ready-made workflow, in addition to those of the action. */
 export type CommonOptions = {
-  /** Unique in a service: two of one kind need two names. */
+  /** Must be unique in a service: two workflows of one kind need two names. */
   readonly name?: string;
-  /** Name of the environment variable with the GitHub token that is used instead of the service's. */
+  /** Name of the environment variable with the GitHub token to use instead of the service's. */
   readonly githubToken?: string;
-  /** Name of the GitHub App that it asks as: the variables begin so, as in `NAME_ID`. */
+  /** Name of the GitHub App to use. Its variables begin with that name, as in `NAME_ID`. */
   readonly githubApp?: string;
-  /** What the tokens of a GitHub App may do in it. */
+  /** What the App's tokens may do in this workflow. */
   readonly permissions?: Permissions;
-  /** Who gets its notices instead of `NOTIFY_URL`, as `notify` of any workflow has it. */
+  /** Who receives its notices instead of `NOTIFY_URL`, as in any workflow's `notify`. */
   readonly notify?: NotifyOption;
 };
 
@@ -33,7 +33,7 @@ const COMMON: Readonly<Record<keyof CommonOptions, Check>> = {
   githubApp: text,
   permissions: (value) =>
     typeof value === "object" && value !== null ? undefined : 'permissions, such as { issues: "write" }',
-  // What is in it is looked at as the file is loaded.
+  // Its contents are checked when the file is loaded.
   notify: (value) =>
     value === false || typeof value === "string" || (typeof value === "object" && value !== null)
       ? undefined
@@ -41,7 +41,7 @@ const COMMON: Readonly<Record<keyof CommonOptions, Check>> = {
 };
 
 /**
- * Looks at the options of a ready-made workflow as it is defined.
+ * Checks the options of a ready-made workflow when it is defined.
  * @throws Error that names everything that is wrong, and what to write.
  */
 export function checkOptions<Options extends object, Rejected extends Reasons = Reasons>(
@@ -66,12 +66,12 @@ export function checkOptions<Options extends object, Rejected extends Reasons = 
 
 const NOT_KNOWN = "is not known";
 
-/** A number or a boolean as the file of an action may have it. */
+/** A number or a boolean in quotes, as an action's file may have it. */
 function isQuoted(value: unknown): boolean {
   return typeof value === "string" && /^\s*(-?\d+(\.\d+)?|true|false)\s*$/i.test(value);
 }
 
-/** Names are also known as the action's file writes them: `sync-labels`. */
+/** Also recognises names as the action's file writes them: `sync-labels`. */
 function unknown(name: string, known: object, rejected: Reasons): string {
   const plain = name.replace(/[-_](\w)/g, (_, letter: string) => letter.toUpperCase());
   if (Object.hasOwn(rejected, plain)) return `is not supported: ${rejected[plain]}`;
@@ -83,7 +83,9 @@ function unknown(name: string, known: object, rejected: Reasons): string {
     : `is not known: did you mean ${near}?`;
 }
 
-/** Earlier versions of an action had names of other words, or in another order: issueLockInactiveDays, issueExcludeCreatedBefore. */
+/**
+ * Earlier versions of an action used other words or another order: issueLockInactiveDays, issueExcludeCreatedBefore.
+ */
 function ofTheSameWords(name: string, known: readonly string[]): string | undefined {
   const its = wordsOf(name);
   const [best] = known
@@ -98,7 +100,7 @@ const ALIKE = 0.75;
 
 const wordsOf = (name: string) => new Set(name.split(/(?=[A-Z])/).map((word) => word.toLowerCase()));
 
-/** The options that every workflow of the service has, ready to be spread into its definition. */
+/** The options that every workflow of the service has, ready to spread into its definition. */
 export function commonOf(
   workflow: string,
   { name = workflow, githubToken, githubApp, permissions, notify }: CommonOptions,
@@ -116,12 +118,12 @@ export function text(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? undefined : "text";
 }
 
-/** Also none: `""`. */
+/** Also an empty text: `""`. */
 export function anyText(value: unknown): string | undefined {
   return typeof value === "string" ? undefined : "text";
 }
 
-/** As JavaScript reads one; `""` is none. */
+/** As JavaScript reads a date. `""` is no date. */
 export function aDate(value: unknown): string | undefined {
   const isDate = typeof value === "string" && (value === "" || Number.isFinite(Date.parse(value)));
   return isDate ? undefined : 'a date, such as "2026-04-18T00:00:00Z"';
@@ -149,7 +151,7 @@ export function oneOf(words: readonly string[]): Check {
   return (value) => (words.includes(value as string) ? undefined : `one of ${words.join(", ")}`);
 }
 
-/** One of these words each. */
+/** A list of these words. */
 export function someOf(words: readonly string[]): Check {
   return (value) => {
     const isList = Array.isArray(value) && value.every((each) => words.includes(each as string));

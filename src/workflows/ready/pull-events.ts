@@ -1,17 +1,17 @@
 import type { GivenBy, TriggerKind, WebhookEvent, Workflow } from "../../index.ts";
 import { aFunction, someOf } from "./options.ts";
 
-/** Which events about pull requests a ready-made workflow acts upon. */
+/** Which events about pull requests start a ready-made workflow. */
 export type PullEventOptions = {
   /** What happens to a pull request, GitHub's `types`: `["opened", "edited"]`. */
   readonly actions?: readonly PullAction[];
-  /** A last look at the event: false, and there is no run. */
+  /** A last check of the event. If it returns false, there is no run. */
   readonly filter?: (event: WebhookEvent<"pull_request">) => boolean;
 };
 
 /**
- * A workflow that events about pull requests start. It is written out for the declarations of the npm package: what the compiler
- * infers names every field of every payload, and is longer than it writes.
+ * A workflow that pull request events start. The type is written out for the declarations of the npm package. The type
+ * that the compiler infers names every field of every payload, and is longer than the compiler writes.
  */
 export type PullWorkflow<Kinds extends TriggerKind = "github", Inputs = never> = Workflow<
   GivenBy<Kinds, unknown, WebhookEvent<"pull_request">, Inputs>
@@ -19,7 +19,7 @@ export type PullWorkflow<Kinds extends TriggerKind = "github", Inputs = never> =
 
 type PullEvent = { readonly payload: { readonly pull_request?: { readonly number: number; readonly title: string } } };
 
-/** What a run is called that is about a pull request: `#7 feat: a cart`. */
+/** The title of a run about a pull request: `#7 feat: a cart`. */
 export function titleOfPull(event: PullEvent | undefined): string | undefined {
   const pull = event?.payload.pull_request;
   return pull && `#${pull.number} ${pull.title}`;

@@ -13,44 +13,51 @@ import {
 import { PULL_EVENT_CHECKS, type PullEventOptions, titleOfPull } from "./pull-events.ts";
 import { type Pattern, problemOf, type TitleProblem, type TitleRules, titleOf } from "./title-rules.ts";
 
-/** `actions` are opened, reopened, edited and synchronize; with `ignoreLabels` also labeled and unlabeled. */
+/** `actions` are opened, reopened, edited and synchronize. With `ignoreLabels` also labeled and unlabeled. */
 export type PullRequestTitleOptions = CommonOptions &
   PullEventOptions &
   Omit<TitleRules, Listed> & {
-    /** Without them: feat, fix, docs, style, refactor, perf, test, build, ci, chore, revert. */
+    /** By default: feat, fix, docs, style, refactor, perf, test, build, ci, chore, revert. */
     readonly types?: Lines;
-    /** Which scopes are allowed; all without it. */
+    /** Which scopes are allowed. All by default. */
     readonly scopes?: Lines;
     readonly disallowScopes?: Lines;
-    /** What the groups of `headerPattern` are; `["type", "scope", "subject"]` without it. Groups with names need none. */
+    /**
+     * What the groups of `headerPattern` mean. `["type", "scope", "subject"]` by default. Named groups need no entry.
+     */
     readonly headerPatternCorrespondence?: string | readonly string[];
     /** A pull request with one of these labels is not checked. */
     readonly ignoreLabels?: string | readonly string[];
-    /** The message of a pull request's only commit, which GitHub takes for a squash merge, is checked like the title. */
+    /**
+     * Also checks the message of a pull request's only commit like the title: GitHub uses that message for a squash
+     * merge.
+     */
     readonly validateSingleCommit?: boolean;
-    /** With `validateSingleCommit`: the message must also be the title. */
+    /** With `validateSingleCommit`: the message must also equal the title. */
     readonly validateSingleCommitMatchesPrTitle?: boolean;
-    /** A title that begins with "[WIP] " is not checked, and a status of the commit remains pending meanwhile. */
+    /** A title that begins with "[WIP] " is not checked. Until then, a status of the commit stays pending. */
     readonly wip?: boolean;
-    /** How the result is shown on the commit: `"status"`, or `"check"`, which needs a GitHub App. `"status"` without it. */
+    /**
+     * How the result is shown on the commit: `"status"`, or `"check"`, which needs a GitHub App. `"status"` by default.
+     */
     readonly report?: ReportOption;
   } & NoneOf<typeof REJECTED>;
 
 type Listed = "types" | "scopes" | "disallowScopes" | "headerPatternCorrespondence";
 
-/** Words and regular expressions, each of which must match as a whole: a list, or text with one a line. */
+/** Words and regular expressions, each of which must match as a whole: a list, or text with one per line. */
 type Lines = string | readonly Pattern[];
 
 const REJECTED = {
   githubBaseUrl: "GITHUB_API_URL of the service says where GitHub is",
 } as const;
 
-/** Of the status that `wip` adds: the name that rulesets of the action's users know. */
+/** Name of the status that `wip` adds. Rulesets of the action's users already contain this name. */
 const WIP_CONTEXT = "action-semantic-pull-request";
 
 /**
- * Checks that titles of pull requests are as Conventional Commits has them, as amannn/action-semantic-pull-request does. A
- * merge queue's commit passes: the titles of its pull requests were checked.
+ * Checks that titles of pull requests follow Conventional Commits, as amannn/action-semantic-pull-request does. A merge
+ * queue's commit passes: the titles of its pull requests have already been checked.
  */
 export function pullRequestTitle(options: PullRequestTitleOptions = {}) {
   checkOptions("pullRequestTitle", options, CHECKS, REJECTED);
@@ -76,7 +83,7 @@ export function pullRequestTitle(options: PullRequestTitleOptions = {}) {
         context.report({ title: "The titles have already been checked" });
         return { mergeGroup: true };
       }
-      // A run that is made again looks at the title as it is then.
+      // A re-run checks the present title.
       const { data } = await github.request("GET /repos/{owner}/{repo}/pulls/{pull_number}", {
         ...repo,
         pull_number: pull,
@@ -125,10 +132,10 @@ async function problemOfPull(
     "GET /repos/{owner}/{repo}/pulls/{pull_number}/commits",
     { ...repo, pull_number: number },
     ({ data }, done) => {
-      // GitHub does not count merges when it chooses the message.
-      const own = data.filter(({ parents }) => parents.length < 2).map(({ commit }) => commit.message);
-      if (own.length > 1) done();
-      return own;
+      // GitHub does not count merge commits when it chooses the message.
+      const messages = data.filter(({ parents }) => parents.length < 2).map(({ commit }) => commit.message);
+      if (messages.length > 1) done();
+      return messages;
     },
   );
   const [message, ...others] = commits;
@@ -163,7 +170,7 @@ function rulesOf(options: PullRequestTitleOptions): AllRules {
   return { ...others, ...Object.fromEntries(Object.entries(lists).filter(([, list]) => list !== undefined)) };
 }
 
-/** A list as such, or as the action's file has it: text with one a line, or between commas. */
+/** A list, or text as in the action's file with one entry per line or between commas. */
 function listOf<Item>(given: string | readonly Item[] | undefined, separator: string) {
   if (typeof given !== "string") return given;
   // An input that is empty is one that is not given.

@@ -1,15 +1,15 @@
 import * as z from "zod";
 import { aRepository, type Check, type CommonOptions, commonOf, text } from "./options.ts";
 
-/** What the ready-made workflows that run by the clock also take. */
+/** Additional options of the ready-made workflows that run on a schedule. */
 export type ScheduledOptions = CommonOptions & {
-  /** Five fields, `"30 1 * * *"`; once a day without it. */
+  /** Five fields, `"30 1 * * *"`. Once a day by default. */
   readonly cron?: string;
-  /** An IANA name, `"Europe/Zagreb"`; UTC without it, as at GitHub. */
+  /** An IANA name, `"Europe/Zagreb"`. UTC by default, as at GitHub. */
   readonly timeZone?: string;
-  /** `owner/name`; TARGET_REPO without it. */
+  /** `owner/name`. TARGET_REPO by default. */
   readonly repository?: string;
-  /** Several of them, one after the other. */
+  /** Several repositories, one after the other. */
   readonly repositories?: readonly string[];
 };
 
@@ -23,7 +23,7 @@ export const SCHEDULED = {
       : 'a list of repositories, such as ["acme/shop", "acme/web"]',
 } satisfies Record<string, Check>;
 
-/** The part of a definition that says when it runs and for what. A run that is under way is never joined by another. */
+/** The part of a definition that says when it runs and for what. A second run never starts while one is in progress. */
 export function scheduledOf(workflow: string, options: ScheduledOptions, cron: string) {
   const { timeZone, repository = options.repositories?.[0] } = options;
   return {
@@ -33,10 +33,10 @@ export function scheduledOf(workflow: string, options: ScheduledOptions, cron: s
       schedule: { cron: options.cron ?? cron, ...(timeZone === undefined ? {} : { timeZone }) },
       manual: { inputs: z.object({ dryRun: z.boolean().default(false) }) },
     },
-    // A dry run waits for no other run, and replaces none.
+    // A dry run does not wait for other runs, and does not replace them.
     concurrency: ({ inputs }: { readonly inputs?: { readonly dryRun: boolean } | undefined }) =>
       inputs?.dryRun ? "dry run" : "all",
-    // GitHub's limits interrupt it far earlier, and what was done is remembered.
+    // GitHub's limits interrupt it much earlier, and completed work is remembered.
     timeout: "6h",
   } as const;
 }

@@ -6,38 +6,41 @@ const REJECTED = {
   repoToken: "githubToken names the variable with the token; without it the service uses its token",
 } as const;
 
-/** The options of actions/stale, in camelCase, with its defaults. Days may have a fraction; a negative number is never. */
+/**
+ * The options of actions/stale, in camelCase, with its defaults. Days may have a fraction. A negative number means
+ * never.
+ */
 export type StaleOptions = ScheduledOptions &
   NoneOf<typeof REJECTED> & {
-    /** Days without activity until it becomes stale; 60 without it. */
+    /** Days without activity before it becomes stale. 60 by default. */
     readonly daysBeforeStale?: number;
     readonly daysBeforeIssueStale?: number;
     readonly daysBeforePrStale?: number;
-    /** Days without activity, once stale, until it is closed; 7 without it. */
+    /** Days without activity while stale, before it is closed. 7 by default. */
     readonly daysBeforeClose?: number;
     readonly daysBeforeIssueClose?: number;
     readonly daysBeforePrClose?: number;
-    /** Markdown of the comment on what becomes stale; no comment without it. */
+    /** Markdown of the comment when it becomes stale. No comment by default. */
     readonly staleIssueMessage?: string;
     readonly stalePrMessage?: string;
-    /** Markdown of the comment on what is closed; no comment without it. */
+    /** Markdown of the comment when it is closed. No comment by default. */
     readonly closeIssueMessage?: string;
     readonly closePrMessage?: string;
-    /** `"Stale"` without it. */
+    /** `"Stale"` by default. */
     readonly staleIssueLabel?: string;
     readonly stalePrLabel?: string;
-    /** A label for what is closed. It is taken off what is open again. */
+    /** A label for closed threads. It is removed when a thread is open again. */
     readonly closeIssueLabel?: string;
     readonly closePrLabel?: string;
-    /** `"not_planned"` without it; `""` gives no reason. */
+    /** `"not_planned"` by default. `""` gives no reason. */
     readonly closeIssueReason?: "" | "completed" | "not_planned";
     readonly exemptIssueLabels?: Names;
     readonly exemptPrLabels?: Names;
-    /** Only what has all of these labels. */
+    /** Only threads with all of these labels. */
     readonly onlyLabels?: Names;
     readonly onlyIssueLabels?: Names;
     readonly onlyPrLabels?: Names;
-    /** Only what has one of these labels. */
+    /** Only threads with one of these labels. */
     readonly anyOfLabels?: Names;
     readonly anyOfIssueLabels?: Names;
     readonly anyOfPrLabels?: Names;
@@ -57,9 +60,9 @@ export type StaleOptions = ScheduledOptions &
     readonly exemptAllPrAssignees?: boolean;
     readonly exemptDraftPr?: boolean;
     readonly includeOnlyAssigned?: boolean;
-    /** What was created before is left alone: `"2026-04-18T00:00:00Z"`, or as RFC 2822 writes it. */
+    /** Threads created before this date are left alone: `"2026-04-18T00:00:00Z"`, or in the format of RFC 2822. */
     readonly startDate?: string;
-    /** Activity takes the label off again; true without it. */
+    /** Activity removes the label again. True by default. */
     readonly removeStaleWhenUpdated?: boolean;
     readonly removeIssueStaleWhenUpdated?: boolean;
     readonly removePrStaleWhenUpdated?: boolean;
@@ -70,21 +73,23 @@ export type StaleOptions = ScheduledOptions &
     readonly labelsToAddWhenUnstale?: Names;
     readonly labelsToRemoveWhenStale?: Names;
     readonly labelsToRemoveWhenUnstale?: Names;
-    /** Deletes the branch of a pull request that is closed, if it is one of the same repository. */
+    /** Deletes the branch of a closed pull request, if the branch is in the same repository. */
     readonly deleteBranch?: boolean;
     /** Every run is a dry run: it logs what it would do. */
     readonly debugOnly?: boolean;
-    /** The oldest first. */
+    /** Oldest first. */
     readonly ascending?: boolean;
-    /** `"created"` without it. */
+    /** `"created"` by default. */
     readonly sortBy?: "created" | "updated" | "comments";
-    /** The most issues and pull requests that a run changes; no limit without it. The next run continues. */
+    /**
+     * The maximum number of issues and pull requests that a run changes. No limit by default. The next run continues.
+     */
     readonly operationsPerRun?: number;
-    /** Logs how many were seen, marked and closed; true without it. */
+    /** Logs how many were seen, marked and closed. True by default. */
     readonly enableStatistics?: boolean;
   };
 
-/** What one more policy may say: all but when the workflow runs, where, and as whom. */
+/** The options of an additional policy: all except the schedule, the repositories and the credentials. */
 export type StalePolicy = Omit<StaleOptions, keyof ScheduledOptions | "enableStatistics">;
 
 const label: Check = (value) => (typeof value === "string" && value.trim() !== "" ? undefined : "the name of a label");
@@ -151,7 +156,7 @@ const KNOWN = {
   enableStatistics: yesOrNo,
 } satisfies Record<string, Check>;
 
-/** What holds for issues, or for pull requests. Of `only…` and `any…` an empty list takes everything. */
+/** The rules for issues or for pull requests. An empty `only…` or `any…` list accepts everything. */
 export type StaleRules = {
   readonly daysBeforeStale: number;
   readonly daysBeforeClose: number;
@@ -159,7 +164,7 @@ export type StaleRules = {
   readonly closeMessage: string;
   readonly staleLabel: string;
   readonly closeLabel: string;
-  /** GitHub's `state_reason`; undefined: none is given. */
+  /** GitHub's `state_reason`. Undefined: no reason is given. */
   readonly closeReason: "completed" | "not_planned" | undefined;
   readonly exemptLabels: readonly string[];
   readonly onlyLabels: readonly string[];
@@ -196,7 +201,7 @@ const OF_THE_WORKFLOW: readonly string[] = [
   ...Object.keys(SCHEDULED),
 ];
 
-/** What the options come to for each kind: an option for one kind goes before the one for both. */
+/** The rules for each kind. An option for one kind takes precedence over the option for both. */
 export function staleRules(options: StalePolicy): { readonly issue: StaleRules; readonly pull: StaleRules } {
   const { daysBeforeStale = 60, daysBeforeClose = 7, closeIssueReason = "not_planned", startDate = "" } = options;
   const both = {
@@ -237,12 +242,12 @@ export function staleRules(options: StalePolicy): { readonly issue: StaleRules; 
       closeMessage: options.closePrMessage ?? "",
       staleLabel: options.stalePrLabel ?? "Stale",
       closeLabel: options.closePrLabel ?? "",
-      // Pull requests have none.
+      // Pull requests have no reason.
       closeReason: undefined,
       exemptLabels: namesIn(options.exemptPrLabels),
       onlyLabels: either(options.onlyPrLabels, options.onlyLabels),
       anyOfLabels: either(options.anyOfPrLabels, options.anyOfLabels),
-      // They have no type.
+      // Pull requests have no type.
       onlyTypes: [],
       exemptMilestones: either(options.exemptPrMilestones, options.exemptMilestones),
       exemptAllMilestones: options.exemptAllPrMilestones ?? options.exemptAllMilestones ?? false,
@@ -255,8 +260,8 @@ export function staleRules(options: StalePolicy): { readonly issue: StaleRules; 
   };
 }
 
-/** The names for one kind; those for both where it has none. */
+/** The names for one kind. If there are none, the names for both. */
 function either(its: Names | undefined, both: Names | undefined): readonly string[] {
-  const own = namesIn(its);
-  return own.length > 0 ? own : namesIn(both);
+  const names = namesIn(its);
+  return names.length > 0 ? names : namesIn(both);
 }

@@ -7,18 +7,18 @@ import type { Thread } from "./threads.ts";
 export type Standing = {
   /** `exempt`: it is left alone. `fresh`: not stale yet. `due`: it becomes stale. `stale`: it has the label. */
   readonly is: "exempt" | "fresh" | "due" | "stale";
-  /** For a log: why that is so. */
+  /** The reason, for a log. */
   readonly why: string;
-  /** It is open again and has the label of what was closed. */
+  /** The label of closed threads, if an open thread has it. */
   readonly takeOff: string | undefined;
 };
 
 const DAY_MS = 86_400_000;
 
-/** The time that a label and the update that it makes may lie apart. */
+/** How far apart a label and the update that it causes may be. */
 const TOLERANCE_MS = 15_000;
 
-/** Where a thread stands at a time (epoch milliseconds). */
+/** The state of a thread at a time (epoch milliseconds). */
 export function standingOf(thread: Thread, rules: StaleRules, now: number): Standing {
   const before = exemptFirst(thread, rules);
   if (before !== undefined) return { is: "exempt", why: before, takeOff: undefined };
@@ -34,7 +34,7 @@ export function standingOf(thread: Thread, rules: StaleRules, now: number): Stan
   return { is: days >= 0 && isOlder(since, days, now) ? "due" : "fresh", why: age, takeOff };
 }
 
-/** What leaves the label of what was closed, too. */
+/** Reasons that also keep the label of closed threads. */
 function exemptFirst({ isPull, isOpen, isLocked, assignees, type, labels }: Thread, rules: StaleRules) {
   if (!isOpen) return "it is closed";
   if (isLocked) return "it is locked";
@@ -65,13 +65,13 @@ function exemptThen(thread: Thread, rules: StaleRules): string | undefined {
 /** What has happened to a stale thread. Times are epoch milliseconds. */
 export type Evidence = {
   readonly events: readonly { readonly event: string; readonly at: number; readonly label: string | undefined }[];
-  /** Those that were written or changed since `markedAt`. */
+  /** Comments that were written or changed since `markedAt`. */
   readonly comments: readonly { readonly at: number; readonly isByPerson: boolean; readonly body: string }[];
   /** This run has announced that it closes the thread, and was interrupted. */
   readonly isClosing: boolean;
 };
 
-/** When it was given the label last; undefined where the events do not say. */
+/** When it last got the label. Undefined if the events do not show it. */
 export function markedAt({ events }: Pick<Evidence, "events">, staleLabel: string): number | undefined {
   const marked = events.filter(({ event, label }) => event === "labeled" && same(label ?? "", staleLabel));
   return marked.length === 0 ? undefined : Math.max(...marked.map(({ at }) => at));
@@ -80,8 +80,8 @@ export function markedAt({ events }: Pick<Evidence, "events">, staleLabel: strin
 export type Verdict = { readonly is: "unstale" | "close" | "wait"; readonly why: string };
 
 /**
- * What is to be done with a stale thread. The comments of bots, the message of stale threads, and what this service writes with
- * a key are no activity, and neither is the label itself.
+ * What to do with a stale thread. These are not activity: comments of bots, the message about stale threads, comments
+ * of this service with a key, and the label itself.
  */
 export function verdictOn(thread: Thread, rules: StaleRules, evidence: Evidence, now: number): Verdict {
   const marked = markedAt(evidence, rules.staleLabel) ?? thread.updatedAt;
@@ -104,7 +104,10 @@ export function isActivity(
   return isByPerson && !body.startsWith(KEYED) && plain(body) !== plain(message);
 }
 
-/** By something else than the label and comments: an event, or what leaves none, such as a push or an edit. */
+/**
+ * Updated by something other than the label and comments: an event, or a change without an event, such as a push or an
+ * edit.
+ */
 function isUpdated({ updatedAt }: Thread, { events, comments }: Evidence, marked: number): boolean {
   if (updatedAt <= marked + TOLERANCE_MS) return false;
   const later = events.filter(({ at }) => at > marked + TOLERANCE_MS);

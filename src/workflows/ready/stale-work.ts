@@ -5,10 +5,10 @@ import type { StaleRules } from "./stale-options.ts";
 import { isActivity, markedAt, type Standing, standingOf, type Verdict, verdictOn } from "./stale-rules.ts";
 import { type Failed, guardOf, type Thread, threadsOf } from "./threads.ts";
 
-/** A thread of a list that may need something, and since when it has looked so. */
+/** A thread of a list that may need a change, and since when. */
 export type Candidate = { readonly number: number; readonly updatedAt: number; readonly isDue: boolean };
 
-/** What was done to a thread. `due`: it is to be closed together with its branch. */
+/** What was done to a thread. `due`: it will be closed together with its branch. */
 export type Done =
   | { readonly number: number; readonly what: "marked" | "unstaled" | "closed" | "due" | "unlabeled" }
   | Failed;
@@ -21,8 +21,8 @@ type Working = {
 };
 
 /**
- * What is done to the threads of a repository. Each change is a comment with a key of this run and then one write: wherever an
- * attempt is interrupted, the next one sees what is there and does the rest.
+ * Changes the threads of a repository. Each change is a comment with a key of this run and then one write. If an
+ * attempt is interrupted, the next one sees what was done and does the rest.
  */
 export function staleWork(
   { github, log, runId }: Pick<RunContext, "github" | "log" | "runId">,
@@ -46,7 +46,7 @@ export function staleWork(
     if (isDue && standing.is === "fresh" && (await isInterrupted(then, its))) {
       return mark(thread, standingOf(then, its, now));
     }
-    // An attempt that was interrupted has got so far.
+    // An interrupted attempt has already marked it.
     if (isDue && standing.is === "stale" && its.daysBeforeClose !== 0) return { number, what: "marked" };
     if (standing.is === "stale") return decide(thread, standing, now);
     return standing.takeOff === undefined ? undefined : unlabel(thread, standing.takeOff);
@@ -124,7 +124,7 @@ export function staleWork(
     say("closed", thread, why);
   }
 
-  /** What was decided a moment ago is decided again, unless an attempt that was interrupted has closed it. */
+  /** Decides again what was decided a moment ago, unless an interrupted attempt has closed the thread. */
   async function closeWithBranch(number: number): Promise<Done | undefined> {
     const found = await threads.read(number);
     if (!found) return undefined;
@@ -146,7 +146,7 @@ export function staleWork(
       pull_number: thread.number,
     });
     const { ref, repo: its } = pull.head;
-    // One of a fork may have the name of a branch here.
+    // A branch in a fork may have the same name as a branch here.
     if (its?.full_name.toLowerCase() !== repository.toLowerCase() || ref === its.default_branch || pull.merged) return;
     if (!isDry) {
       const route = "DELETE /repos/{owner}/{repo}/git/refs/{ref}";

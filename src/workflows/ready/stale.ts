@@ -6,14 +6,14 @@ import { standingOf } from "./stale-rules.ts";
 import { type Candidate, type Done, staleWork } from "./stale-work.ts";
 import { forEachOf, nextPage, type Page, requireNone, threadOf, timeOf, workThrough } from "./threads.ts";
 
-/** Not when everyone's schedules begin. */
+/** At a minute when few other schedules start. */
 const ONCE_A_DAY = "37 1 * * *";
 
 /**
- * Marks issues and pull requests without activity as stale, and closes them when they stay so: the successor of
- * actions/stale, with its options. It keeps GitHub's limits, continues where it was interrupted, and comments once.
- * @param more further policies, such as one for questions: each is what another step with the action is, and they come one
- * after the other.
+ * Marks inactive issues and pull requests as stale, and closes them if they stay inactive. It replaces actions/stale
+ * and has its options. It obeys GitHub's limits, continues after an interruption, and comments once.
+ * @param more additional policies, such as one for questions. Each corresponds to another step with the action, and
+ *   they run one after the other.
  * @throws Error that names every option that cannot be used.
  */
 export function stale(options: StaleOptions = {}, ...more: readonly StalePolicy[]) {
@@ -27,7 +27,7 @@ export function stale(options: StaleOptions = {}, ...more: readonly StalePolicy[
       const done: DoneThere[] = [];
       let seen = 0;
       for (const [nth, policy] of policies.entries()) {
-        // Comments of one policy are not those of another.
+        // Comments of one policy do not count for another.
         const policyRun = nth === 0 ? runId : `${runId}-${nth + 1}`;
         const lead = nth === 0 ? "" : `${nth + 1}: `;
         const all = await followed({ ...context, runId: policyRun }, policy, {
@@ -50,7 +50,7 @@ type DoneThere = Done & { readonly repository: string };
 
 type Following = {
   readonly repositories: readonly string[];
-  /** Of the names of steps. */
+  /** Prefix for the names of steps. */
   readonly lead: string;
   readonly isDry: boolean;
 };
@@ -78,7 +78,7 @@ async function followed(
       { name, items: list.candidates, most: operationsPerRun - done.length },
       look,
     );
-    // Each by itself: what is decided is known before anything is deleted.
+    // A separate step for each: the decision is known before anything is deleted.
     const due = looked.filter(({ what }) => what === "due").map(({ number }) => number);
     const all = { name: `${name}, with branches`, items: due, most: due.length };
     const closed = await workThrough(step, all, closeWithBranch);
@@ -89,7 +89,7 @@ async function followed(
   return { seen, done: [...done, ...failed.map((each) => ({ ...each, repository: "" }))] };
 }
 
-/** The threads that may need something, without what only describes them: there may be thousands. */
+/** The threads that may need a change, without their descriptions: there may be thousands. */
 async function listed(
   { github, step }: Pick<RunContext, "github" | "step">,
   { repository, lead }: { readonly repository: string; readonly lead: string },
@@ -119,14 +119,14 @@ async function listed(
     const asked: Page = page;
     const its = await step(`${lead}list ${repository}, page ${nth}`, () => list(asked));
     seen += its.seen;
-    // What is opened meanwhile shifts the pages.
+    // Threads that are opened during the listing shift the pages.
     for (const each of its.candidates) candidates.set(each.number, candidates.get(each.number) ?? each);
     page = its.next;
   }
   return { seen, candidates: [...candidates.values()] };
 }
 
-/** The most that the outputs name; all are counted. */
+/** The maximum number of threads that the outputs name. All are counted. */
 const MAX_NAMED = 1000;
 
 function outputsOf(done: readonly DoneThere[], { seen, isDry }: { seen: number; isDry: boolean }) {

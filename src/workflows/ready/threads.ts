@@ -12,14 +12,14 @@ export type Thread = {
   readonly isDraft: boolean;
   readonly createdAt: number;
   readonly updatedAt: number;
-  /** Of one that is closed. */
+  /** Set if it is closed. */
   readonly closedAt: number | undefined;
   readonly labels: readonly string[];
   readonly assignees: readonly string[];
   readonly milestone: string | undefined;
-  /** Of an issue that has one: `Bug`. */
+  /** Set for an issue that has a type: `Bug`. */
   readonly type: string | undefined;
-  /** Its page for people. */
+  /** Its web page. */
   readonly url: string;
 };
 
@@ -33,7 +33,7 @@ type DescribedEvent = {
 
 export type Comment = { readonly at: number; readonly isByPerson: boolean; readonly body: string };
 
-/** An issue as GitHub's REST API describes it, alone, in a list or in a search. */
+/** An issue as GitHub's REST API describes it: alone, in a list or in a search. */
 type Described = {
   readonly number: number;
   readonly state: string;
@@ -68,13 +68,13 @@ export function threadOf(issue: Described): Thread {
   };
 }
 
-/** The threads of a repository, as a run reads and changes them. */
+/** Reads and changes the threads of a repository for a run. */
 export function threadsOf(github: GitHub, repository: string, { runId, isDry }: { runId: string; isDry: boolean }) {
   const repo = ownerAndName(repository);
   const of = (number: number) => ({ ...repo, issue_number: number });
 
   return {
-    /** As it is now, and what time it is there; undefined when it was deleted, or moved to another repository. */
+    /** The present thread and GitHub's time. Undefined if it was deleted or moved to another repository. */
     async read(number: number): Promise<{ readonly thread: Thread; readonly now: number } | undefined> {
       const route = "GET /repos/{owner}/{repo}/issues/{issue_number}";
       const { status, data, headers } = await github.request(route, of(number), { allow: [404, 410] });
@@ -92,7 +92,7 @@ export function threadsOf(github: GitHub, repository: string, { runId, isDry }: 
       }
       return events;
     },
-    /** What was written or changed since a time (epoch milliseconds). */
+    /** Comments that were written or changed since a time (epoch milliseconds). */
     async commentsSince(number: number, time: number): Promise<readonly Comment[]> {
       const route = "GET /repos/{owner}/{repo}/issues/{issue_number}/comments";
       const since = { ...of(number), since: new Date(time).toISOString() };
@@ -111,7 +111,7 @@ export function threadsOf(github: GitHub, repository: string, { runId, isDry }: 
     /** Whether this run has written that comment. */
     hasOwn: (comments: readonly Comment[], what: string): boolean =>
       comments.some(({ body }) => body.startsWith(markerOf(keyOf(what, runId)))),
-    /** All labels at once: one write, and none is there without the others. */
+    /** Sets all labels in one write, so that none exists without the others. */
     async change(number: number, change: Change): Promise<void> {
       if (isDry) return;
       const route = "PATCH /repos/{owner}/{repo}/issues/{issue_number}";
@@ -138,7 +138,7 @@ export type LockReason = "off-topic" | "too heated" | "resolved" | "spam";
 /** The key of a comment: one per run. */
 export const keyOf = (what: string, runId: string) => `${what}/${runId}`;
 
-/** Without push access GitHub drops labels silently. In a dry run it answers nothing. */
+/** Without push access, GitHub silently ignores labels. In a dry run there is no answer. */
 function requireLabels(repository: string, number: number, wanted: readonly string[] | undefined, data: unknown): void {
   const { labels } = data as Partial<Described>;
   if (wanted === undefined || !Array.isArray(labels) || labels.length === wanted.length) return;
@@ -150,8 +150,8 @@ function requireLabels(repository: string, number: number, wanted: readonly stri
 }
 
 /**
- * GitHub's time, epoch milliseconds: a wrong clock here closes nothing.
- * @throws PermanentFailure where an answer does not tell it.
+ * GitHub's time, epoch milliseconds. So a wrong local clock closes nothing.
+ * @throws PermanentFailure if an answer does not contain it.
  */
 export function timeOf({ date = "" }: Readonly<Record<string, string>>): number {
   const time = Date.parse(date);
@@ -166,7 +166,7 @@ export function timeOf({ date = "" }: Readonly<Record<string, string>>): number 
 /** The parameters of a page: a number, and at GitHub.com a cursor. */
 export type Page = { readonly [name: string]: string };
 
-/** The page after this one; undefined when it is the last. */
+/** The next page. Undefined after the last one. */
 export function nextPage({ link }: Readonly<Record<string, string>>): Page | undefined {
   const url = nextLink(link);
   if (url === undefined) return undefined;
@@ -175,13 +175,13 @@ export function nextPage({ link }: Readonly<Record<string, string>>): Page | und
   return { ...(page !== undefined && { page }), ...(after !== undefined && { after }) };
 }
 
-/** How many are looked at in one step. After a crash in the middle, those are looked at again. */
+/** How many are processed in one step. After a crash in the middle, they are processed again. */
 const IN_ONE_STEP = 20;
 
 /**
- * Works through items in steps, so that a later attempt continues where this one stopped. When a limit or a passing fault
- * interrupts a step, what it has done is remembered first. `work` may be called again for an item that it has half done.
- * @param most how many may be done; `work` has done nothing when it gives undefined.
+ * Works through items in steps, so that a later attempt continues where this one stopped. If a limit or a passing fault
+ * interrupts a step, its results are remembered first. `work` may be called again for an item that it has half done.
+ * @param most the maximum number of changes. If `work` returns undefined, it has changed nothing.
  */
 export async function workThrough<Item, Done>(
   step: RunContext["step"],
@@ -212,15 +212,15 @@ export async function workThrough<Item, Done>(
 
 const isPassing = (error: unknown) => error instanceof LimitReached || error instanceof TransientFailure;
 
-/** What could not be changed. */
+/** A thread that could not be changed. */
 export type Failed = { readonly number: number; readonly what: "failed"; readonly why: string };
 
-/** Failures in a row, after which the next thread would fail, too. */
+/** After this many failures in a row, the next thread would fail too. */
 const TOO_MANY = 5;
 
 /**
- * What stands in the way of one thread ends only that; what stands in the way of all of them ends the run.
- * @param isThere whether a thread still exists: one that has since been deleted or moved is no failure.
+ * A problem with one thread ends only the work on that thread. A problem with all threads ends the run.
+ * @param isThere whether a thread still exists. A thread that was deleted or moved is not a failure.
  */
 export function guardOf(log: RunContext["log"], repository: string, isThere: (number: number) => Promise<boolean>) {
   let inARow = 0;
@@ -243,7 +243,10 @@ export function guardOf(log: RunContext["log"], repository: string, isThere: (nu
     };
 }
 
-/** Does the work for each repository. What stands in the way of one of several ends only that, and is given back. */
+/**
+ * Does the work for each repository. A problem with one of several repositories ends only the work there, and is
+ * returned.
+ */
 export async function forEachOf(
   repositories: readonly string[],
   log: RunContext["log"],
@@ -262,7 +265,7 @@ export async function forEachOf(
   return failed;
 }
 
-/** @throws PermanentFailure when some could not be changed, after all others were. */
+/** @throws PermanentFailure if some could not be changed, after all others were. */
 export function requireNone(failed: readonly Failed[], { tried, of }: { tried: string; of: number }): void {
   const [first] = failed;
   if (first === undefined) return;

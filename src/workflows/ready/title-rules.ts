@@ -1,26 +1,26 @@
-/** A regular expression as text or as such; it must match the whole word. */
+/** A regular expression, as text or as an object. It must match the whole word. */
 export type Pattern = string | RegExp;
 
 export type TitleRules = {
-  /** Without them: feat, fix, docs, style, refactor, perf, test, build, ci, chore, revert. */
+  /** By default: feat, fix, docs, style, refactor, perf, test, build, ci, chore, revert. */
   readonly types?: readonly Pattern[];
-  /** Which scopes are allowed; all without it. */
+  /** Which scopes are allowed. All by default. */
   readonly scopes?: readonly Pattern[];
   readonly requireScope?: boolean;
   readonly disallowScopes?: readonly Pattern[];
-  /** What the subject must match as a whole: `/^(?![A-Z]).+$/` for one that begins with a small letter. */
+  /** Must match the whole subject: `/^(?![A-Z]).+$/` for a subject that begins with a small letter. */
   readonly subjectPattern?: Pattern;
-  /** What is said of a subject that does not match. `{subject}` and `{title}` stand for what they name. */
+  /** The message for a subject that does not match. `{subject}` and `{title}` are replaced. */
   readonly subjectPatternError?: string;
-  /** How a title is taken apart, instead of `type(scope)!: subject`. */
+  /** The parts of a title, instead of `type(scope)!: subject`. */
   readonly headerPattern?: Pattern;
-  /** What the groups of `headerPattern` are; `["type", "scope", "subject"]` without it. Groups with names need none. */
+  /** What the groups of `headerPattern` mean. `["type", "scope", "subject"]` by default. Named groups need no entry. */
   readonly headerPatternCorrespondence?: readonly string[];
 };
 
 export type Title = { readonly type: string | null; readonly scope: string | null; readonly subject: string | null };
 
-/** What is wrong with a title: one line, and what helps to correct it. */
+/** What is wrong with a title: one line, and help to correct it. */
 export type TitleProblem = { readonly title: string; readonly summary: string };
 
 /** @see https://github.com/commitizen/conventional-commit-types */
@@ -38,12 +38,14 @@ const TYPES: Readonly<Record<string, string>> = {
   revert: "reverts an earlier commit",
 };
 
-/** What conventional-changelog-conventionalcommits reads. The one with the exclamation mark is tried first, always. */
+/**
+ * The patterns of conventional-changelog-conventionalcommits. The one with the exclamation mark is always tried first.
+ */
 const BREAKING = /^(\w*)(?:\((.*)\))?!: (.*)$/;
 const HEADER = /^(\w*)(?:\((.*)\))?!?: (.*)$/;
 const CORRESPONDENCE = ["type", "scope", "subject"];
 
-/** Takes a title, or the first line of a commit's message, apart as conventional-commits-parser does. */
+/** Splits a title, or the first line of a commit message, as conventional-commits-parser does. */
 export function titleOf(text: string, { headerPattern = HEADER, headerPatternCorrespondence }: TitleRules): Title {
   const names = headerPatternCorrespondence ?? CORRESPONDENCE;
   const [header = ""] = text
@@ -59,7 +61,7 @@ export function titleOf(text: string, { headerPattern = HEADER, headerPatternCor
   return { type: part("type"), scope: part("scope"), subject: part("subject") };
 }
 
-/** The first thing that is wrong; undefined when all is well. */
+/** The first problem. Undefined if there is none. */
 export function problemOf(text: string, rules: TitleRules): TitleProblem | undefined {
   const { scopes, disallowScopes = [], requireScope = false, subjectPattern } = rules;
   const { type, scope, subject } = titleOf(text, rules);
@@ -89,16 +91,16 @@ export function problemOf(text: string, rules: TitleRules): TitleProblem | undef
   }
   if (subjectPattern === undefined || new RegExp(subjectPattern).exec(subject)?.[0] === subject) return undefined;
   const title = "The subject does not match its pattern";
-  const { subjectPatternError: own } = rules;
-  if (own === undefined)
+  const { subjectPatternError: template } = rules;
+  if (template === undefined)
     return { title, summary: `"${subject}" in ${quoted} does not match ${sourceOf(subjectPattern)} as a whole.` };
-  const said = own.replace(/\{(subject|title)\}/g, (_, name) => (name === "title" ? text : subject)).trim();
+  const said = template.replace(/\{(subject|title)\}/g, (_, name) => (name === "title" ? text : subject)).trim();
   return { title: said.replace(/\s+/g, " "), summary: said };
 }
 
 const sourceOf = (pattern: Pattern) => (typeof pattern === "string" ? pattern : pattern.source);
 
-/** Whether a pattern matches all of a word. */
+/** Whether a pattern matches the whole word. */
 function whole(word: string): (pattern: Pattern) => boolean {
   return (pattern) =>
     new RegExp(

@@ -13,21 +13,21 @@ export const isSpace = (c: number) => c === SPACE;
 export const isTab = (c: number) => c === TAB;
 export const isBlank = (c: number) => c === SPACE || c === TAB;
 export const isBreak = (c: number) => c === LF || c === CR || c === NEL || c === LS || c === PS;
-/** A zero is no character of YAML, so it marks the end. */
+/** YAML has no zero character, so it marks the end. */
 export const isEnd = (c: number) => c === 0;
 export const isBlankOrEnd = (c: number) => isBlank(c) || isBreak(c) || isEnd(c);
 
-/** How patterns name line breaks and the end. */
+/** Line breaks and the end, as patterns write them. */
 export const BREAK_OR_END = String.raw`\n\r\x85\u2028\u2029\0`;
 
 /** Letters, digits, `_` and `-`. */
 export const NAME = /[\w-]*/y;
 export const REST_OF_LINE = new RegExp(`[^${BREAK_OR_END}]*`, "y");
 
-/** What lies between two comments may be indented with tabs: yaml.v3 looks so far ahead for the next. */
+/** The text between two comments may be indented with tabs: yaml.v3 looks this far ahead for the next comment. */
 const NEXT_COMMENT = /[ \t\n\r\x85\u2028\u2029]{0,511}#/y;
 
-/** A place in a text. */
+/** A position in a text. */
 export class Cursor {
   readonly text: string;
   at = 0;
@@ -51,20 +51,20 @@ export class Cursor {
     throw new YamlError(problem, line);
   }
 
-  /** Moves past what a sticky pattern matches here, which must not hold line breaks. */
+  /** Moves past the match of a sticky pattern at this position. The match must not contain line breaks. */
   skip(pattern: RegExp): void {
     pattern.lastIndex = this.at;
     if (pattern.test(this.text)) this.at = pattern.lastIndex;
   }
 
-  /** @returns the blanks that it went on over. */
+  /** @returns the blanks that it has passed. */
   takeBlanks(): string {
     const from = this.at;
     while (isBlank(this.code())) this.at++;
     return this.text.slice(from, this.at);
   }
 
-  /** @returns what it went on over. */
+  /** @returns the text that it has passed. */
   take(pattern: RegExp): string {
     const from = this.at;
     this.skip(pattern);
@@ -80,7 +80,7 @@ export class Cursor {
     return c === LS || c === PS ? String.fromCharCode(c) : "\n";
   }
 
-  /** Skips a comment, and those that follow it. */
+  /** Skips a comment and the comments that follow it. */
   skipComments(): void {
     for (;;) {
       this.skip(REST_OF_LINE);
@@ -93,7 +93,7 @@ export class Cursor {
     }
   }
 
-  /** Skips blanks, a comment and the line break, where nothing else may stand. */
+  /** Skips blanks, a comment and the line break. Nothing else is allowed there. */
   endLine(): void {
     this.takeBlanks();
     if (this.code() === HASH) this.skipComments();

@@ -15,34 +15,34 @@ export type Mapping = { readonly kind: "mapping"; readonly pairs: [key: Node, va
 
 /** A collection that is being read. */
 type Frame = {
-  /** Undefined when no one will look at it. */
+  /** Undefined if it is not needed. */
   readonly node: List | Mapping | undefined;
-  /** Everything in it is kept: it has a name, or is part of what has one. */
+  /** Everything in it is kept: it has an anchor, or is inside a node with an anchor. */
   readonly isWhole: boolean;
-  /** How many of the wanted names lead to it; undefined when it is beside their path. */
+  /** How many of the wanted names lead to it. Undefined if it is beside their path. */
   readonly depth: number | undefined;
   readonly isMapping: boolean;
-  /** Of a mapping: the key whose value comes next. */
+  /** For a mapping: the key whose value comes next. */
   key: Node | undefined;
   hasKey: boolean;
 };
 
 /**
- * What of a document is kept takes about 100 bytes a node. A tenth of the heap bounds it, so that no file ends the
- * process: 48,000 nodes with the image's heap of 44 MB.
+ * Kept nodes take about 100 bytes each. They are limited to a tenth of the heap, so that no file ends the process:
+ * 48,000 nodes with the image's heap of 44 MB.
  */
 const MAX_NODES = Math.floor(getHeapStatistics().heap_size_limit / 1024);
 
 /**
- * The first document of a text, as far as it may bear on the value at the path: what is on it, what is merged into it
- * (`<<`), and what has an anchor. The rest is read, so that what is wrong there is noticed, and dropped.
- * @returns undefined when there is no document.
+ * The first document of a text, reduced to what can affect the value at the path: nodes on the path, merged nodes
+ * (`<<`), and nodes with an anchor. The rest is read to find errors, and dropped.
+ * @returns undefined if there is no document.
  * @throws YamlError
  */
 export function firstDocument(text: string, path: readonly string[]): Node | undefined {
   const forbidden = FORBIDDEN.exec(text)?.index;
   if (forbidden === undefined) return readDocument(new Events(text), path);
-  // In a later document it is not reached. Otherwise the text ends there too early.
+  // In a later document it does not matter. Otherwise the text ends too early there.
   const before = text.slice(0, forbidden);
   try {
     const events = new Events(before);
@@ -122,7 +122,7 @@ function readDocument(events: Events, path: readonly string[]): Node | undefined
   }
 }
 
-/** Where the next value of a collection is; undefined when it is beside the path and not kept. */
+/** Where the next value of a collection is. Undefined if it is beside the path and not kept. */
 function placeIn(
   parent: Frame | undefined,
   path: readonly string[],
@@ -136,16 +136,16 @@ function placeIn(
   return parent.isWhole ? { isWhole: true, depth: undefined } : undefined;
 }
 
-/** What yaml.v3 calls control characters, which no YAML may hold. */
+/** yaml.v3's control characters, which YAML does not allow. */
 const FORBIDDEN = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]/;
 
 /**
- * The value of a key. A key of the mapping's own wins over merged ones, and what is merged first over what comes later.
- * @throws YamlError when the key is there twice: it is unknown which one is meant.
+ * The value of a key. A key of the mapping itself wins over merged keys. An earlier merge wins over a later one.
+ * @throws YamlError if the key occurs twice: then it is unknown which one is meant.
  */
 export function valueAt(mapping: Mapping, name: string): Node | undefined {
   const seen = new Set<Mapping>();
-  // A list, not the stack: a file may merge what merges another, and so on without end.
+  // A list instead of the stack: merges can be nested without end.
   const left = [mapping];
   for (let next = left.pop(); next; next = left.pop()) {
     if (seen.has(next)) continue;
@@ -163,7 +163,7 @@ function mappingsIn(value: Node): readonly Mapping[] {
   return (value.kind === "list" ? value.items : [value]).filter((source) => source.kind === "mapping");
 }
 
-/** As YAML 1.1 has it: a plain `<<`, or one that is tagged so. */
+/** As in YAML 1.1: a plain `<<`, or a node with that tag. */
 function isMerge(key: Node): boolean {
   if (key.kind !== "text" || key.text !== "<<") return false;
   return key.tag === undefined ? key.isPlain : key.tag === "!" || key.tag === "tag:yaml.org,2002:merge";
@@ -171,7 +171,7 @@ function isMerge(key: Node): boolean {
 
 /**
  * The text of a value as yaml.v3 gives it to a Go string.
- * @throws YamlError when it is tagged as base64 and is none: Node would leave out what does not belong there.
+ * @throws YamlError if it is tagged as base64 but is not base64: Node would silently skip invalid characters.
  */
 export function textOf({ text, tag, line }: Scalar): string {
   if (tag !== "tag:yaml.org,2002:binary") return text;
@@ -186,7 +186,7 @@ const NO_BASE64 = /[^A-Za-z0-9+/]/;
 
 const NULLS: readonly string[] = ["", "~", "null", "Null", "NULL"];
 
-/** A value that says that there is none. */
+/** A value that stands for no value. */
 export function isNull({ text, isPlain, tag }: Scalar): boolean {
   if (tag === "tag:yaml.org,2002:null") return true;
   return (tag === undefined || tag === "!") && isPlain && NULLS.includes(text);

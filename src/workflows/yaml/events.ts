@@ -1,14 +1,14 @@
 import { YamlError } from "./cursor.ts";
 import { type Token, Tokens } from "./tokens.ts";
 
-/** What a document is made of, in the order of its text. */
+/** The parts of a document, in the order of its text. */
 export type Event = {
   readonly type: "document" | "scalar" | "alias" | "mapping" | "sequence" | "end" | "document end" | "stream end";
-  /** The text of a scalar, the name of an alias. */
+  /** The text of a scalar, or the name of an alias. */
   readonly value: string;
   readonly isPlain: boolean;
   readonly anchor: string | undefined;
-  /** Whole, such as `tag:yaml.org,2002:str` or `!vault`. */
+  /** The whole tag, such as `tag:yaml.org,2002:str` or `!vault`. */
   readonly tag: string | undefined;
   readonly line: number;
 };
@@ -20,14 +20,14 @@ type TokenType = Token["type"];
 type Place = "flow" | "block" | "block or list";
 
 /**
- * Tokens as events, by libyaml's grammar. The places to return to are in a list, not on the stack: a text that is nested
- * deeply ends with an error instead of a stack overflow.
+ * Turns tokens into events, by libyaml's grammar. The return positions are in a list instead of the stack. A deeply
+ * nested text ends with an error instead of a stack overflow.
  */
 export class Events {
   readonly #tokens: Tokens;
   readonly #states: State[] = [];
   state: State = documentStart;
-  /** What the handles of tags stand for. */
+  /** The prefixes of tag handles. */
   prefixes = new Map<string, string>();
 
   constructor(text: string) {
@@ -57,7 +57,7 @@ export class Events {
     if (!this.isAt(type)) throw new YamlError(`did not find expected ${what}`, this.peek().line);
   }
 
-  /** Returns to where this began when it ends. */
+  /** Returns to the outer state at the end. */
   returnTo(then: State): void {
     this.#states.push(then);
   }
@@ -76,7 +76,7 @@ export class Events {
     return event("scalar", at, { isPlain: true });
   }
 
-  /** After an indicator comes a node, or nothing where one of these tokens follows. */
+  /** After an indicator comes a node. If one of these tokens follows, the node is empty. */
   indicatorThen(then: State, place: Place, ends: readonly TokenType[]): Event {
     const indicator = this.take();
     return ends.includes(this.peek().type) ? this.nothingThen(then, indicator) : this.nodeThen(then, place);
@@ -186,7 +186,7 @@ function blockEntry(e: Events): Event {
   return e.indicatorThen(blockEntry, "block", AFTER_ENTRY);
 }
 
-/** Of a list that begins in the column of its key. */
+/** For a list that begins in the column of its key. */
 function plainListEntry(e: Events): Event {
   if (e.isAt("-")) return e.indicatorThen(plainListEntry, "block", AFTER_LIST_ENTRY);
   e.back();
@@ -226,7 +226,7 @@ function flowEntry(e: Events, isFirst: boolean): Event {
 function pairKey(e: Events): Event {
   if (!e.isAt("value") && !AFTER_PAIR.includes(e.peek().type)) return e.nodeThen(pairValue, "flow");
   const nothing = e.nothingThen(pairValue);
-  // libyaml drops the token after a `?` without a key, and so must this reader.
+  // libyaml drops the token after a `?` without a key, so this reader must do the same.
   e.take();
   return nothing;
 }

@@ -21,7 +21,7 @@ const DOUBLE_QUOTED_WORD = new RegExp(String.raw`[^"\\${WORDS_END}]*`, "y");
 
 /**
  * A scalar without quotes.
- * @param indent of the lines that belong to it.
+ * @param indent the indentation of its lines.
  */
 export function plainScalar(
   c: Cursor,
@@ -81,7 +81,7 @@ export function quotedScalar(c: Cursor): string {
   return value.together();
 }
 
-/** What blanks and line breaks inside a scalar come to. */
+/** The value of blanks and line breaks inside a scalar. */
 function fold(
   c: Cursor,
   { isFolded = false, indent = 0, line }: { isFolded?: boolean; indent?: number; line: number },
@@ -124,7 +124,7 @@ function unescaped(c: Cursor, line: number): string {
 
 /**
  * A scalar in the lines after `|` or `>`.
- * @param least that its lines are indented.
+ * @param least the minimum indentation of its lines.
  */
 export function blockScalar(c: Cursor, least: number): string {
   const { line } = c;
@@ -154,7 +154,7 @@ export function blockScalar(c: Cursor, least: number): string {
   return value.together();
 }
 
-/** Skips indentation and empty lines. The first line that is not empty gives the indentation, where none is given. */
+/** Skips indentation and empty lines. If no indentation is given, the first line that is not empty defines it. */
 function skipEmptyLines(c: Cursor, given: number, least: number, line: number): [indent: number, breaks: string] {
   const breaks = pieces();
   let deepest = 0;
@@ -171,8 +171,8 @@ function skipEmptyLines(c: Cursor, given: number, least: number, line: number): 
 }
 
 /**
- * A text that is put together. V8 keeps each `+` as an object of 32 bytes until the text is read: 4.5 MB of `"\x41"` or of
- * lines with one letter took more than 48 MB.
+ * A text built from pieces. V8 keeps each `+` as an object of 32 bytes until the text is read. With it, 4.5 MB of
+ * `"\x41"` or of lines with one letter took more than 48 MB.
  */
 function pieces(): { add(piece: string): void; together(): string } {
   const few: string[] = [];

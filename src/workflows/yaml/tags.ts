@@ -4,7 +4,7 @@ const HANDLE = /![\w-]*!?/y;
 const URI = /[\w\-;/?:@&=+$,.!~*'()[\]%]*/y;
 const VERSION = /[\d.]*/y;
 
-/** A tag: its handle, and what follows the handle. */
+/** A tag: its handle, and the text after the handle. */
 export function tag(c: Cursor): { readonly value: string; readonly suffix: string } {
   const found = c.text[c.at + 1] === "<" ? wholeTag(c) : shortTag(c);
   if (!isBlankOrEnd(c.code())) c.fail("did not find expected whitespace or line break");
@@ -24,7 +24,7 @@ function shortTag(c: Cursor) {
   const handle = c.take(HANDLE);
   if (handle.length > 1 && handle.endsWith("!")) return { value: handle, suffix: uri(c) };
   const suffix = handle.slice(1) + c.take(URI);
-  // A single "!" is a tag in itself.
+  // A single "!" is a tag itself.
   return suffix === "" ? { value: "", suffix: "!" } : { value: "!", suffix };
 }
 
@@ -32,13 +32,13 @@ function uri(c: Cursor): string {
   return c.take(URI) || c.fail("did not find expected tag URI");
 }
 
-/** What begins with a percent sign before a document. Of %TAG: the handle, and the prefix that it stands for. */
+/** A line that begins with a percent sign before a document. For %TAG: the handle and its prefix. */
 export function directive(c: Cursor): { readonly name: "%YAML" | "%TAG"; value?: string; suffix?: string } {
   c.at++;
   const name = c.take(NAME);
   c.takeBlanks();
   if (name === "YAML") {
-    // yaml.v3 reads 1.1 alone; what others write says 1.2 and means the same.
+    // yaml.v3 reads only 1.1. Others write 1.2 and mean the same.
     if (!/^\d+\.\d+$/.test(c.take(VERSION))) c.fail("did not find expected version number");
     return { name: "%YAML" };
   }

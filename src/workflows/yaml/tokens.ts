@@ -3,19 +3,19 @@ import { blockScalar, plainScalar, quotedScalar } from "./scalars.ts";
 import { directive, tag } from "./tags.ts";
 
 /**
- * YAML's characters as tokens, by the rules of libyaml (https://github.com/yaml/libyaml, MIT), whose words its errors have:
- * yaml.v3, Helm, kubectl and ArgoCD follow them. They differ from the specification, and from what JavaScript's parsers
- * read: a closing bracket may stand under its key, a quoted text may continue in any column, and tabs are blanks in more
- * places. test/peers/yaml.test.ts compares with yaml.v3 itself.
+ * Splits YAML into tokens by the rules of libyaml (https://github.com/yaml/libyaml, MIT), and uses its error messages.
+ * yaml.v3, Helm, kubectl and ArgoCD follow the same rules. They differ from the specification and from JavaScript's
+ * parsers: a closing bracket may stand under its key, a quoted text may continue in any column, and tabs are blanks in
+ * more places. test/peers/yaml.test.ts compares with yaml.v3 itself.
  */
 
 export type Token = {
   readonly type: TokenType;
-  /** The text of a scalar, the name of an anchor or alias, the handle of a tag. */
+  /** The text of a scalar, the name of an anchor or alias, or the handle of a tag. */
   readonly value: string;
-  /** Of a scalar: written without quotes and not as a block. */
+  /** For a scalar: written without quotes and not as a block. */
   readonly isPlain: boolean;
-  /** Of a tag: what follows the handle; of a %TAG directive: its prefix. */
+  /** For a tag: the text after the handle. For a %TAG directive: its prefix. */
   readonly suffix: string;
   /** From 1. */
   readonly line: number;
@@ -28,7 +28,7 @@ type TokenType =
 /** A token that becomes the key of a mapping if a colon follows it. */
 type PossibleKey = {
   possible: boolean;
-  /** Nothing but a key may stand here. */
+  /** Only a key is allowed here. */
   readonly isRequired: boolean;
   /** Number of the token in the stream. */
   readonly token: number;
@@ -39,10 +39,10 @@ type PossibleKey = {
 
 const NO_KEY: PossibleKey = { possible: false, isRequired: false, token: -1, at: 0, line: 0, column: 0 };
 
-/** yaml.v3 gives up beyond this, too. */
+/** yaml.v3 has the same limit. */
 const MAX_DEPTH = 10_000;
 
-/** A key without `?` is at most so long. */
+/** The maximum length of a key without `?`. */
 const MAX_KEY_CHARACTERS = 1024;
 
 const AFTER_NAME = new RegExp(`[?:,\\]}%@\` \\t${BREAK_OR_END}]`);
@@ -50,7 +50,7 @@ const STARTS_NO_PLAIN = ",[]{}#&*!|>'\"%@`";
 
 const NOT_HERE = { "-": "block sequence entries", key: "mapping keys", value: "mapping values" };
 
-/** The tokens of a text, made as they are asked for: what is beyond the last one that was is not looked at. */
+/** The tokens of a text, read on demand. Text after the last requested token is not examined. */
 export class Tokens {
   readonly #c: Cursor;
   readonly #queue: Token[] = [];
@@ -61,7 +61,7 @@ export class Tokens {
   readonly #indents: number[] = [];
   /** Whether a key, or a list without brackets, may begin here. */
   #mayBeKey = true;
-  /** One for each level of brackets, and one outside of them. */
+  /** One for each level of brackets, and one for the outside. */
   readonly #keys: PossibleKey[] = [NO_KEY];
   readonly #keyByToken = new Map<number, PossibleKey>();
   #isOver = false;
@@ -127,7 +127,7 @@ export class Tokens {
     this.#keyByToken.delete(key.token);
   }
 
-  /** What begins here may become a key. */
+  /** Notes that the next token may become a key. */
   #saveKey(): void {
     if (!this.#mayBeKey) return;
     this.#giveUp();
@@ -157,14 +157,14 @@ export class Tokens {
     }
   }
 
-  /** What ends a document ends everything in it. */
+  /** The end of a document ends everything in it. */
   #endAll(): void {
     this.#outdentTo(-1);
     this.#giveUp();
     this.#mayBeKey = false;
   }
 
-  /** Reads one token, or the few that one character means. */
+  /** Reads one token, or several if one character stands for several. */
   #fetch(): void {
     const c = this.#c;
     if (this.#isOver) c.fail("did not find expected node content");
