@@ -47,7 +47,7 @@ export type Row = {
 
 export const ROWS: readonly Row[] = [
   { key: "lostInBurst", what: "lost of 500 at once against GitHub's limits", unit: "", digits: 0, isInChart: true },
-  { key: "limitsMet", what: "limits of GitHub met meanwhile", unit: "", digits: 0 },
+  { key: "limitsMet", what: "limits of GitHub met in that burst", unit: "", digits: 0 },
   { key: "lostInOutage", what: "lost of 200 around a 5 s outage, sent once", unit: "", digits: 0, isInChart: true },
   { key: "lostInOutageWithRetries", what: "the same, retried by the caller as ArgoCD does", unit: "", digits: 0 },
   { key: "light", what: "light application, p50", unit: "ms", digits: 1, isInChart: true },
@@ -95,7 +95,7 @@ export function fullTables(comparison: Comparison): string {
   return [
     ...table(contestants, (each, row) => cellOf(each, row) + spreadOf(each, row)),
     "",
-    `${ours?.name}, as many times what the others take:`,
+    `${ours?.name} compared with each of the others:`,
     "",
     ...table(
       others,
