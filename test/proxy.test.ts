@@ -250,7 +250,7 @@ describe("a proxy that blocks requests is named with its answer", () => {
 
   it("407 with the wrong ones", async (t) => {
     const { detail, proxy } = await refusedBy(t, (url) => url.replace("://", "://robot:other-password@"));
-    assert.match(detail, new RegExp(`the proxy ${proxy.url} refused the credentials \\(407\\)`));
+    assert.match(detail, new RegExp(`the proxy ${proxy.url} rejected the credentials \\(407\\)`));
   });
 
   it("403", async (t) => {

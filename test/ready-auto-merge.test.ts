@@ -240,7 +240,7 @@ describe("autoMerge", () => {
     const { run: done } = await run.advance("10m");
     assert.deepEqual(
       [done.status, done.reason, given.merged],
-      ["skipped", "another commit was pushed meanwhile, bbbbbbb", false],
+      ["skipped", "another commit has since been pushed, bbbbbbb", false],
     );
   });
 

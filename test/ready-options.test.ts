@@ -27,7 +27,7 @@ const ACTIONS = {
       if (name === "sort-by") return "updated";
       return name === "start-date" ? "2026-04-18T00:00:00Z" : "one, two";
     },
-    wrong: [{ timezone: "UTC", cron: 5 }, /is not known: is timeZone meant\?; cron must be text$/],
+    wrong: [{ timezone: "UTC", cron: 5 }, /is not known: did you mean timeZone\?; cron must be text$/],
   },
   lockThreads: {
     make: lockThreads as Make,
@@ -50,13 +50,13 @@ const ACTIONS = {
       if (name === "log-output") return true;
       return name === "process-only" ? "issues, prs" : "one, two";
     },
-    wrong: [{ timezone: "UTC", cron: 5 }, /is not known: is timeZone meant\?; cron must be text$/],
+    wrong: [{ timezone: "UTC", cron: 5 }, /is not known: did you mean timeZone\?; cron must be text$/],
   },
   labeler: {
     make: labeler as Make,
     inputs: "repo-token configuration-path sync-labels dot pr-number",
     sample: (name: string): unknown => (/sync|dot/.test(name) ? true : "one"),
-    wrong: [{ synclabels: true, dot: "yes" }, /is not known: is syncLabels meant\?; dot must be true or false$/],
+    wrong: [{ synclabels: true, dot: "yes" }, /is not known: did you mean syncLabels\?; dot must be true or false$/],
   },
   pullRequestTitle: {
     make: pullRequestTitle as Make,
@@ -66,7 +66,7 @@ const ACTIONS = {
       if (/^(require|validate|wip)/.test(name)) return true;
       return /^subject|Pattern$|Url$/.test(name) ? "^a" : ["one", "two"];
     },
-    wrong: [{ scope: ["a"], types: ["("] }, /is not known: is scopes meant\?; types must be a list of words/],
+    wrong: [{ scope: ["a"], types: ["("] }, /is not known: did you mean scopes\?; types must be a list of words/],
   },
   autoMerge: {
     make: autoMerge as Make,
@@ -79,7 +79,7 @@ const ACTIONS = {
     },
     wrong: [
       { updateType: [], mergeMethod: "fast" },
-      /is updateTypes meant\?; mergeMethod must be one of merge, squash/,
+      /did you mean updateTypes\?; mergeMethod must be one of merge, squash/,
     ],
   },
 } satisfies Record<string, Replaced>;
@@ -134,7 +134,7 @@ for (const [workflow, { make, inputs, sample, wrong }] of Object.entries(ACTIONS
         if (!name.includes("-")) return;
         assert.throws(
           () => make({ [name]: sample(name) }),
-          (error: Error) => error.message.includes(camelCase(name)) || /not taken/.test(error.message),
+          (error: Error) => error.message.includes(camelCase(name)) || /not supported/.test(error.message),
         );
       });
     }
@@ -185,8 +185,8 @@ describe("the options of lockThreads", () => {
   it("are mapped from old names to new ones, with one list of all", () => {
     const earlier = { issueLockInactiveDays: 30, issueExcludeCreatedBefore: "2019-01-01", wrong: 1, other: 2 };
     const message = messageOf(() => lockThreads(earlier as never));
-    assert.match(message, /issueLockInactiveDays is not known: is issueInactiveDays meant\?/);
-    assert.match(message, /issueExcludeCreatedBefore is not known: is excludeIssueCreatedBefore meant\?/);
+    assert.match(message, /issueLockInactiveDays is not known: did you mean issueInactiveDays\?/);
+    assert.match(message, /issueExcludeCreatedBefore is not known: did you mean excludeIssueCreatedBefore\?/);
     assert.match(message, /; wrong is not known; other is not known; known are name, githubToken, /);
     assert.equal(message.split("known are").length, 2);
   });
@@ -203,7 +203,7 @@ describe("the options of lockThreads", () => {
     // @ts-expect-error: discussions have no reason
     assert.throws(() => lockThreads({ discussionLockReason: "spam" }), /discussionLockReason is not known/);
     // @ts-expect-error: misspelt
-    assert.throws(() => lockThreads({ issueInactiveDay: 90 }), /is issueInactiveDays meant\?/);
+    assert.throws(() => lockThreads({ issueInactiveDay: 90 }), /did you mean issueInactiveDays\?/);
     lockThreads({ excludeIssueCreatedBetween: ["2018-01-01", "2019-01-01"], addPrLabels: ["a"], processOnly: "prs" });
   });
 });
@@ -254,7 +254,7 @@ describe("the options of stale", () => {
           "sortBy must be one of created, updated, comments",
           "ascending must be true or false",
           'onlyLabels must be names, such as ["one", "two"] or "one, two"',
-          "operationsPerRun must be a whole number from 1 on",
+          "operationsPerRun must be a whole number, 1 or more",
         ]) {
           assert.ok(error.message.includes(part), `${part} in ${error.message}`);
         }
@@ -264,10 +264,13 @@ describe("the options of stale", () => {
   });
 
   it("are typed", () => {
-    // @ts-expect-error: the token's variable is named by githubToken
-    assert.throws(() => stale({ repoToken: "GITHUB_TOKEN" }), /repoToken is not taken: githubToken names the variable/);
+    assert.throws(
+      // @ts-expect-error: the token's variable is named by githubToken
+      () => stale({ repoToken: "GITHUB_TOKEN" }),
+      /repoToken is not supported: githubToken names the variable/,
+    );
     // @ts-expect-error: misspelt
-    assert.throws(() => stale({ daysBeforeStal: 30 }), /daysBeforeStal is not known: is daysBeforeStale meant\?/);
+    assert.throws(() => stale({ daysBeforeStal: 30 }), /daysBeforeStal is not known: did you mean daysBeforeStale\?/);
     // @ts-expect-error: a number
     assert.throws(() => stale({ daysBeforeStale: "30" }), /must be a number of days/);
     stale({ onlyLabels: ["a", "b"], exemptIssueLabels: "a,b", closeIssueReason: "" });

@@ -249,9 +249,9 @@ describe("the options of amannn/action-semantic-pull-request", () => {
   it("are rejected with the reason, or with the nearest name", () => {
     assert.throws(
       () => taken({ githubBaseUrl: "https://x" }),
-      /githubBaseUrl is not taken: GITHUB_API_URL of the service/,
+      /githubBaseUrl is not supported: GITHUB_API_URL of the service/,
     );
-    assert.throws(() => taken({ scope: ["a"] }), /scope is not known: is scopes meant\?/);
+    assert.throws(() => taken({ scope: ["a"] }), /scope is not known: did you mean scopes\?/);
     assert.throws(() => taken({ types: ["("] }), /types must be a list of words or regular expressions/);
     assert.throws(() => taken({ subjectPattern: "(" }), /subjectPattern must be a regular expression/);
     // @ts-expect-error the service has GitHub's address

@@ -106,7 +106,7 @@ describe("stale, with faults", () => {
     );
     const { run } = await ready.run();
     assert.equal(run.status, "failure");
-    assert.match(run.reason ?? "", /1 of 6 failed, the first with: .*422.*Nope.*The next run tries them again/s);
+    assert.match(run.reason ?? "", /1 of 6 failed, the first with: .*422.*Nope.*The next run retries them/s);
     assert.deepEqual(
       [2, 3, 4].map((number) => ready.issue(number).labels.length),
       [1, 0, 1],
@@ -156,7 +156,7 @@ describe("stale, with faults", () => {
       { kind: "status", status: 200, body: '{"labels":[]}', headers: { "content-type": "application/json" } },
     );
     const { run } = await ready.run();
-    assert.match(run.reason ?? "", /left the labels as they were\. Give the token's user the role Triage/);
+    assert.match(run.reason ?? "", /did not change the labels\. Give the token's user the role Triage/);
   });
 
   it("marks each issue once, even if its process is killed", { timeout: 600_000 }, async (t) => {

@@ -195,7 +195,7 @@ describe("stale", () => {
       names,
     );
     // @ts-expect-error: the name is that of the workflow
-    assert.throws(() => stale({}, { name: "x" }), /name belongs to the first policy/);
+    assert.throws(() => stale({}, { name: "x" }), /name is only for the first policy/);
     assert.throws(() => stale({}, {}, { daysBeforeClose: "7" as never }), /daysBeforeClose must be a number/);
   });
 });
