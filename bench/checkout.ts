@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** Another revision of git, built in a temporary worktree; `remove` it afterwards. */
+/** Another revision of git, built in a temporary worktree. Call `remove` afterwards. */
 export function checkout(revision: string) {
   const run = (cwd: string, file: string, ...args: string[]) =>
     execFileSync(file, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] }).trim();
@@ -19,7 +19,7 @@ export function checkout(revision: string) {
     rmSync(join(root, ".."), { recursive: true, force: true });
   };
   try {
-    // The same packages need not be installed again; links are quick, where both folders are on one file system.
+    // The same packages need no new installation. Links are quick if both folders are on one file system.
     const isSame = git("diff", "--name-only", sha, "--", "package-lock.json") === "";
     if (!isSame || statSync(ROOT).dev !== statSync(root).dev) run(root, "npm", "ci", "--no-audit", "--no-fund");
     else run(ROOT, "cp", "-al", "node_modules", root);

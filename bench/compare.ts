@@ -10,9 +10,9 @@ import { type Contestant, contestants } from "./contestants.ts";
 import { writeBetween } from "./documents.ts";
 
 /**
- * Everything that is compared, in one run of less than ten minutes: prints the tables, and writes them with a chart into the
- * documents. `node bench/compare.ts [--before REVISION] [--rounds 5] [--print]`: with `--before` the service as it was at a
- * revision of git is measured too, with `--print` nothing is written. REFERENCE_BIN names the binary of the Go service.
+ * Runs the whole comparison in less than ten minutes, prints the tables, and writes them with a chart into the
+ * documents. `node bench/compare.ts [--before REVISION] [--rounds 5] [--print]`: `--before` also measures the service
+ * at a revision of git, and `--print` writes nothing. REFERENCE_BIN names the binary of the Go service.
  */
 const { values: given } = parseArgs({
   options: {
@@ -22,7 +22,7 @@ const { values: given } = parseArgs({
   },
 });
 const rounds = Number(given.rounds);
-if (!Number.isInteger(rounds) || rounds < 1) throw new TypeError(`--rounds is a number from 1 on, not ${given.rounds}`);
+if (!Number.isInteger(rounds) || rounds < 1) throw new TypeError(`--rounds must be 1 or more, not ${given.rounds}`);
 const begun = performance.now();
 const say = (text: string) => process.stderr.write(`${((performance.now() - begun) / 1000).toFixed(0)} s: ${text}\n`);
 
@@ -65,7 +65,7 @@ try {
     ["lostInOutage", []],
     ["lostInOutageWithRetries", ARGOCD_RETRIES],
   ] as const) {
-    // At the same time, each with a GitHub of its own: what is counted does not depend on speed.
+    // At the same time, each with a separate GitHub: these counts do not depend on speed.
     const met = all.filter(({ kind }) => kind === "ours" || kind === "other");
     await Promise.all(met.map(async (contestant) => note(contestant, key, await outage(contestant, retries))));
   }

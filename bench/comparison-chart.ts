@@ -6,7 +6,7 @@ const PANEL = { width: WIDTH / COLUMNS, padding: 14, title: 22, bar: 16, gap: 8 
 const NAME_WIDTH = 110;
 const VALUE_WIDTH = 60;
 
-/** One small chart of bars for each figure, as SVG that can be read on light and on dark; shorter is better in all. */
+/** One small bar chart for each figure, as SVG that is readable on light and dark. Shorter is better in all of them. */
 export function comparisonChart({ contestants, date, command }: Comparison): string {
   const shown = contestants.filter(({ kind }) => kind === "ours" || kind === "other");
   const height = PANEL.title + shown.length * (PANEL.bar + PANEL.gap) + 2 * PANEL.padding;

@@ -12,15 +12,15 @@ import { dispatch, TOKEN } from "./service.ts";
 const LATENCY_MS = 40;
 const BURST = 500;
 /**
- * How many times faster the clock of GitHub's limits goes for ours, which keeps to them for six minutes. The others meet
- * them in real time: they are done, one way or the other, before the limits end.
+ * How many times faster the clock of GitHub's limits runs for gh-runner, which obeys the limits and needs six minutes.
+ * The others meet them in real time: they have ended, with or without losses, before the limits end.
  */
 const FASTER = 60;
 const OUTAGE = { sent: 200, forMs: 10_000, fromMs: 2_500, toMs: 7_500 };
-/** When ArgoCD tries again after a 5xx or no answer, s after the one before; then it gives up. */
+/** When ArgoCD retries after a 5xx or no answer, s after the previous try. Then it gives up. */
 export const ARGOCD_RETRIES = [1, 2, 4];
 
-/** 500 applications at once, each sent once, against the limits that GitHub documents. */
+/** 500 applications at once, each sent once, against GitHub's documented limits. */
 export async function burst(contestant: Contestant) {
   const scale = contestant.keepsEvents ? FASTER : 1;
   const windows = `points=900/${60 / scale}s,writes=80/${60 / scale}s,writes=500/${3600 / scale}s`;
@@ -33,7 +33,7 @@ export async function burst(contestant: Contestant) {
   return measured;
 }
 
-/** How many of 200 are lost that are sent over 10 s, while GitHub answers 502 for 5 s in the middle. */
+/** How many of 200 events are lost that are sent over 10 s, while GitHub answers 502 for 5 s in the middle. */
 export async function outage(contestant: Contestant, retries: readonly number[]): Promise<number> {
   const { github, service, done } = await scene(contestant, {}, "off", OUTAGE.sent);
   const down = setTimeout(() => {
@@ -78,7 +78,7 @@ async function scene(contestant: Contestant, limits: Limits, setting: string, co
   return { github, service, done };
 }
 
-/** As ArgoCD sends it: again after a 5xx or no answer, so many seconds later. Resolves with the status in the end. */
+/** Sends like ArgoCD: again after a 5xx or no answer, with these delays. Resolves with the final status. */
 async function notify(url: string, application: string, retries: readonly number[]): Promise<number> {
   for (const seconds of [0, ...retries]) {
     await wait(seconds * 1000);
@@ -91,7 +91,7 @@ async function notify(url: string, application: string, retries: readonly number
   return 500;
 }
 
-/** Until all have arrived, or so many ms are over: for a service that has promised to send them itself. */
+/** Resolves when all have arrived, or after this many ms. For a service that sends stored events later. */
 async function arrived(github: Pick<StandInGitHub, "dispatches">, count: number, milliseconds: number): Promise<void> {
   const end = Date.now() + milliseconds;
   while (applications(github) < count && Date.now() < end) await wait(100);
@@ -102,8 +102,8 @@ function applications({ dispatches }: Pick<StandInGitHub, "dispatches">): number
 }
 
 /**
- * Watches the memory that a process and its children alone have in use (`RssAnon`, what a container's limit counts besides
- * files), every 100 ms. Call what it returns to stop, and for the most that was seen, MB.
+ * Watches the private memory of a process and its children (`RssAnon`, which a container's limit counts in addition to
+ * files), every 100 ms. Call the returned function to stop. It returns the maximum, MB.
  */
 function watchMemory(pid: number): () => number {
   let most = 0;
@@ -126,7 +126,7 @@ function anonymousMemory(pid: number): number {
       const [, resident = 0, shared = 0] = readFileSync(`/proc/${each}/statm`, "utf8").split(" ").map(Number);
       sum += resident - shared;
     } catch {
-      // It has just ended.
+      // The process has just ended.
     }
   }
   return (sum * 4096) / 2 ** 20;
@@ -141,7 +141,7 @@ function familyOf(pid: number): number[] {
         if (children) family.push(...children.split(" ").map(Number));
       }
     } catch {
-      // It has just ended.
+      // The process has just ended.
     }
   }
   return family;

@@ -2,10 +2,10 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { Contestant, GitHubPlace, Started } from "./contestants.ts";
 import { dispatch, load, type MeasuredGitHub, quantile, startStandIn } from "./service.ts";
 
-/** Where the values of a round go. */
+/** Receives the values of a round. */
 export type Note<Key extends string> = (contestant: Contestant, key: Key, value: number) => void;
 
-/** All in turns, so that what else the machine does meets all of them alike. */
+/** All contestants take turns, so that other work on the machine affects all of them equally. */
 type Turns<Key extends string> = {
   readonly contestants: readonly Contestant[];
   readonly rounds: number;
@@ -23,11 +23,11 @@ const DISPATCHES = [
 const WITH_THE_IMAGE = [[32, 480, "cpu32Image"]] as const;
 const WARM_UP = 1000;
 const IDLE_AFTER_MS = 2000;
-/** What is done behind the answers begins after so long at the latest, and is over when it takes less CPU per look. */
+/** Work after the answers begins within this time. It has ended when a look finds less CPU than this. */
 const BEHIND_MS = 2500;
 const [LOOK_MS, CALM_CPU_MS, MOST_LOOKS] = [500, 5, 40];
 
-/** Starts each one, waits until it has become calm, reads its memory, and stops it; then the same as the image does it. */
+/** Starts each one, waits until it is calm, reads its memory, and stops it. Then the same with the image's options. */
 export async function measureStarts({
   contestants,
   rounds,
@@ -58,7 +58,7 @@ export async function measureStarts({
   await github.stop();
 }
 
-/** Over TLS, HTTP/2 where the contestant speaks it, as api.github.com is asked. */
+/** Over TLS, with HTTP/2 if the contestant supports it, as for api.github.com. */
 export async function measureCpu({
   contestants,
   rounds,
@@ -96,7 +96,7 @@ export async function measureCpu({
   await github.stop();
 }
 
-/** One dispatch at a time, the caller on a separate connection, while GitHub takes 40 ms for each request. */
+/** One dispatch at a time, the caller on a separate connection, while GitHub takes 40 ms per request. */
 export async function measureLatency({ contestants, rounds, note }: Turns<"light" | "heavy">): Promise<void> {
   const github = await startStandIn(LATENCY_MS, "http2");
   const services = await startAll(contestants, github, false);
@@ -119,8 +119,8 @@ export async function measureLatency({ contestants, rounds, note }: Turns<"light
 }
 
 /**
- * Resolves when they have done what is left to do behind the answers: ours makes runs searchable two seconds later. It belongs to
- * the dispatches that caused it, and not to those that are measured next.
+ * Resolves when all work after the answers has ended. gh-runner makes runs searchable two seconds later. This work
+ * belongs to the dispatches that caused it, not to the next measurement.
  */
 async function calm(services: readonly Started[]): Promise<void> {
   await wait(BEHIND_MS);
@@ -131,7 +131,7 @@ async function calm(services: readonly Started[]): Promise<void> {
   }
 }
 
-/** Another one is the first in each round, in case its place in a round makes a difference. */
+/** A different one is first in each round, in case the order makes a difference. */
 function beginningWith<Each>(round: number, all: readonly Each[]): readonly Each[] {
   const first = round % all.length;
   return [...all.slice(first), ...all.slice(0, first)];

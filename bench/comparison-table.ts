@@ -1,4 +1,4 @@
-/** Of all rounds. */
+/** Over all rounds. */
 export type Figure = { readonly median: number; readonly low: number; readonly high: number };
 
 export type Key =
@@ -41,7 +41,7 @@ export type Row = {
   readonly what: string;
   readonly unit: "" | "ms" | "MB";
   readonly digits: number;
-  /** Whether the chart has it. */
+  /** Whether the chart shows it. */
   readonly isInChart?: boolean;
 };
 
@@ -70,20 +70,20 @@ export const ROWS: readonly Row[] = [
   { key: "burst", what: "private memory at the peak of the burst of 500", unit: "MB", digits: 0, isInChart: true },
 ];
 
-/** Of all rounds: the median, the least and the most. */
+/** Over all rounds: median, minimum and maximum. */
 export function figureOf(values: readonly number[]): Figure | undefined {
   const sorted = [...values].sort((a, b) => a - b);
   const [low, median, high] = [sorted[0], sorted[Math.floor(sorted.length / 2)], sorted.at(-1)];
   return low === undefined || median === undefined || high === undefined ? undefined : { median, low, high };
 }
 
-/** In Markdown, for those who choose: the medians, without what is compared for those who work on it. */
+/** In Markdown, for users: the medians, without the columns for developers. */
 export function shortTable(comparison: Comparison): string {
   const shown = comparison.contestants.filter(({ kind }) => kind === "ours" || kind === "other");
   return [...table(shown, cellOf), "", sourceOf(comparison)].join("\n");
 }
 
-/** In Markdown: every contestant with the spread, and how many times as much ours takes as each of the others. */
+/** In Markdown: every contestant with the spread, and the ratio of gh-runner to each of the others. */
 export function fullTables(comparison: Comparison): string {
   const { contestants } = comparison;
   const [ours] = contestants;
@@ -120,7 +120,7 @@ function table(
   ];
 }
 
-/** With its unit; a dash where it was not measured. */
+/** With its unit. A dash if it was not measured. */
 export function cellOf({ figures }: Contestant, { key, unit, digits }: Row): string {
   const figure = figures[key];
   return figure ? `${figure.median.toFixed(digits)} ${unit}`.trim() : "–";

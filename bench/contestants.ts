@@ -8,12 +8,12 @@ import { imageOf, type MeasuredService, startBundle } from "./service.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** What a contestant is started in front of. */
+/** The GitHub that a contestant uses. */
 export type GitHubPlace = {
   readonly url: string;
   /** PEM file with the certificate of the stand-in's authority. */
   readonly authorityFile?: string;
-  /** Where raw.githubusercontent.com is the stand-in's. */
+  /** The proxy that leads raw.githubusercontent.com to the stand-in. */
   readonly rawProxy?: string;
 };
 
@@ -21,24 +21,27 @@ export type Started = MeasuredService & { readonly readyMs: number; readonly rea
 
 export type StartOptions = {
   readonly env?: Record<string, string>;
-  /** Whether Node has the options of the image, for what is a program of Node: less memory, for more CPU. */
+  /** Whether a Node program starts with the image's options: less memory, more CPU. */
   readonly asImage?: boolean;
 };
 
 export type Contestant = {
   readonly name: string;
-  /** `bare` does the work and keeps no promise: it is measured for speed alone. `before` is ours at another revision. */
+  /**
+   * `bare` does the work without any guarantees and is measured only for speed. `before` is gh-runner at another
+   * revision.
+   */
   readonly kind: "ours" | "before" | "bare" | "other";
-  /** Whether it keeps events and sends them when it can, so that it is waited for. */
+  /** Whether it stores events and sends them later, so that the measurement waits for it. */
   readonly keepsEvents: boolean;
   /** Whether the image starts it with options of Node. */
   readonly hasImage: boolean;
-  /** Its share of the dispatches of a round: less where each costs a hundred times as much. */
+  /** Its share of the dispatches of a round: less if each costs a hundred times as much. */
   readonly share: number;
   start(place: GitHubPlace, options?: StartOptions): Promise<Started>;
 };
 
-/** All of them, in the order of the columns. `before` is a checkout of another revision, built. */
+/** All of them, in the order of the columns. `before` is a built checkout of another revision. */
 export function contestants(before?: { readonly name: string; readonly root: string }): readonly Contestant[] {
   return [
     ours("gh-runner", "ours", ROOT),
@@ -69,7 +72,7 @@ function onNode(program: readonly string[], image: ReturnType<typeof imageOf>): 
     });
 }
 
-/** The same work with nothing of ours in it, in one file like ours. */
+/** The same work without gh-runner's code, in one file like gh-runner. */
 function bareParts(): Contestant {
   const outfile = join(mkdtempSync(join(tmpdir(), "gh-runner-bench-")), "floor.mjs");
   buildSync({
@@ -80,7 +83,7 @@ function bareParts(): Contestant {
     minify: true,
     platform: "node",
     format: "esm",
-    // Packages of CommonJS ask for Node's modules by `require`.
+    // CommonJS packages load Node's modules with `require`.
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
   });
   return {
@@ -93,7 +96,7 @@ function bareParts(): Contestant {
   };
 }
 
-/** The Go service where REFERENCE_BIN names its binary, otherwise a program that does its job, where there is Go. */
+/** The Go service if REFERENCE_BIN names its binary. Otherwise a program that does its job, if Go is installed. */
 function goService(): readonly Contestant[] {
   const { REFERENCE_BIN } = process.env;
   const program = REFERENCE_BIN ?? built("go-service");

@@ -2,10 +2,10 @@ import { once } from "node:events";
 import { Agent, request } from "node:http";
 import { dispatch, load, type MeasuredService, quantile, startBundle, startStandIn, TOKEN } from "./service.ts";
 
-/** CPU a dispatch by transport, beside what the same work costs without ours, and its latency at 40 ms a GitHub request. */
+/** CPU per dispatch by transport, compared with the bare parts, and latency at 40 ms per GitHub request. */
 const LATENCY_MS = 40;
 const WARM_UP = 1000;
-/** Few at a time and many turns: what else the machine does then meets all columns alike. */
+/** Few at a time and many turns, so that other work on the machine affects all columns equally. */
 const TURNS = 10;
 const write = (text: string) => process.stdout.write(`${text}\n`);
 
@@ -18,12 +18,12 @@ for (const [at, github] of gitHubs.entries()) {
 }
 const plain = gitHubs[0] as (typeof gitHubs)[0];
 columns.unshift({
-  name: "nothing of ours, HTTP/1.1",
+  name: "bare parts, HTTP/1.1",
   service: await startBundle(plain.url, { program: ["bench/floor.ts"] }),
 });
 for (const { service } of columns) await load(service.url, "light", WARM_UP, 32);
 
-write(`| CPU a dispatch, dispatches a second | ${columns.map(({ name }) => name).join(" | ")} |`);
+write(`| CPU per dispatch, dispatches per second | ${columns.map(({ name }) => name).join(" | ")} |`);
 write(`|---|${columns.map(() => "---|").join("")}`);
 for (const concurrency of [1, 32, 200]) {
   for (const size of ["light", "heavy"] as const) {
@@ -54,14 +54,14 @@ const light: number[] = [];
 const heavy: number[] = [];
 const trips: number[] = [];
 const keepAlive = new Agent({ keepAlive: true });
-// Taken in turns, so that what else the machine does meets all three alike.
+// They take turns, so that other work on the machine affects all three equally.
 for (let at = 0; at < 200; at++) {
   light.push(await dispatch(behind.url, `pr-light-${at}`));
   heavy.push(await dispatch(behind.url, `pr-heavy-${at}`));
   trips.push((await roundTrip(slow.url, keepAlive)) + (await roundTrip(slow.url, keepAlive)));
 }
 keepAlive.destroy();
-write("\n| latency at 40 ms a GitHub request | p50 | p99 | p50 beyond two round trips |\n|---|---|---|---|");
+write("\n| latency at 40 ms per GitHub request | p50 | p99 | p50 beyond two round trips |\n|---|---|---|---|");
 const base = quantile(trips, 0.5);
 for (const [name, values] of [
   ["two round trips, nothing else", trips],

@@ -1,4 +1,7 @@
-/** The document with this text between its marks `<!-- NAME: … -->` and `<!-- /NAME -->`; as it was without them. */
+/**
+ * The document with this text between its marks `<!-- NAME: … -->` and `<!-- /NAME -->`. Unchanged if it has no such
+ * marks.
+ */
 export function writeBetween(document: string, name: string, text: string): string {
   const begin = new RegExp(`<!-- ${name}: .* -->`).exec(document);
   const end = document.indexOf(`<!-- /${name} -->`);

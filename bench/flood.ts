@@ -3,7 +3,9 @@ import { Agent, request } from "node:http";
 import { connect, type Socket } from "node:net";
 import { APPLICATIONS, IMAGE_OPTIONS, quantile, startBundle, startStandIn } from "./service.ts";
 
-/** Dispatches of one honest caller, alone and beside clients without a token, and the memory that those take. */
+/**
+ * Dispatches of one honest caller, alone and beside clients without a token, and the memory that those clients take.
+ */
 const SECONDS = 5;
 const CALLER = "bench-caller-token-0123456789";
 const TIMEOUT_MS = 10_000;

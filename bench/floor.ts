@@ -5,8 +5,8 @@ import { text } from "node:stream/consumers";
 import { Agent } from "undici";
 
 /**
- * What a dispatch costs with nothing of ours in it: Node's HTTP server, two writes to SQLite flushed to disk, and undici's
- * `request()` for the three requests to GitHub. No checks, no groups, no history, no log, no retries.
+ * The cost of a dispatch without gh-runner's code: Node's HTTP server, two writes to SQLite flushed to disk, and
+ * undici's `request()` for the three requests to GitHub. No checks, groups, history, log or retries.
  */
 const { PORT, GITHUB_API_URL = "", GITHUB_TOKEN, DATA_DIR = "." } = process.env;
 const db = new DatabaseSync(join(DATA_DIR, "floor.sqlite"));

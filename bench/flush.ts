@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { quantile } from "./service.ts";
 
 /**
- * How long `fdatasync` takes after 4 KiB were appended to a file, and after they were written over what is there: what SQLite's log
- * costs when it is emptied each time, and when it begins again. `node bench/flush.ts [FOLDER]`, on the disk that FOLDER is on.
+ * How long `fdatasync` takes after 4 KiB were appended to a file, and after they were written over existing data. The
+ * first is SQLite's log if it is emptied each time, the second if it starts again. `node bench/flush.ts [FOLDER]`, on
+ * the disk of FOLDER.
  */
 const FLUSHES = 1000;
 const FRAME = Buffer.alloc(4096, 1);

@@ -6,8 +6,8 @@ import { startGitHub } from "../sandbox/github.ts";
 import { IMAGE_OPTIONS, type MeasuredService, quantile, startBundle, TOKEN } from "./service.ts";
 
 /**
- * What 300 runs that follow Actions runs for 20 minutes cost where no webhook comes: private memory beside a service that
- * follows none, with the image's options, and requests. `MINUTES=3` for a shorter look.
+ * The cost of 300 runs that follow Actions runs for 20 minutes without webhooks: private memory, compared with a
+ * service that follows none, with the image's options, and requests. `MINUTES=3` makes it shorter.
  */
 const FOLLOWED = 300;
 const MINUTES = Number(process.env.MINUTES ?? 20);
@@ -44,7 +44,7 @@ const env = (folder: string) => ({ WORKFLOWS_DIR: workflows, DATA_DIR: folder, L
 const start = (folder: string) => startBundle(github.url, { env: env(folder), nodeOptions: IMAGE_OPTIONS });
 
 const ids = Array.from({ length: FOLLOWED }, () => github.actions.start(shop, ".github/workflows/tests.yml"));
-// To begin them takes memory like any load; to follow them is what is measured.
+// Beginning them takes memory like any load. Only following them is measured.
 const filling = await start(filled);
 await Promise.all(ids.map((id) => follow(filling, id)));
 await wait(10_000);
@@ -61,7 +61,7 @@ for (let at = 0; at < 12; at++) {
   samples.push(services.map((each) => each.memory().privateDirty));
 }
 const [quietLists, quietRequests] = [lists, github.counts.requests - before];
-// How much it is at a moment depends on when garbage was last collected.
+// The value at one moment depends on when garbage was last collected.
 const [without, following] = [0, 1].map((nth) =>
   quantile(
     samples.map((each) => each[nth] ?? 0),
@@ -79,8 +79,8 @@ const row = (...cells: readonly string[]) => process.stdout.write(`| ${cells.joi
 row("", "following none", `following ${FOLLOWED}`, "more", "aim");
 row("---", "---", "---", "---", "---");
 row("private memory", megabytes(without), megabytes(following), megabytes(following - without), "5 MB");
-row(`lists in ${MINUTES} minutes, which begin with a start`, "0", String(quietLists), "", `${MINUTES + 1}`);
-row("other requests meanwhile", "0", String(quietRequests - quietLists), "", "0");
+row(`lists in ${MINUTES} minutes, beginning with a start`, "0", String(quietLists), "", `${MINUTES + 1}`);
+row("other requests in that time", "0", String(quietRequests - quietLists), "", "0");
 row("all have ended after", "", `${noticed.toFixed(0)} s`, "", "");
 for (const service of services) await service.stop();
 await github.close();

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { IMAGE_OPTIONS, load, quantile, startBundle, startStandIn } from "./service.ts";
 
-/** Time and CPU until the bundle is ready, and its memory idle and after 2,000 dispatches. */
+/** Time and CPU until the bundle is ready, and its memory when idle and after 2,000 dispatches. */
 const STARTS = 9;
 const DISPATCHES = 2000;
 

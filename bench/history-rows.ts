@@ -13,7 +13,7 @@ export type History = {
   readonly now: number;
 };
 
-/** Runs in one transaction. */
+/** Runs per transaction. */
 const AT_ONCE = 20_000;
 const DAY_MS = 86_400_000;
 
@@ -23,22 +23,23 @@ export const idOf = (nth: number): string =>
     .digest("hex")
     .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 
-/** What the two databases say differently. */
+/** The differences between the two databases. */
 type Words = {
   readonly schema: string;
   /** The numbers from $1 to $2, as `n`. */
   readonly series: string;
   id(nth: string): string;
   hash(nth: string): string;
-  /** The value of a column before the counts of an hour, or nothing. */
+  /** A column before the counts of an hour, or nothing. */
   readonly shard: string;
 };
 
 /**
- * Seven of ten runs are of environment-ready, with a new application every fifty runs, and one of twenty of an application that
- * stays. Two are of a webhook, with an input of 300 bytes, one is of a schedule. One in 100,000 is of a workflow that has not run of
- * late. The columns are as the service leaves them. Takes the first ($1), the last ($2), when the first of all came ($3), the
- * microseconds from one run to the next ($4), and until which there are runs of the seldom workflow ($5).
+ * Seven of ten runs are of environment-ready, with a new application every fifty runs. One of twenty is of an
+ * application that stays. Two of ten are of a webhook, with an input of 300 bytes. One of ten is of a schedule. One in
+ * 100,000 is of a workflow that has not run recently. The columns are as the service leaves them. Parameters: the first
+ * run ($1), the last ($2), when the very first run came ($3), the microseconds between runs ($4), and the last number
+ * with runs of the rare workflow ($5).
  */
 function statements({ schema, series, id, hash, shard }: Words) {
   const application = "CASE WHEN n % 20 = 3 THEN 'pr-staging' ELSE 'pr-' || (1000 + n / 50 + n % 7) END";
@@ -79,7 +80,7 @@ function statements({ schema, series, id, hash, shard }: Words) {
   return { runs, attempts, hours };
 }
 
-/** As integers: SQLite would take numbers for floating ones. */
+/** As integers: SQLite would treat numbers as floating point. */
 const bound = (...values: readonly number[]) =>
   Object.fromEntries(values.map((value, at) => [`$${at + 1}`, BigInt(value)]));
 
@@ -91,17 +92,17 @@ function bounds({ count, days, now }: History): { first: number; everyUs: number
   };
 }
 
-/** What the bench does with a database behind the service's back. */
+/** Access to a database without the service. */
 export type Filled = {
   count(): Promise<number>;
-  /** @param says how far it is. */
+  /** @param says called with the progress. */
   fill(history: History, says: (done: number) => void): Promise<void>;
   /**
-   * Fills the index of the search in large transactions: of so many of the newest runs, but for the `left` oldest of these. Resolves
-   * with how many that were.
+   * Fills the search index in large transactions, for this many of the newest runs, except the `left` oldest of them.
+   * Resolves with their number.
    */
   fillIndex(most: number, left: number, says: (done: number) => void): Promise<number>;
-  /** Puts those of so many of the newest runs that are not in the index into the queue of the search alone; resolves with how many. */
+  /** Queues only those of this many newest runs that are not in the index. Resolves with their number. */
   queueForSearch(most: number): Promise<number>;
   /** How many runs are in that queue. */
   queued(): Promise<number>;
@@ -109,7 +110,7 @@ export type Filled = {
   oldest(): Promise<number>;
   /** Bytes of each table and index. */
   sizes(): Promise<ReadonlyMap<string, number>>;
-  /** What can be written before the files grow, in words. */
+  /** How much can be written before the files grow, in words. */
   free(): Promise<string>;
 };
 
@@ -173,7 +174,7 @@ function fillSqlite(db: DatabaseSync, history: History, says: (done: number) => 
     createHash("sha256").update(String(nth)).digest("hex").slice(0, 40),
   );
   db.function("chr", { deterministic: true }, (code) => String.fromCharCode(Number(code)));
-  // Behind the filling: each run would be put into the queue of the search.
+  // Without the trigger, because it would queue each run for the search.
   const { sql: trigger } = db.prepare("SELECT sql FROM sqlite_schema WHERE name = 'search_new'").get() as {
     sql: string;
   };
@@ -259,7 +260,7 @@ async function fillPostgres(
   says: (done: number) => void,
 ): Promise<void> {
   await client.query("SET synchronous_commit = off");
-  // Behind the filling: each run would be put into the queue of the search.
+  // Without the trigger, because it would queue each run for the search.
   await client.query(`ALTER TABLE ${schema}.runs DISABLE TRIGGER search_new`);
   const { runs, attempts, hours } = statements({
     schema,
@@ -280,7 +281,7 @@ async function fillPostgres(
   await client.query(hours);
   await client.query(`SELECT setval(pg_get_serial_sequence('${schema}.runs', 'seq'), ${history.count})`);
   await client.query(`ALTER TABLE ${schema}.runs ENABLE TRIGGER search_new`);
-  // As autovacuum does after so many rows.
+  // Autovacuum does the same after enough rows.
   await client.query(`VACUUM (ANALYZE) ${schema}.runs`);
   await client.query(`VACUUM (ANALYZE) ${schema}.attempts`);
 }

@@ -10,17 +10,17 @@ import { KEEP_DOCUMENT } from "../src/store/sqlite/search.ts";
 import { statements } from "../src/store/sqlite/statements.ts";
 
 /**
- * Fills the index of the search with millions of runs: the documents are those of the store, in larger transactions than those that
- * events can wait for.
+ * Fills the search index with millions of runs. The documents are those of the store. The transactions are larger than
+ * the service may use, because no events wait here.
  */
 
-/** Runs whose documents are made at once, and runs in one transaction. */
+/** Runs whose documents are made at once, and runs per transaction. */
 const [READ_AT_ONCE, AT_ONCE] = [500, 20_000];
-/** FTS5 collects so much before it writes a part of the index; one MB otherwise. */
+/** FTS5 collects this much before it writes a part of the index. The default is one MB. */
 const COLLECTED_BYTES = 64 * 1024 * 1024;
 const FTS5_COLLECTED_BYTES = 1024 * 1024;
 
-/** Numbers of runs, both among them. */
+/** Numbers of runs, both included. */
 export type Runs = { readonly from: number; readonly to: number };
 
 async function made(
@@ -53,7 +53,7 @@ export async function indexSqlite(db: DatabaseSync, runs: Runs, says: (done: num
   collect(FTS5_COLLECTED_BYTES);
 }
 
-/** The index is made again afterwards, sorted, which takes less than to add to it. */
+/** The index is created again afterwards, sorted, which takes less time than adding to it. */
 export async function indexPostgres(
   client: pg.Client,
   schema: string,

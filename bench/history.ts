@@ -12,13 +12,13 @@ import { type Filled, filledPostgres, filledSqlite } from "./history-rows.ts";
 import { IMAGE_OPTIONS, quantile, startBundle } from "./service.ts";
 
 /**
- * What ten million finished runs cost, on both stores: the start, pages and searches, what an event costs, retention, and
- * disk. `--folder` and `--url` take databases of an earlier run, which are left as they are, but for what the bench adds.
+ * The cost of ten million ended runs on both stores: start, pages and searches, events, retention, and disk. `--folder`
+ * and `--url` use databases of an earlier run. The bench only adds to them.
  */
 const { values: flags } = parseArgs({
   options: {
     runs: { type: "string", default: "10000000" },
-    /** So many of the newest runs are in the index of the search; all by default. */
+    /** This many of the newest runs are in the search index. All by default. */
     indexed: { type: "string" },
     store: { type: "string", default: "both" },
     folder: { type: "string" },
@@ -48,7 +48,7 @@ const PAGES: readonly (readonly [string, string])[] = [
   ["failures", "/?status=failure"],
   ["failures of a workflow", "/?status=failure&workflow=environment-ready"],
   ["superseded runs", "/?status=superseded"],
-  ["runs of a seldom workflow", "/?workflow=release"],
+  ["runs of a rare workflow", "/?workflow=release"],
   ["its failures, of which there are none", "/?workflow=release&status=failure"],
   ["an application that stays, a run in twenty", "/api/runs?group=pr-staging"],
   ["its failures", "/api/runs?group=pr-staging&status=failure"],
@@ -203,7 +203,7 @@ function newRun(application: string) {
   };
 }
 
-/** What an event costs, one after the other. */
+/** The cost of an event, one after the other. */
 async function events(open: () => Promise<RunStore>): Promise<void> {
   const store = await open();
   const times: [string, number[]][] = [
@@ -240,7 +240,7 @@ async function events(open: () => Promise<RunStore>): Promise<void> {
     write(`| ${name} | ${quantile(each, 0.5).toFixed(2)} ms | ${quantile(each, 0.99).toFixed(2)} ms |`);
 }
 
-/** All but the oldest in large transactions, and those by the service, as after an upgrade. */
+/** Indexes all but the oldest in large transactions. The service indexes the rest, as after an upgrade. */
 async function index(env: Record<string, string>, filled: Filled): Promise<void> {
   const began = performance.now();
   const often = (done: number) => done % 500_000 === 0 && write(`${done.toLocaleString("en")} runs in the index`);
@@ -261,10 +261,10 @@ async function index(env: Record<string, string>, filled: Filled): Promise<void>
   );
 }
 
-/** With the times of /health meanwhile: what holds up the event loop shows there. */
+/** Also measures /health during the searches, which shows delays of the event loop. */
 async function searches(env: Record<string, string>): Promise<void> {
   const service = await started(env);
-  write("\n| search | p50 | p95 | first | /health meanwhile, p50 | longest |\n|---|---|---|---|---|---|");
+  write("\n| search | p50 | p95 | first | /health at the same time, p50 | longest |\n|---|---|---|---|---|---|");
   const idle = (samples: number) => new Promise<void>((resolve) => setTimeout(resolve, samples * 20));
   const row = async (name: string, work: () => Promise<string>) => {
     const health = watchedHealth(service.url);
@@ -305,7 +305,7 @@ function watchedHealth(url: string): { times(): Promise<readonly number[]> } {
   };
 }
 
-/** The runs of a day are forgotten, while events come. */
+/** Deletes the runs of a day while events come. */
 async function retention(open: () => Promise<RunStore>, filled: Filled): Promise<void> {
   const before = sum(await filled.sizes());
   const store = await open();
@@ -326,7 +326,7 @@ async function retention(open: () => Promise<RunStore>, filled: Filled): Promise
   const text = (values: readonly number[]) =>
     `p50 ${quantile(values, 0.5).toFixed(2)} ms, p99 ${quantile(values, 0.99).toFixed(2)} ms`;
   write(
-    `\nForgot a day, ${deleted.toLocaleString("en")} runs, in ${seconds(began)} s: ${FORGET_AT_ONCE} at once ${text(deletes)}; to accept an event meanwhile ${text(accepts)}.`,
+    `\nDeleted a day, ${deleted.toLocaleString("en")} runs, in ${seconds(began)} s: ${FORGET_AT_ONCE} at once ${text(deletes)}; accepting an event at the same time ${text(accepts)}.`,
   );
   for (let indexed: number | "busy" = 1; indexed !== 0; ) indexed = await store.index(INDEX_AT_ONCE);
   await store.close();

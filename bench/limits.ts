@@ -3,7 +3,7 @@ import { type StandInGitHub, startGitHub } from "../sandbox/github.ts";
 import { DOCUMENTED_LIMITS, type Limits } from "../sandbox/limits.ts";
 import { dispatch, IMAGE_OPTIONS, type MeasuredService, startBundle, TOKEN } from "./service.ts";
 
-/** A burst of 500 against GitHub's documented limits: to its end with a clock that goes faster, and 90 s of it in real time. */
+/** A burst of 500 against GitHub's documented limits: to its end with a faster clock, and 90 s of it in real time. */
 const BURST = 500;
 const REAL_SECONDS = 90;
 const FASTER = 6;

@@ -6,7 +6,7 @@ import { type Chance, chanceOf } from "../test/support/random.ts";
 const DAY_MS = 86_400_000;
 const SEED = 20;
 
-/** Files of a WORKFLOWS_DIR: the workflows whose history it is. None of them is run. */
+/** Files for a WORKFLOWS_DIR: the workflows of this history. None of them runs. */
 export const WORKFLOW_FILES: Readonly<Record<string, string>> = Object.fromEntries(
   Object.entries({
     deploy: '{ github: { events: "push", branches: ["main"] } }',
@@ -79,7 +79,7 @@ function pushRun(_nth: number, chance: Chance): Given {
 
 function pullRun(nth: number, chance: Chance): Given {
   const [repository, sha, sender] = [chance.pick(REPOSITORIES), hashOf(chance), chance.pick(PEOPLE)];
-  // One in ten as large as GitHub sends it; the others as large as such a table can be filled in a minute.
+  // One in ten has GitHub's full size. The others are as large as a minute allows for filling such a table.
   const whole = nth % 10 === 0 ? chance.pick(examplesOf("pull_request")) : {};
   const number = nth % 5000;
   const pull = {
@@ -137,7 +137,7 @@ function webhook(workflow: string, name: string, payload: object, chance: Chance
   return { workflow, trigger: "github", actor: "GitHub webhook", input };
 }
 
-/** What one in twelve runs does not end well for. */
+/** One in twelve runs does not succeed. */
 function ended(run: PastRun, chance: Chance): PastRun {
   const draw = chance.next();
   if (draw > 0.085) return run;

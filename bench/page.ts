@@ -12,8 +12,9 @@ import { pastRuns, REPOSITORIES, searches, WORKFLOW_FILES } from "./page-history
 import { type MeasuredService, quantile, startBundle } from "./service.ts";
 
 /**
- * How long the pages take with 100,000 runs over 1,000 days and 5,000 events that started none, on both stores: asked for
- * by plain requests, from the request to the last byte, and in Chromium, until the page can be used; and how large they are.
+ * How long the pages take, and how large they are, with 100,000 runs over 1,000 days and 5,000 events that started
+ * none, on both stores. It measures plain requests, from the request to the last byte, and Chromium, until the page can
+ * be used.
  */
 const { values: flags } = parseArgs({
   options: { runs: { type: "string", default: "100000" }, store: { type: "string", default: "both" } },
@@ -68,7 +69,7 @@ async function measure(store: string, place: Record<string, string>): Promise<vo
 
 type Kept = { readonly id: string; readonly commit?: string; readonly lines: number };
 
-/** Remembers some of what it passes on: the oldest, the newest, and what has a long log. */
+/** Remembers some of what it passes on: the oldest, the newest, and runs with a long log. */
 function* keeping(kept: Kept[]): Generator<Moved> {
   let nth = 0;
   for (const moved of pastRuns({ count: RUNS, days: DAYS, now })) {
@@ -81,7 +82,7 @@ function* keeping(kept: Kept[]): Generator<Moved> {
   }
 }
 
-/** Webhooks that no workflow wants, and requests that are rejected. */
+/** Webhooks without a workflow, and rejected requests. */
 async function sendEvents(url: string): Promise<void> {
   const started = performance.now();
   const closed = payloadOf("pull_request", "closed");
@@ -99,7 +100,7 @@ async function sendEvents(url: string): Promise<void> {
   write(`${EVENTS.toLocaleString("en")} events that start no run were taken in ${seconds(started)} s.`);
 }
 
-/** Until the oldest run is found by its commit. */
+/** Waits until a search finds the oldest run by its commit. */
 async function untilIndexed({ url }: MeasuredService, oldest: Kept | undefined): Promise<void> {
   const started = performance.now();
   while (performance.now() - started < 900_000) {

@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 
 /**
- * Loaded into a measured service with `--expose-gc --import ./bench/probe.mjs`. SIGUSR2 makes it collect its garbage and
- * write what is left, in MB, and what keeps its event loop alive, to the file that PROBE_FILE names.
+ * Loaded into a measured service with `--expose-gc --import ./bench/probe.mjs`. SIGUSR2 makes it collect its garbage.
+ * It then writes the remaining memory in MB, and what keeps its event loop alive, to the file in PROBE_FILE.
  */
 process.on("SIGUSR2", () => {
   globalThis.gc();

@@ -18,13 +18,12 @@ import {
 } from "./service.ts";
 
 /**
- * One, two and four replicas on PostgreSQL beside one on SQLite, and beside four that share nothing, which shows what it costs
- * to spread the load over four processes. Then one over a network, and its latency. `bench/history.ts` shows what a long
- * history costs.
- * PostgreSQL writes to disk as it does in production. GitHub is without limits.
+ * One, two and four replicas on PostgreSQL, compared with one on SQLite and with four that share nothing. The latter
+ * show the cost of spreading the load over four processes. Then one replica over a network, and its latency.
+ * `bench/history.ts` measures a long history. PostgreSQL writes to disk as in production. GitHub has no limits.
  *
- * `node bench/replicas.ts [--before FOLDER] [--part replicas | network | latency]`: with `--before` also what is
- * built in another checkout, in turns with this one.
+ * `node bench/replicas.ts [--before FOLDER] [--part replicas | network | latency]`: `--before` also measures the build
+ * of another checkout. The two take turns.
  */
 const { before, part } = parseArgs({ options: { before: { type: "string" }, part: { type: "string" } } }).values;
 const isAsked = (name: string) => part === undefined || part === name;
@@ -33,7 +32,7 @@ const ROOTS = [
   { name: "", schema: "now", root: resolve(".") },
 ];
 
-/** For each process: its code is compiled as it is after a while in production. */
+/** Per process, so that its code is compiled as after a while in production. */
 const WARM_UP = 400;
 const COUNT = 250;
 const TURNS = 5;
@@ -195,13 +194,13 @@ if (isAsked("latency")) await latency();
 await counting.end();
 await server.stop();
 
-/** Of every process of this server, in ms; of those that have ended in hundredths of a second. */
+/** Of every process of this server, in ms. Of ended processes in hundredths of a second. */
 function cpuOfDatabase(): number {
   const main = readFileSync(join(server.folder, "data/postmaster.pid"), "utf8").split("\n")[0] as string;
   const children = readFileSync(`/proc/${main}/task/${main}/children`, "utf8").trim().split(" ");
   const spent = [main, ...children].map((pid) => {
     const file = `/proc/${pid}/schedstat`;
-    // It may have ended since.
+    // It may have ended.
     return existsSync(file) ? Number(readFileSync(file, "utf8").split(" ")[0]) / 1e6 : 0;
   });
   return spent.reduce((sum, each) => sum + each, cpuOfChildren(Number(main)));
@@ -222,14 +221,14 @@ async function latency(): Promise<void> {
     { name: "SQLite", service: lite, values: [] as number[] },
     { name: "PostgreSQL", service: one, values: [] as number[] },
   ];
-  // Taken in turns, so that what else the machine does meets all alike.
+  // They take turns, so that other work on the machine affects all of them equally.
   for (let at = 0; at < 200; at++) {
     for (const { service, values } of rows) values.push(await dispatch(service.url, `pr-light-${at}`));
     trips.push((await roundTrip(keepAlive, slow.url)) + (await roundTrip(keepAlive, slow.url)));
   }
   keepAlive.destroy();
   write(
-    `\n| latency at ${LATENCY_MS} ms a GitHub request | p50 | p99 | p50 beyond two round trips | aim |\n|---|---|---|---|---|`,
+    `\n| latency at ${LATENCY_MS} ms per GitHub request | p50 | p99 | p50 beyond two round trips | aim |\n|---|---|---|---|---|`,
   );
   const base = quantile(trips, 0.5);
   for (const { name, values } of rows) {

@@ -5,7 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { quantile, startBundle, startStandIn } from "./service.ts";
 
-/** What a run costs whose workflow writes ten lines, beside one that writes none: CPU of the service, and latency. */
+/**
+ * The cost of a run whose workflow writes ten lines, compared with a run that writes none: CPU of the service, and
+ * latency.
+ */
 const LINES = 10;
 const RUNS = 1000;
 const ROUNDS = 3;
@@ -14,7 +17,7 @@ const AT_ONCE = [1, 32];
 const folder = mkdtempSync(join(tmpdir(), "gh-runner-log-"));
 for (const lines of [0, LINES]) writeFileSync(join(folder, `lines-${lines}.ts`), workflow(lines));
 const github = await startStandIn(0);
-// The lines of the service's log go nowhere, as to a file that nothing reads.
+// Nothing reads the lines of the service's log.
 const service = await startBundle(github.url, { env: { WORKFLOWS_DIR: folder, ...env() } });
 await send(`/lines-${LINES}`, 300, 32);
 
@@ -51,7 +54,7 @@ async function costOf(path: string, atOnce: number): Promise<Cost> {
   return { cpu: (service.cpuMs() - before) / RUNS, p50: quantile(latencies, 0.5) };
 }
 
-/** Resolves with the latencies, each until the run has ended, ms. */
+/** Resolves with the latency of each run until its end, ms. */
 async function send(path: string, count: number, atOnce: number): Promise<number[]> {
   const agent = new Agent({ keepAlive: true, maxSockets: atOnce });
   const latencies: number[] = [];
@@ -73,7 +76,7 @@ async function send(path: string, count: number, atOnce: number): Promise<number
   return latencies;
 }
 
-/** What is set is passed on: the same on PostgreSQL, or without the lines of the service's own log. */
+/** Passes on these settings: the same on PostgreSQL, or without the lines of the service's log. */
 function env(): Record<string, string> {
   const given = ["DATABASE_URL", "LOG_LEVEL"].map((name) => [name, process.env[name]] as const);
   return Object.fromEntries(given.filter((entry): entry is [string, string] => entry[1] !== undefined));

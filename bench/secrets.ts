@@ -1,6 +1,6 @@
 import { knownSecrets } from "../src/observe/secrets.ts";
 
-/** What keeping secrets out costs: of a log record, of a payload, and of a token that comes and goes. */
+/** The cost of hiding secrets: in a log record, in a payload, and for a token that comes and goes. */
 const RECORD = {
   run: "0193b0a0-1111-7222-8333-444455556666",
   workflow: "environment-ready",
@@ -22,7 +22,7 @@ const KNOWN = [
 ];
 const TOKEN = `ghs_123456_eyJ${"xYz09".repeat(100)}`;
 
-/** The shortest of the rounds, in µs: other work on the machine makes it longer, never shorter. */
+/** The shortest of the rounds, in µs: other work on the machine only makes it longer. */
 function microseconds(work: () => unknown, times: number): number {
   const rounds = Array.from({ length: 20 }, () => {
     const started = process.hrtime.bigint();
@@ -33,7 +33,7 @@ function microseconds(work: () => unknown, times: number): number {
 }
 
 process.stdout.write(
-  "| tokens of requests in flight | a log record | a payload of 60 KB | a token more, and less |\n|---|---|---|---|\n",
+  "| tokens of requests in flight | a log record | a payload of 60 KB | a token added and removed |\n|---|---|---|---|\n",
 );
 for (const inFlight of [0, 200]) {
   const { scrubAll, withoutTokens, guard } = knownSecrets(KNOWN);

@@ -9,18 +9,20 @@ import { fixedPort } from "../test/support/port.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** The bundled service as a process of its own, with its own folder. */
+/** The bundled service as a separate process, with a separate folder. */
 export type MeasuredService = {
   readonly url: string;
   readonly pid: number;
-  /** CPU time used so far, user and system, in ms; with that of its children that have ended. */
+  /** CPU time used so far, user and system, in ms, including ended children. */
   cpuMs(): number;
-  /** Memory in MB: `privateDirty` is what the process alone has written, `resident` all that it has in memory. */
+  /**
+   * Memory in MB. `privateDirty` is what only this process has written. `resident` is everything that it has in memory.
+   */
   memory(): { privateDirty: number; privateClean: number; resident: number; peak: number };
   stop(): Promise<void>;
 };
 
-/** How the container image starts Node, fit for a limit of 128 MiB: read from the Dockerfile of a checkout. */
+/** How the container image starts Node, for a limit of 128 MiB. Read from the Dockerfile of a checkout. */
 export function imageOf(root: string): {
   readonly nodeOptions: readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -39,20 +41,22 @@ export function imageOf(root: string): {
 }
 
 const IMAGE = imageOf(ROOT);
-/** Node's options there, which hold its heap in bounds. */
+/** The image's options for Node, which limit its heap. */
 export const IMAGE_OPTIONS = IMAGE.nodeOptions;
-/** The other settings there, such as those of malloc. */
+/** The image's other settings, such as those of malloc. */
 export const IMAGE_ENV = IMAGE.env;
 
 export const TOKEN = "bench-token-0123456789";
 
-/** What was started and not yet stopped does not outlive a bench that fails. */
+/** Started processes end with a bench that fails. */
 const running = new Set<ChildProcess>();
 process.once("exit", () => {
   for (const child of running) child.kill();
 });
 
-/** Starts `dist/gh-runner.js serve`, or another program of the same settings; resolves at its first 200 of /health. */
+/**
+ * Starts `dist/gh-runner.js serve`, or another program with the same settings. Resolves at its first 200 of /health.
+ */
 export async function startBundle(
   gitHubUrl: string,
   {
@@ -64,7 +68,7 @@ export async function startBundle(
     nodeOptions?: readonly string[];
     env?: Record<string, string>;
     program?: readonly string[];
-    /** Something else than Node, which gets the same settings, and answers /health and /dispatch. */
+    /** A program other than Node. It gets the same settings, and answers /health and /dispatch. */
     command?: (port: number) => readonly string[];
   } = {},
 ): Promise<MeasuredService & { readyMs: number; readyCpuMs: number }> {
@@ -75,7 +79,7 @@ export async function startBundle(
   const [file = "", ...args] = command?.(port) ?? [process.execPath, ...nodeOptions, ...program];
   const child = spawn(file, args, {
     cwd: ROOT,
-    // Others log there what ours logs to standard output.
+    // Others log there what gh-runner logs to standard output.
     stdio: ["ignore", "ignore", command ? "ignore" : "inherit"],
     env: {
       PATH: process.env.PATH,
@@ -113,14 +117,14 @@ export type Transport = "http1" | "tls" | "http2";
 
 export type MeasuredGitHub = {
   readonly url: string;
-  /** What a process needs in its environment to trust it. */
+  /** The environment that a process needs to trust it. */
   readonly env: Record<string, string>;
-  /** Behind this proxy raw.githubusercontent.com has the same files. */
+  /** Behind this proxy, raw.githubusercontent.com has the same files. */
   readonly rawProxy: string;
   stop(): Promise<void>;
 };
 
-/** Starts the stand-in GitHub as a process of its own. */
+/** Starts the stand-in GitHub as a separate process. */
 export async function startStandIn(latencyMs: number, transport: Transport = "http1"): Promise<MeasuredGitHub> {
   const child = spawn(process.execPath, ["bench/stand-in.ts", String(latencyMs), transport], {
     cwd: ROOT,
@@ -142,7 +146,7 @@ export async function startStandIn(latencyMs: number, transport: Transport = "ht
   };
 }
 
-/** Sends one notification, as ArgoCD does on a connection of its own; resolves with its latency in ms. */
+/** Sends one notification on a new connection, as ArgoCD does. Resolves with its latency in ms. */
 export async function dispatch(
   url: string,
   application: string,
@@ -163,7 +167,9 @@ export async function dispatch(
   return performance.now() - started;
 }
 
-/** Sends `count` notifications, `concurrency` at a time; resolves with their latencies in ms. `both` is half and half. */
+/**
+ * Sends `count` notifications, `concurrency` at a time. Resolves with their latencies in ms. `both` is half and half.
+ */
 export async function load(
   url: string,
   size: "light" | "heavy" | "both",
@@ -183,7 +189,7 @@ export async function load(
   return latencies;
 }
 
-/** How many applications of each size the stand-in knows: more than ever run at once. */
+/** How many applications of each size the stand-in has: more than ever run at once. */
 export const APPLICATIONS = 400;
 
 export function quantile(values: readonly number[], share: number): number {
@@ -210,7 +216,9 @@ async function ended(child: ChildProcess): Promise<void> {
   await once(child, "exit");
 }
 
-/** The first number of https://docs.kernel.org/scheduler/sched-stats.html#proc-pid-schedstat, of every thread, in ns. */
+/**
+ * The first number of https://docs.kernel.org/scheduler/sched-stats.html#proc-pid-schedstat, of every thread, in ns.
+ */
 function cpuOf(pid: number): number {
   const threads = readdirSync(`/proc/${pid}/task`);
   const spent = threads.map((thread) =>
@@ -219,7 +227,10 @@ function cpuOf(pid: number): number {
   return spent.reduce((sum, each) => sum + each, 0) / 1e6 + cpuOfChildren(pid);
 }
 
-/** `cutime` and `cstime` of https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html, in ms, counted in hundredths of a second. */
+/**
+ * `cutime` and `cstime` of https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html, in ms, counted in hundredths of
+ * a second.
+ */
 export function cpuOfChildren(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");

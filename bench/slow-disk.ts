@@ -8,8 +8,9 @@ import { setTimeout as pause } from "node:timers/promises";
 import { quantile, startBundle, startStandIn } from "./service.ts";
 
 /**
- * What a disk costs that takes 20 ms for each flush: events accepted per second, and how long /health and the page take while 100
- * events per second come. Of dist/gh-runner.js and of each other bundle that is named, in turns. Needs a C compiler.
+ * The cost of a disk that takes 20 ms per flush: events accepted per second, and how long /health and the page take
+ * while 100 events per second arrive. It measures dist/gh-runner.js and each other bundle in the arguments, which take
+ * turns. It needs a C compiler.
  */
 const FLUSH_MS = 20;
 const ROUNDS = 3;
@@ -41,7 +42,7 @@ for (let round = 0; round < ROUNDS; round++) {
 await github.stop();
 rmSync(folder, { recursive: true });
 
-process.stdout.write("| bundle | accepted a second | /health, p99 | page, p99 |\n|---|---|---|---|\n");
+process.stdout.write("| bundle | accepted per second | /health, p99 | page, p99 |\n|---|---|---|---|\n");
 const shown = (values: readonly number[], digits: number, unit = "") =>
   `${quantile(values, 0.5).toFixed(digits)}${unit} (${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)})`;
 for (const [bundle, { perSecond, health, page }] of measured)
@@ -96,7 +97,7 @@ async function measure(bundle: string): Promise<{ perSecond: number; health: num
   return { perSecond: accepted / SECONDS, health: quantile(times.health, 0.99), page: quantile(times.page, 0.99) };
 }
 
-/** Resolves with how long it took, ms. */
+/** Resolves with the time that it took, ms. */
 async function ask(agent: Agent, url: string, path: string, body?: string): Promise<number> {
   const began = performance.now();
   const headers = body === undefined ? {} : { "content-length": body.length, prefer: "respond-async" };

@@ -8,13 +8,13 @@ import { APPLICATIONS } from "./service.ts";
 
 export const WEBHOOK_SECRET = "soak-webhook-secret-0123456789";
 export const FLUX_KEY = "soak-flux-key-0123456789";
-/** A token that a caller brings with its event. */
+/** A token that a caller sends with its event. */
 export const OWN_TOKEN = "soak-own-token-0123456789";
 
-/** Statuses answered so far by kind of request; 0 where the connection broke, `hung up` where the caller left. */
+/** Statuses so far, by kind of request. 0 if the connection broke, `hung up` if the caller left. */
 export type Tally = Record<string, Record<string, number>>;
 
-/** Writes a workflow of each kind of webhook. */
+/** Writes a workflow for each kind of webhook. */
 export function writeWorkflows(folder: string): void {
   mkdirSync(folder, { recursive: true });
   const of = (name: string, on: string, group: string) => `import { defineWorkflow } from "gh-runner";
@@ -39,8 +39,8 @@ export default defineWorkflow({
 }
 
 /**
- * One request of the mix, drawn by a number from 0 to 1: mostly deployments, then webhooks, pages and the API, and each
- * kind of caller that does it wrong.
+ * One request of the mix, selected by a random number from 0 to 1: mostly deployments, then webhooks, pages, API
+ * requests, and each kind of faulty caller.
  */
 export async function oneRequest(url: string, random: () => number, tally: Tally): Promise<void> {
   const application = `pr-${random() < 0.5 ? "light" : "heavy"}-${Math.floor(random() * APPLICATIONS)}`;
@@ -49,7 +49,7 @@ export async function oneRequest(url: string, random: () => number, tally: Tally
   const [kind, what, hangUpAfterMs] = drawn(random(), [
     [0.5, "dispatch", () => dispatch(event)],
     [0.1, "dispatch, respond-async", () => dispatch(event, { prefer: "respond-async" })],
-    [0.05, "dispatch, own token", () => dispatch(JSON.stringify({ application, github_token: OWN_TOKEN }))],
+    [0.05, "dispatch, caller's token", () => dispatch(JSON.stringify({ application, github_token: OWN_TOKEN }))],
     [0.05, "dispatch, hung up", () => dispatch(event), 10],
     [0.03, "skipped", () => dispatch('{"application":"main"}')],
     [0.03, "no such environment", () => dispatch('{"application":"pr-nowhere"}')],
@@ -67,7 +67,7 @@ export async function oneRequest(url: string, random: () => number, tally: Tally
   tally[kind] = { ...tally[kind], [status]: (tally[kind]?.[status] ?? 0) + 1 };
 }
 
-/** Looks at the page's server-sent events for a while, then leaves; and again, until it is told to stop. */
+/** Reads the page's server-sent events for a while, leaves, and starts again, until the signal. */
 export async function viewer(url: string, random: () => number, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     const outgoing = request(`${url}/live`, { agent: false });

@@ -2,12 +2,12 @@ import { quantile } from "./service.ts";
 
 export type Sample = {
   readonly minute: number;
-  /** Dispatches that GitHub has taken so far. */
+  /** Dispatches that GitHub has accepted so far. */
   readonly dispatches: number;
-  /** MB after a collection of garbage. */
+  /** MB after a garbage collection. */
   readonly heap: number;
   readonly external: number;
-  /** MB that the process alone has written, or has in memory. */
+  /** MB that only this process has written, or that it has in memory. */
   readonly privateDirty: number;
   readonly resident: number;
   readonly descriptors: number;
@@ -17,9 +17,9 @@ export type Sample = {
 };
 
 /**
- * How much more the last third of the steady samples may have than the first third, and still be called flat. At 40
- * requests per second these thirds are 64,000 requests apart in an hour. A leaked object takes 24 bytes of the heap at
- * least, and a leaked allocation 32 bytes of the process, so one per request would be 1.5 and 2 MB.
+ * How much the last third of the steady samples may exceed the first third and still count as flat. At 40 requests per
+ * second, these thirds are 64,000 requests apart in an hour. A leaked object takes 24 bytes of the heap or more, and a
+ * leaked allocation 32 bytes of the process. So one per request would be 1.5 and 2 MB.
  */
 const ALLOWED: readonly (readonly [what: string, of: (sample: Sample) => number, mostMB: (first: number) => number])[] =
   [
@@ -28,10 +28,12 @@ const ALLOWED: readonly (readonly [what: string, of: (sample: Sample) => number,
     ["database", ({ database }) => database, (first) => Math.max(1, first * 0.05)],
   ];
 
-/** Nothing is forgotten before this minute: what is kept grows until then. The samples after it are the steady ones. */
+/**
+ * Nothing is deleted before this minute, so the stored data grows until then. The later samples are the steady ones.
+ */
 export const STEADY_FROM_MINUTE = 20;
 
-/** A row for each quantity of the verdict, MB. `isFlat` is undefined when the run was too short to tell. */
+/** A row for each quantity of the verdict, MB. `isFlat` is undefined if the run was too short. */
 export type Trend = {
   readonly what: string;
   readonly first: number;
@@ -40,7 +42,7 @@ export type Trend = {
   readonly isFlat: boolean | undefined;
 };
 
-/** What the samples of a run of so many minutes say about memory and the database. */
+/** What the samples of a run of this many minutes show about memory and the database. */
 export function trends(samples: readonly Sample[], minutes: number): readonly Trend[] {
   const steady = samples.filter(({ minute }) => minute > Math.min(STEADY_FROM_MINUTE, minutes / 3));
   const third = Math.floor(steady.length / 3);
@@ -108,7 +110,7 @@ function shown(resources: Sample["resources"]): string {
     .join(", ");
 }
 
-/** Of a line through the points, by least squares: the first coordinate in minutes. */
+/** The slope of a least-squares line through the points. The first coordinate is in minutes. */
 function slopePerHour(points: readonly (readonly [number, number])[]): number {
   const mean = (at: 0 | 1) => points.reduce((sum, point) => sum + point[at], 0) / points.length;
   const [x, y] = [mean(0), mean(1)];

@@ -12,9 +12,10 @@ import { FLUX_KEY, OWN_TOKEN, oneRequest, type Tally, viewer, WEBHOOK_SECRET, wr
 import { type Sample, soakTable, soakVerdict } from "./soak-verdict.ts";
 
 /**
- * Mixed traffic for a long time, with GitHub at fault every minute: is memory flat, and is anything left open?
- * `node bench/soak.ts [--minutes 60] [--rate 40] [--viewers 5] [--seed 1] [--out samples.json] [--write]` prints a verdict,
- * and ends with 1 when something grows, stays open, or was not answered. `--write` puts the result into bench/README.md.
+ * Mixed traffic for a long time, with faults of GitHub every minute. Does memory stay flat, and is anything left open?
+ * `node bench/soak.ts [--minutes 60] [--rate 40] [--viewers 5] [--seed 1] [--out samples.json] [--write]` prints a
+ * verdict. It ends with 1 if anything grows, stays open, or was not answered. `--write` puts the result into
+ * bench/README.md.
  */
 const { values: given } = parseArgs({
   options: {
@@ -32,9 +33,9 @@ const { next: random } = chanceOf(Number(given.seed));
 const write = (text: string) => process.stdout.write(`${text}\n`);
 
 const README = "bench/README.md";
-/** Ended runs are kept this long, the least that the setting takes: 14.4 minutes. */
+/** Ended runs are kept this long, the minimum of the setting: 14.4 minutes. */
 const RETAIN_DAYS = "0.01";
-/** GitHub is at fault in the first seconds of each minute, in turn. */
+/** GitHub fails in the first seconds of each minute. The faults follow each other. */
 const FAULT_MS = 8_000;
 const FAULTS: readonly (readonly [string, Fault])[] = [
   ["502", { kind: "status", status: 502, body: "<html>502 Bad Gateway</html>" }],
@@ -46,7 +47,7 @@ const FAULTS: readonly (readonly [string, Fault])[] = [
   ["silent", { kind: "hang" }],
 ];
 
-/** The stand-in keeps connections for 60 s that nobody uses, and says so; attempts that are still due go on by themselves. */
+/** The stand-in keeps unused connections for 60 s. Attempts that are still due continue automatically. */
 const SETTLED_MS = 75_000;
 const SETTLED_AT_MOST_MS = 300_000;
 
@@ -64,7 +65,7 @@ const service = await startBundle(github.url, {
     WORKFLOWS_DIR: join(folder, "workflows"),
     GITHUB_WEBHOOK_SECRET: WEBHOOK_SECRET,
     FLUX_HMAC_KEY: FLUX_KEY,
-    // Windows as at github.com, wide enough for this traffic and for what a minute's faults have put off.
+    // Windows as at github.com, wide enough for this traffic and for requests delayed by a minute's faults.
     GITHUB_LIMITS: `points=${1000 * ratePerSecond}/60s,writes=${100 * ratePerSecond}/60s`,
     RETAIN_DAYS,
     LOG_LEVEL: "info",
@@ -108,7 +109,7 @@ async function standIn(): Promise<StandInGitHub> {
   return server;
 }
 
-/** The mix at its rate for so many seconds, each request at a random time; and viewers of the page meanwhile. */
+/** Sends the mix at its rate for this many seconds, each request at a random time, with viewers of the page. */
 async function load(seconds: number, { signal }: AbortController): Promise<void> {
   const leaving = new AbortController();
   const viewers = Array.from({ length: Number(given.viewers) }, () => viewer(service.url, random, leaving.signal));
@@ -142,7 +143,9 @@ async function watch(): Promise<void> {
   }
 }
 
-/** Until nothing is under way any more: descriptors have not become fewer for a while, or it has been long enough. */
+/**
+ * Waits until nothing is in progress: until the number of descriptors has stopped falling, or until the maximum time.
+ */
 async function settled(): Promise<void> {
   const end = performance.now() + SETTLED_AT_MOST_MS;
   let fewest = openDescriptors();

@@ -4,8 +4,9 @@ import { startRawFiles } from "../sandbox/raw-files.ts";
 import { APPLICATIONS, TOKEN } from "./service.ts";
 
 /**
- * The stand-in GitHub as a process: `node bench/stand-in.ts [latency in ms] [http1 | tls | http2]`, where `http2` is TLS
- * too. Prints as JSON its URL, the certificate of its authority, and the proxy to the same files as raw.githubusercontent.com.
+ * The stand-in GitHub as a process: `node bench/stand-in.ts [latency in ms] [http1 | tls | http2]`. `http2` is also
+ * over TLS. Prints JSON with its URL, its authority's certificate, and the proxy that serves the same files as
+ * raw.githubusercontent.com.
  */
 const [latencyMs = "0", transport = "http1"] = process.argv.slice(2);
 const authority = privateAuthority();

@@ -9,7 +9,7 @@ import { systemClock } from "../src/model/clock.ts";
 import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { quantile, startBundle, startStandIn } from "./service.ts";
 
-/** Events accepted a second, and what the store costs with 10, 1,000 and 1,000,000 finished runs in it. */
+/** Events accepted per second, and the cost of the store with 10, 1,000 and 1,000,000 ended runs in it. */
 const EVENTS = 4000;
 const SAMPLES = 300;
 const write = (text: string) => process.stdout.write(`${text}\n`);
@@ -70,7 +70,7 @@ const overHttp = (EVENTS / (performance.now() - begun)) * 1000;
 await service.stop();
 await github.stop();
 
-write("\n| accepted a second, each flushed to disk | measured | aim |\n|---|---|---|");
+write("\n| accepted per second, each flushed to disk | measured | aim |\n|---|---|---|");
 write(`| the store alone, 50 at a time | ${perSecond.toFixed(0)} | 2,000 |`);
 write(`| over HTTP with Prefer: respond-async, while the runs are skipped | ${overHttp.toFixed(0)} | 2,000 |`);
 
@@ -87,7 +87,7 @@ async function sendAll(): Promise<void> {
   }
 }
 
-/** Writes finished runs directly, one in a hundred a failure, each with an attempt. */
+/** Writes ended runs directly, one in a hundred a failure, each with an attempt. */
 function fill(file: string, count: number): void {
   const db = new DatabaseSync(file);
   db.exec("PRAGMA synchronous = OFF; BEGIN");

@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { setTimeout as wait } from "node:timers/promises";
 import { IMAGE_OPTIONS, quantile, startBundle, startStandIn } from "./service.ts";
 
-/** What 10,000 sleeping runs cost a service that does nothing else: private memory and CPU, beside one without any. */
+/** The cost of 10,000 sleeping runs: private memory and CPU of an idle service, compared with one without any. */
 const SLEEPING = 10_000;
 const STARTS = 5;
 const IDLE_MS = 5000;

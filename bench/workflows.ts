@@ -6,8 +6,8 @@ import { workflowsIn } from "../src/workflows/load/load-workflows.ts";
 import { quantile, startBundle, startStandIn } from "./service.ts";
 
 /**
- * What fifty workflows in WORKFLOWS_DIR cost: time and CPU until ready, and idle memory, beside a service without. Then
- * what loading them again leaves in memory, as `gh-runner dev` does.
+ * The cost of fifty workflows in WORKFLOWS_DIR: time and CPU until ready, and idle memory, compared with a service
+ * without any. Then the memory that remains after loading them again, as `gh-runner dev` does.
  */
 const WORKFLOWS = 50;
 const RELOADS = 20;
@@ -19,7 +19,7 @@ const github = await startStandIn(0);
 
 const without = await measure({});
 const first = await measure({ WORKFLOWS_DIR: folder });
-// What was compiled is kept in DATA_DIR: the usual start is one that finds it there.
+// Compiled code is kept in DATA_DIR. The usual start finds it there.
 const kept = mkdtempSync(join(tmpdir(), "gh-runner-kept-"));
 const again = await measure({ WORKFLOWS_DIR: folder, DATA_DIR: kept });
 process.stdout.write("| | without | with 50, first start | with 50, started again | aim |\n|---|---|---|---|---|\n");
@@ -73,7 +73,7 @@ function row(name: string, what: keyof typeof without, unit: string, aim: string
   );
 }
 
-/** As long as a usual one, with a trigger, a schema and a few steps. */
+/** About the length of a usual one, with a trigger, a schema and a few steps. */
 function workflow(n: number): string {
   return `import { defineWorkflow, skip, PermanentFailure } from "gh-runner";
 import * as z from "zod";

@@ -4,9 +4,10 @@ import type { DataOf } from "../src/model/request.ts";
 import { type Call, decoded, type Reply } from "./routes/reply.ts";
 
 /**
- * What GitHub answers, by the route as its documentation writes it: an answer, or a function that is asked at each request.
- * These answers come before those of the stand-in, and after its faults and limits. Where a function gives undefined, the
- * stand-in answers. A route may also be a path: `GET /repos/acme/shop/labels`; it comes before the same with parameters.
+ * GitHub's answers by route, as its documentation writes the route: an answer, or a function that is called for each
+ * request. These answers take precedence over those of the stand-in. The stand-in's faults and limits come first. If a
+ * function returns undefined, the stand-in answers. A route can also be a path, such as `GET /repos/acme/shop/labels`.
+ * A path takes precedence over a route with parameters.
  */
 export type Answers<Routes extends string = string> = {
   readonly [Route in Routes]: string extends Route
@@ -24,23 +25,25 @@ type Given<Route extends string> =
   | ((request: AskedRequest<Route>) => Answer<Route> | undefined | Promise<Answer<Route> | undefined>);
 
 export type Answer<Route extends string = string> = {
-  /** Without it, 201 for POST, 204 for a DELETE without a body, and 200 else. */
+  /** By default 201 for POST, 204 for a DELETE without a body, and 200 otherwise. */
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
 } & (Route extends "POST /graphql"
   ? GraphqlAnswer
   : {
       /**
-       * What GitHub answers, or the part of it that the workflow reads: `{}` without it. Sent as JSON. Bytes are sent as they
-       * are, and so is text with a `content-type` that is not JSON.
+       * GitHub's answer, or the part of it that the workflow reads. `{}` by default. It is sent as JSON. Bytes are sent
+       * unchanged, and so is text with a `content-type` that is not JSON.
        */
       readonly body?: Partly<DataOf<Route>> | Uint8Array | string;
       /**
-       * A list, page by page. Each answer has the page that the request asks for and the `link` headers to the others.
+       * A list, page by page. Each answer has the page that the request asks for, and `link` headers to the others.
        * Pages longer than `per_page` are split: `[all]` is a list that GitHub pages.
        */
       readonly pages?: readonly (readonly Partly<ItemOf<DataOf<Route>>>[])[];
-      /** The property of the body that has the list, where GitHub wraps it: "workflow_runs". `total_count` is added. */
+      /**
+       * The property of the body that contains the list, if GitHub wraps it: "workflow_runs". `total_count` is added.
+       */
       readonly list?: ListOf<DataOf<Route>>;
     });
 
@@ -58,18 +61,18 @@ export type AskedRequest<Route extends string = string> = {
   readonly path: string;
   /** The key of the answer. */
   readonly route: Route;
-  /** From the path. Those that end in `_number` or `_id` are numbers where they are written as numbers. */
+  /** From the path. Parameters that end in `_number` or `_id` are numbers if they are written as numbers. */
   readonly parameters: ParametersOf<Route>;
   readonly query: Readonly<Record<string, string>>;
-  /** Parsed; text where it is no JSON, and undefined where there is none. */
+  /** Parsed JSON. Text if it is not JSON, undefined if there is none. */
   readonly body: BodyOf<Route>;
   /** In lower case, without the token. */
   readonly headers: Readonly<Record<string, string | undefined>>;
-  /** Counts the requests of this key: 1 for the first. */
+  /** Counts the requests with this key, from 1. */
   readonly count: number;
 };
 
-/** Any part of it, also deep inside. */
+/** Any part of it, at any depth. */
 type Partly<T> = unknown extends T
   ? unknown
   : T extends readonly (infer Item)[]
@@ -98,7 +101,7 @@ type ParameterOf<Route, Name> = Route extends keyof Endpoints
     : string
   : string | number;
 
-// biome-ignore lint/suspicious/noExplicitAny: what a workflow sends there is not known here.
+// biome-ignore lint/suspicious/noExplicitAny: the body of the workflow's request is not known here.
 type BodyOf<Route> = Route extends "POST /graphql" ? { query: string; variables: Record<string, any> } : any;
 
 type Entry = {
@@ -110,14 +113,14 @@ type Entry = {
   count: number;
 };
 
-/** The answers that a test gives, and the errors that its functions threw. */
+/** The answers of a test, and the errors that its functions threw. */
 export function answerBook(base: () => string) {
   let entries: Entry[] = [];
   const failures: Error[] = [];
 
   return {
     failures,
-    /** Adds answers; one for a route that has one already replaces it. */
+    /** Adds answers. An answer for the same route replaces the previous one. */
     add(answers: Answers): void {
       const problems = Object.keys(answers).flatMap((route) => problemOf(route) ?? []);
       if (problems.length > 0) throw new TypeError(problems.join("\n"));
@@ -125,9 +128,9 @@ export function answerBook(base: () => string) {
       const added = Object.entries(answers).map(([route, given]) => entryOf(route, given as Given<string>));
       entries = [...kept, ...added].sort((a, b) => a.parameters - b.parameters);
     },
-    /** The key that answers such a request; undefined when the test gives nothing for it. */
+    /** The key that answers such a request. Undefined if the test has no answer for it. */
     routeOf: (method: string, path: string): string | undefined => matching(method, path)[0]?.route,
-    /** The answer of the first key that has one for this request; undefined when the stand-in shall answer. */
+    /** The answer of the first key that has one for this request. Undefined if the stand-in should answer. */
     async answer(call: Call): Promise<Reply | undefined> {
       for (const entry of matching(call.method, call.path)) {
         try {
@@ -164,7 +167,7 @@ function problemOf(route: string): string | undefined {
     .replace(/\/repos\/[^/]+\/[^/]+/, "/repos/{owner}/{repo}")
     .split("/")
     .slice(1);
-  // Behind a parameter GitHub has a word. Elsewhere, what is no word of GitHub's may be the value of a parameter.
+  // After a parameter, GitHub has a word. Elsewhere, a word that GitHub does not know may be the value of a parameter.
   const unknown = segments.find(
     (each, at) => (segments[at - 1] ?? "{").startsWith("{") && routeLabel(`GET /${each}`) === "GET /*",
   );
@@ -179,7 +182,7 @@ function entryOf(route: string, given: Given<string>): Entry {
   return { route, pattern: new RegExp(`^${pattern}$`), given, parameters: parameters.length, count: 0 };
 }
 
-/** Parameters that may have slashes. */
+/** Parameters that may contain slashes. */
 const ANY_DEPTH = ["path", "ref", "basehead", "base", "head", "branch", "tag", "name"];
 
 function requestOf(entry: Entry, call: Call): AskedRequest {
@@ -216,7 +219,7 @@ const FIELDS = ["status", "headers", "body", "pages", "list", "data", "errors"];
 
 type AnyAnswer = Answer & { readonly data?: unknown; readonly errors?: unknown };
 
-/** Answers that have no body, in HTTP itself. */
+/** Statuses without a body in HTTP. */
 const BODILESS = [204, 205, 304];
 
 function replyOf(route: string, answer: AnyAnswer, call: Call, base: string): Reply {

@@ -2,20 +2,20 @@ import { generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:cry
 import { isIPv4 } from "node:net";
 
 /**
- * A private certificate authority, as companies have them. Node can read certificates and not make them; these few
- * fields of X.509 are written by hand, so that neither a program nor a package is needed for it.
+ * A private certificate authority, as companies use. Node can read certificates but not create them. These few fields
+ * of X.509 are written here, so no program or package is needed.
  * @see https://www.rfc-editor.org/rfc/rfc5280#section-4.1
  */
 export function privateAuthority() {
-  // Found by its name alone: two of one name would be taken for each other.
+  // Clients find it only by its name. Two authorities of one name would be confused.
   const name = `Private authority ${randomBytes(4).toString("hex")}`;
   const authority = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const certify = (subject: string, key: KeyObject, extensions: readonly Buffer[]) =>
     certificate({ issuer: name, subject, key, signer: authority.privateKey, extensions });
   return {
-    /** PEM of the authority's certificate: what NODE_EXTRA_CA_CERTS points to. */
+    /** PEM of the authority's certificate, for NODE_EXTRA_CA_CERTS. */
     cert: certify(name, authority.publicKey, [BASIC_CONSTRAINTS_CA]),
-    /** A key and a certificate, as PEM, for a server of these names or IPv4 addresses; valid for a day. */
+    /** A key and a certificate in PEM, for a server with these names or IPv4 addresses. Valid for a day. */
     issue(...names: readonly string[]) {
       const server = generateKeyPairSync("ec", { namedCurve: "P-256" });
       return {
@@ -63,7 +63,7 @@ function alternativeNames(names: readonly string[]): Buffer {
   return sequence(objectId("551d11"), tagged(0x04, sequence(...each)));
 }
 
-/** The distinguished encoding of ASN.1: a tag, a length, and what is in it. */
+/** The distinguished encoding of ASN.1: a tag, a length, and the content. */
 function tagged(tag: number, ...parts: readonly Buffer[]): Buffer {
   const content = Buffer.concat(parts);
   const size = content.length;
@@ -74,7 +74,7 @@ function tagged(tag: number, ...parts: readonly Buffer[]): Buffer {
 const sequence = (...parts: readonly Buffer[]) => tagged(0x30, ...parts);
 const explicit = (at: number, part: Buffer) => tagged(0xa0 + at, part);
 const integer = (bytes: Buffer) => tagged(0x02, bytes);
-/** Object identifiers as they are encoded, in hexadecimal. */
+/** Encoded object identifiers, in hexadecimal. */
 const objectId = (hex: string) => tagged(0x06, Buffer.from(hex, "hex"));
 const utcTime = (epochMs: number) =>
   tagged(0x17, Buffer.from(new Date(epochMs).toISOString().replaceAll(/^..|[-:T]|\.\d+/g, "")));

@@ -16,17 +16,17 @@ type Name =
 
 type Permissions = { readonly [Each in Name]?: Level } & { readonly metadata?: "read" };
 
-/** What a token may do. Without anything: every repository, every permission, for ever. */
+/** What a token may do. By default: every repository and every permission, without an end. */
 export type TokenGrant = {
-  /** The user behind it, "octocat" in /user without one. All tokens of one user share one set of limits. */
+  /** The user of the token. "octocat" in /user by default. All tokens of one user share one set of limits. */
   readonly login?: string;
   readonly repositories?: readonly string[];
   readonly permissions?: Permissions;
-  /** Of a classic token (`ghp_…`): ["repo"] without it. */
+  /** For a classic token (`ghp_…`). ["repo"] by default. */
   readonly scopes?: readonly string[];
   /** Epoch milliseconds. */
   readonly expiresAt?: number;
-  /** Id of the GitHub App that stands behind it: an App may write checks. */
+  /** Id of the token's GitHub App: an App may write checks. */
   readonly app?: number;
   /** URL at which the token would have to be authorised for single sign-on. */
   readonly sso?: string;
@@ -36,34 +36,34 @@ type Installation = {
   readonly id: number;
   /** The organisation or user that has installed the App. */
   readonly owner: string;
-  /** What the App was granted; contents write and metadata read without it. */
+  /** The App's permissions. By default contents write and metadata read. */
   readonly permissions?: Permissions;
   suspended?: boolean;
 };
 
-/** A grant as the book keeps it: a token of an installation lives and dies with it. */
+/** A grant in the book. A token of an installation ends with its installation. */
 type KnownGrant = TokenGrant & { readonly installation?: Installation };
 
 export type GitHubApp = {
   readonly id: number;
-  /** Its other name, which a JWT may have instead: `Iv1.0123456789abcdef`. */
+  /** Its other name, which a JWT may contain instead: `Iv1.0123456789abcdef`. */
   readonly clientId?: string;
-  /** "gh-runner" without one; it writes as `gh-runner[bot]`. */
+  /** "gh-runner" by default. It writes as `gh-runner[bot]`. */
   readonly slug?: string;
-  /** PEM of the public half of the App's key; without it, any key will do. */
+  /** PEM of the public half of the App's key. Without it, any key is accepted. */
   readonly publicKey?: string;
   readonly installations: readonly Installation[];
-  /** It is installed wherever it is asked for, and may do everything there. */
+  /** It is installed everywhere and has all permissions there. */
   readonly isEverywhere?: true;
 };
 
-/** The id of the first that is made. */
+/** The id of the first installation that is created. */
 const FIRST_INSTALLATION = 1000;
 
 /** GitHub Actions itself is an App. */
 const ACTIONS_APP = 15_368;
 
-/** What Apps here are called that have no other name. */
+/** The default name of Apps here. */
 export const APP_SLUG = "gh-runner";
 
 const TOKEN_LIFE_MS = 3_600_000;
@@ -88,17 +88,17 @@ export function credentialBook(now: () => number) {
       return made;
     },
     isKnownApp: (issuer: string): boolean => apps.some((app) => isIssuer(app, issuer)),
-    /** The installations of all Apps at an owner; undefined when there is no App at all. */
+    /** The installations of all Apps at an owner. Undefined if there is no App at all. */
     installationsAt: (owner: string): readonly Installation[] | undefined =>
       apps.length === 0
         ? undefined
         : apps.flatMap((app) => app.installations.filter((each) => each.owner.toLowerCase() === owner.toLowerCase())),
-    /** The grant of a token that is known and not expired. */
+    /** The grant of a known token that has not expired. */
     grantOf(token: string): KnownGrant | undefined {
       const grant = grants.get(token);
       return grant && (grant.expiresAt ?? Number.POSITIVE_INFINITY) > now() ? grant : undefined;
     },
-    /** What GitHub's answers say about the token that they were asked with, whatever was asked for. */
+    /** What every answer of GitHub says about the token of the request. */
     headersOf(token: string): Record<string, string> {
       const grant = grants.get(token);
       const { expiresAt, scopes = ["repo"] } = grant ?? {};
@@ -108,18 +108,18 @@ export function credentialBook(now: () => number) {
         ...(expiresAt === undefined ? {} : { "github-authentication-token-expiration": inUtc(expiresAt) }),
       };
     },
-    /** Whose limits a token's requests count against: its user, its installation, or else the token itself. */
+    /** The account whose limits a token's requests count against: its user, its installation, or the token itself. */
     accountOf(token: string): string {
       const grant = grants.get(token);
       return grant?.installation ? `installation ${grant.installation.id}` : (grant?.login ?? token);
     },
-    /** Id of the App that may write checks with a token; the one of Actions for its tokens (`ghs_…`) that are not known. */
+    /** Id of the App that may write checks with a token. The App of Actions for unknown `ghs_…` tokens. */
     checksAppOf(token: string): number | undefined {
       const grant = grants.get(token);
-      const own = apps.find(({ installations }) => installations.some((each) => each === grant?.installation));
-      return grant?.app ?? own?.id ?? (token.startsWith("ghs_") ? ACTIONS_APP : undefined);
+      const installed = apps.find(({ installations }) => installations.some((each) => each === grant?.installation));
+      return grant?.app ?? installed?.id ?? (token.startsWith("ghs_") ? ACTIONS_APP : undefined);
     },
-    /** The App whose key has signed this JWT, when it holds by GitHub's rules (RS256, at most 10 minutes). */
+    /** The App whose key has signed this JWT, if the JWT is valid by GitHub's rules (RS256, up to 10 minutes). */
     appOf(jwt: string): GitHubApp | undefined {
       const [header = "", payload = "", signature = ""] = jwt.split(".");
       const claims = decode(payload);
@@ -133,7 +133,7 @@ export function credentialBook(now: () => number) {
       const holds = verify("sha256", signed, createPublicKey(app.publicKey), Buffer.from(signature, "base64url"));
       return holds ? app : undefined;
     },
-    /** A new token of an installation, narrowed as asked for, with its end in epoch milliseconds. */
+    /** A new token of an installation with the requested restrictions, and its end in epoch milliseconds. */
     issue(installation: Installation, narrowed: Pick<TokenGrant, "repositories" | "permissions">) {
       const { owner } = installation;
       const { slug = APP_SLUG, isEverywhere } =
@@ -154,7 +154,7 @@ export function credentialBook(now: () => number) {
   };
 }
 
-/** What an installation may do, and so the most that its tokens may. */
+/** The permissions of an installation, which are the maximum for its tokens. */
 export function grantedTo({ permissions = { contents: "write", metadata: "read" } }: Installation): Permissions {
   return permissions;
 }
@@ -164,7 +164,10 @@ export function isClassic(token: string): boolean {
   return token.startsWith("ghp_");
 }
 
-/** Whether a grant reaches a repository, under any name that it was given; `owner/*` reaches all of an owner's. */
+/**
+ * Whether a grant reaches a repository, under any name that the repository has had. `owner/*` reaches all repositories
+ * of an owner.
+ */
 export function reaches(
   grant: TokenGrant,
   { names, isPrivate }: { readonly names: readonly string[]; readonly isPrivate: boolean },
@@ -174,7 +177,7 @@ export function reaches(
   return grant.repositories?.some((each) => wanted.includes(each.toLowerCase())) ?? true;
 }
 
-/** Who has signed a JWT, as it says itself; undefined for any other text. */
+/** The issuer that a JWT names. Undefined for any other text. */
 export function issuerOf(token: string): string | undefined {
   const [, payload = ""] = token.split(".");
   const issuer = decode(payload)?.iss;

@@ -5,7 +5,7 @@ import type { RunStore } from "../src/model/store.ts";
 
 const HOUR_MS = 3_600_000;
 
-/** Chance that is the same in every demo: a linear congruential generator. */
+/** Random numbers that are the same in every demo: a linear congruential generator. */
 function chance(): () => number {
   let state = 42;
   return () => {

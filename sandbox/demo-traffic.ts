@@ -1,7 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { StandInGitHub } from "./github.ts";
 
-/** How long GitHub asks for silence, s: a caller who waits for its answer outlasts it. */
+/** How long GitHub asks for a pause, s. A caller who waits for its answer waits longer. */
 const LIMIT_SECONDS = 8;
 const BETWEEN_EVENTS_MS = 5000;
 
@@ -22,8 +22,8 @@ export function scriptTests(github: StandInGitHub): void {
 }
 
 /**
- * Sends events, one every few seconds, until it is told to stop: most of them good, some without a values file, some
- * that are skipped, some rejected. Now and then GitHub answers slowly, has a fault, or sets a limit.
+ * Sends events, one every few seconds, until the signal: most of them good, some without a values file, some that are
+ * skipped, some rejected. Sometimes GitHub answers slowly, has a fault, or sets a limit.
  */
 export async function sendTraffic(
   url: string,
@@ -57,7 +57,7 @@ export async function sendTraffic(
     () => fetch(`${url}/dispatch`, { signal: stopped }),
   ];
   for (let at = 0; !stopped.aborted; at++) {
-    // An answer is not waited for: the next event does not wait for the one before.
+    // The next event does not wait for this answer.
     acts[at % acts.length]?.(at).catch(() => {});
     await wait(BETWEEN_EVENTS_MS, undefined, { signal: stopped }).catch(() => {});
   }

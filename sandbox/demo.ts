@@ -13,11 +13,11 @@ import { startGitHub } from "./github.ts";
 import { type SeededEnvironment, seedEnvironments } from "./seed.ts";
 
 /**
- * `npm run demo`: a stand-in GitHub with three preview environments, and the service in front of it. Sends three
- * notifications as ArgoCD would, shows what became of them, and stays up: with a page to look at, a day of history that
- * was made up, and a little traffic. With `FOLLOW=status` it follows the tests, which take some seconds, and
- * reports on commits. With `--once` it ends by itself; exit code 1 when an answer or an event was not the
- * expected one.
+ * `npm run demo`: a stand-in GitHub with three preview environments, and the service in front of it. It sends three
+ * notifications as ArgoCD would, prints their results, and keeps running with a page to look at, a day of made-up
+ * history and a little traffic. With `FOLLOW=status` it follows the tests, which take some seconds, and reports on
+ * commits. With `--once` it ends after the three notifications. Exit code 1 means that an answer or an event was not
+ * the expected one.
  */
 const { values: flags } = parseArgs({ options: { once: { type: "boolean", default: false } } });
 const deploymentRepo = "acme/deployment";
@@ -86,7 +86,7 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** Sends one notification, prints what became of it, and says whether that is what should have. */
+/** Sends one notification and prints its result. Returns whether that result is the expected one. */
 async function notify(url: string, application: string, commit: string | undefined): Promise<boolean> {
   const before = github.dispatches.length;
   const body = `${JSON.stringify({ application })}\n`;

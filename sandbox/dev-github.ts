@@ -5,9 +5,9 @@ import { seedEnvironments } from "./seed.ts";
 const MAX_BODY_CHARACTERS = 500;
 
 /**
- * The stand-in for `gh-runner dev`: every repository and pull request is there when it is first asked for, and
- * acme/deployment has the values files of three preview environments. A run of Actions ends well after five seconds.
- * @param told gets a line for everything that is written to it.
+ * The stand-in for `gh-runner dev`. It creates every repository and pull request on first use, and acme/deployment has
+ * the values files of three preview environments. A run of Actions succeeds after five seconds.
+ * @param told receives a line for every write.
  */
 export async function startDevGitHub(told: (line: string) => void): Promise<StandInGitHub> {
   const github = await startGitHub({

@@ -1,17 +1,20 @@
 import { failure, type Reply } from "./routes/reply.ts";
 
-/** What github.com, or the Enterprise Server of a version such as "3.19.0", does in its way. */
+/** How github.com and an Enterprise Server of a version such as "3.19.0" differ. */
 export function editionOf(enterprise: string | undefined) {
   const versions = enterprise === undefined ? ["2026-03-10", "2022-11-28"] : ["2022-11-28"];
   const list = versions.join('", "');
   return {
-    /** Of every answer of the API. */
+    /** Headers of every answer of the API. */
     headers: enterprise === undefined ? {} : { "x-github-enterprise-version": enterprise },
-    /** Whether answers carry `x-ratelimit-*`. On an Enterprise Server limits are off by default, and the headers absent. */
+    /**
+     * Whether answers have `x-ratelimit-*`. On an Enterprise Server limits are off by default, and the headers are
+     * absent.
+     */
     showsLimits: enterprise === undefined,
     /** The answer to a path outside the API. */
     outside: enterprise === undefined ? failure(404, "Not Found") : PAGE_NOT_FOUND,
-    /** Rejects a version of the API that it does not know; undefined when it knows it. */
+    /** Rejects an unknown version of the API. Undefined for a known one. */
     rejection: (version: string | undefined): Reply | undefined =>
       version === undefined || versions.includes(version)
         ? undefined
@@ -23,7 +26,7 @@ export function editionOf(enterprise: string | undefined) {
   };
 }
 
-/** On an Enterprise Server the API lives below /api/v3; everything else is pages for people. */
+/** An Enterprise Server has the API below /api/v3. All other paths are web pages. */
 const PAGE_NOT_FOUND: Reply = {
   status: 404,
   headers: { "content-type": "text/html; charset=utf-8" },

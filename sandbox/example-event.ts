@@ -4,7 +4,10 @@ import type { WebhookEvent, WebhookName } from "../src/index.ts";
 import { type ActionOf, NO_WEBHOOKS } from "../src/model/webhooks.ts";
 import packed from "./example-events.json" with { type: "json" };
 
-/** Any part of a payload, also deep inside. A list replaces the example's, and its items have what they are given. */
+/**
+ * Any part of a payload, at any depth. A list replaces the example's list, and missing fields of its items are filled
+ * in.
+ */
 type Partly<T> = T extends readonly (infer Item)[]
   ? readonly Partly<Item>[]
   : T extends object
@@ -14,9 +17,9 @@ type Partly<T> = T extends readonly (infer Item)[]
 export type Override<Payload> = Partly<Omit<Payload, "action" | "repository" | "sender">> & {
   /** Of the issue, the pull request or the discussion. */
   readonly number?: number;
-  /** `owner/name`, "acme/shop" without it: name, owner and URLs change with it. */
+  /** `owner/name`. "acme/shop" by default. Its name, owner and URLs change with it. */
   readonly repository?: string | Partly<PartOf<Payload, "repository">>;
-  /** The login of the user that did it. */
+  /** The login of the user who did it. */
   readonly sender?: string | Partly<PartOf<Payload, "sender">>;
 };
 
@@ -27,17 +30,17 @@ type PayloadOf<Name extends WebhookName, Action extends ActionOf<Name>> = Webhoo
 type Without<Name extends WebhookName> = [ActionOf<Name>] extends [never] ? Name : never;
 
 /**
- * An event as GitHub sends it, made of GitHub's own example: `exampleEvent("pull_request", "opened", { number: 7 })`. What it is given
- * replaces what the example has, also deep inside. What belongs together changes together: the number with the pull request's number and
- * URLs, a repository with its owner and all URLs.
- * @throws TypeError for an event or an action of which there is no example, with those that there are.
+ * An event as GitHub sends it, based on GitHub's example: `exampleEvent("pull_request", "opened", { number: 7 })`. Your
+ * values replace those of the example, at any depth. Related values change together: a number with the pull request's
+ * number and URLs, a repository with its owner and all URLs.
+ * @throws TypeError for an event or an action without an example. It lists the existing ones.
  */
 export function exampleEvent<Name extends WebhookName, const Action extends ActionOf<Name>>(
   name: Name,
   action: Action,
   override?: Override<PayloadOf<Name, Action>>,
 ): WebhookEvent<Name, Action>;
-/** The same for an event that a `repository_dispatch` has sent; the action is its type. */
+/** The same for the event of a `repository_dispatch`. The action is its type. */
 export function exampleEvent(
   name: "repository_dispatch",
   action: string,
@@ -100,8 +103,8 @@ function exampleOf(name: string, action: string | undefined): Payload {
 }
 
 /**
- * Objects are merged, and everything else replaces what was there. The items of a list get what they lack from the example's
- * first. The URLs of users and labels change with their names.
+ * Merges objects. Everything else replaces the previous value. Items of a list get missing fields from the first item
+ * of the example. The URLs of users and labels change with their names.
  */
 function merge(base: unknown, over: unknown, name = ""): unknown {
   if (Array.isArray(over)) {
@@ -129,13 +132,13 @@ const ITEMS: Readonly<Record<string, () => unknown>> = {
 const isPlain = (value: unknown): value is Payload =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** What a payload is about and what has its number. */
+/** The subjects of a payload that have its number. */
 const NUMBERED = ["pull_request", "issue", "discussion"];
 
 const numberOf = (payload: Payload): number | undefined =>
   NUMBERED.map((name) => payload[name]?.number).find((each) => typeof each === "number");
 
-/** Gives what the payload is about another number, also in the URLs of it and of what was said about it. */
+/** Gives the subject another number, also in its URLs and in those of its comments. */
 function renumber(payload: Payload, before: number, after: number): void {
   const inUrl = new RegExp(`/(pulls?|issues|discussions)/${before}(?=$|[/.#{?])`, "g");
   for (const name of [...NUMBERED, "comment", "review", "thread"]) {
@@ -145,7 +148,7 @@ function renumber(payload: Payload, before: number, after: number): void {
   if ("number" in payload) payload.number = after;
 }
 
-/** The payload as it is for another repository: its names, its owner and all URLs. */
+/** The payload for another repository: its names, its owner and all URLs. */
 function movedTo(payload: Payload, fullName: string): Payload {
   const before = String(payload.repository.full_name);
   const [owner = "", name = ""] = fullName.split("/");
@@ -175,7 +178,7 @@ function setLogin(payload: Payload, name: string, login: string): void {
   if (isPlain(payload[name])) payload[name] = withLogin(payload[name], login);
 }
 
-/** A user under another login, whose URLs change with it. */
+/** A user with another login, and matching URLs. */
 function withLogin(user: unknown, login: string): unknown {
   if (!isPlain(user)) return user;
   const before = String(user.login);

@@ -1,19 +1,19 @@
 import type { Resource } from "./limits.ts";
 import type { Reply } from "./routes/reply.ts";
 
-/** Which requests a fault meets. Every condition that is given must hold. */
+/** The requests that a fault affects. All given conditions must match. */
 export type FaultMatch = {
-  /** Method and template as GitHub's documentation writes them: `GET /repos/{owner}/{repo}`. */
+  /** Method and template as in GitHub's documentation: `GET /repos/{owner}/{repo}`. */
   readonly route?: string;
-  /** `GET`, where the path alone is not enough. */
+  /** `GET`, if the path alone is not enough. */
   readonly method?: string;
-  /** The decoded path, whole or as a pattern. */
+  /** The whole decoded path, or a pattern. */
   readonly path?: string | RegExp;
-  /** How many requests it meets; all without it. */
+  /** How many requests it affects. All by default. */
   readonly times?: number;
-  /** How many matching requests pass before the first is met. */
+  /** How many matching requests pass before the first fault. */
   readonly after?: number;
-  /** Chance from 0 to 1 that a matching request is met, drawn from `random`. */
+  /** Chance from 0 to 1 that a matching request is affected, drawn from `random`. */
   readonly probability?: number;
   readonly random?: () => number;
 };
@@ -32,21 +32,21 @@ export type Fault =
       readonly resetAt?: number;
       readonly secondary?: boolean;
     }
-  /** The connection is reset; with `afterHandling` the request is carried out first, and its answer lost. */
+  /** The connection is reset. With `afterHandling` the request is carried out first, and its answer is lost. */
   | { readonly kind: "reset"; readonly afterHandling?: boolean }
-  /** No answer at all; with `afterHandling` the request is carried out. */
+  /** No answer at all. With `afterHandling` the request is carried out. */
   | { readonly kind: "hang"; readonly afterHandling?: boolean }
-  /** The request is carried out. Its answer ends half-way through its body; one without a body does not begin. */
+  /** The request is carried out. Its answer ends in the middle of its body. An answer without a body does not begin. */
   | { readonly kind: "cut" }
-  /** The ordinary answer, so many milliseconds later. */
+  /** The ordinary answer, this many milliseconds later. */
   | { readonly kind: "delay"; readonly ms: number }
-  /** The request is carried out. Its ordinary answer comes once that has resolved. */
+  /** The request is carried out. Its ordinary answer comes when the promise has resolved. */
   | { readonly kind: "hold"; readonly until: Promise<unknown> };
 
 /**
- * Breaks the connection of a request, as likely before GitHub has taken it as after that: with `probability` in the match,
- * `github.fault({ route, probability: 0.3, random }, brokenBeforeOrAfter(random))`.
- * @param random the same numbers again make the same faults again.
+ * Breaks the connection of a request, with equal chances before and after GitHub has accepted it. Use `probability` in
+ * the match: `github.fault({ route, probability: 0.3, random }, brokenBeforeOrAfter(random))`.
+ * @param random the same numbers produce the same faults.
  */
 export function brokenBeforeOrAfter(random: () => number): () => Fault {
   return () => ({ kind: "reset", afterHandling: random() < 0.5 });
@@ -54,7 +54,7 @@ export function brokenBeforeOrAfter(random: () => number): () => Fault {
 
 export type FaultHandle = { remove(): void; readonly met: number };
 
-/** The faults in force; the newest that matches a request decides. */
+/** The active faults. The newest fault that matches a request decides. */
 export function faultScript() {
   let faults: { match: FaultMatch; fault: Fault | (() => Fault); seen: number; met: number }[] = [];
   return {
@@ -79,7 +79,7 @@ export function faultScript() {
         if (match.route !== undefined && match.route !== route) continue;
         if (match.method !== undefined && !route.startsWith(`${match.method} `)) continue;
         if (typeof match.path === "string" && match.path !== path) continue;
-        // Not test(): a pattern with the flag g would remember where it stood.
+        // Do not use test(): a pattern with the flag g would remember its position.
         if (match.path instanceof RegExp && path.search(match.path) === -1) continue;
         if (match.times !== undefined && entry.met >= match.times) continue;
         if (entry.seen++ < (match.after ?? 0)) continue;
@@ -92,10 +92,10 @@ export function faultScript() {
   };
 }
 
-/** Answers that have no body, in HTTP itself. */
+/** Statuses without a body in HTTP. */
 const BODILESS = [204, 304];
 
-/** Until when a limit that was planted asks for silence; epoch milliseconds. A minute when it names no time. */
+/** Until when a planted limit asks for a pause, epoch milliseconds. A minute if it names no time. */
 export function endOf({ retryAfterSeconds, resetAt }: Fault & { kind: "limit" }, now: number): number {
   if (retryAfterSeconds !== undefined) return now + retryAfterSeconds * 1000;
   return resetAt === undefined ? now + 60_000 : resetAt * 1000;

@@ -22,7 +22,10 @@ import { closePull, common, emitRun } from "./webhooks.ts";
 
 export type { GitHubOptions, StandInGitHub } from "./stand-in-types.ts";
 
-/** GitHub's REST API as far as this project uses it, over real HTTP, held against GitHub's OpenAPI description by a test. */
+/**
+ * The parts of GitHub's REST API that this project uses, over real HTTP. A test checks it against GitHub's OpenAPI
+ * description.
+ */
 export async function startGitHub(options: GitHubOptions = {}): Promise<StandInGitHub> {
   const { now = Date.now, basePath = "", latencyMs = 0, record = true } = options;
   let limits = options.limits ?? {};
@@ -60,7 +63,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
     const arrived = performance.now();
     const body = await bodyOf(incoming);
     if (body === undefined) return;
-    // Taken apart by hand: URL would tidy up the very path that the record is asked about.
+    // Split without URL, which would normalise the path. The record must show the path as it was sent.
     const [pathname = "/", search] = (incoming.url ?? "/").split(/(?=\?)(.*)/s);
     const method = incoming.method ?? "GET";
     const isGraphQL = method === "POST" && pathname === graphQLPath(basePath);
@@ -205,12 +208,12 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<StandInG
   };
 }
 
-/** The earlier of two times that may be missing. */
+/** The earlier of two times, either of which may be missing. */
 function earliest(one = Number.POSITIVE_INFINITY, other = Number.POSITIVE_INFINITY): number | undefined {
   return one === other && one === Number.POSITIVE_INFINITY ? undefined : Math.min(one, other);
 }
 
-/** The whole body; undefined when the client went away before its end. */
+/** The whole body. Undefined if the client left before its end. */
 async function bodyOf(incoming: Incoming): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   try {
@@ -221,7 +224,7 @@ async function bodyOf(incoming: Incoming): Promise<string | undefined> {
   return Buffer.concat(chunks).toString();
 }
 
-/** Without what HTTP/2 puts in front of them, such as `:method`. */
+/** Without the pseudo-headers of HTTP/2, such as `:method`. */
 function headersOf({ headers }: Incoming): Readonly<Record<string, string | undefined>> {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !name.startsWith(":"))) as Record<
     string,

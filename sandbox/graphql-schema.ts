@@ -1,6 +1,6 @@
 import type { GraphQLError as Problem } from "graphql";
 
-/** An error as GitHub writes it into an answer of GraphQL. */
+/** An error as GitHub writes it into a GraphQL answer. */
 export type GraphQLProblem = {
   readonly message: string;
   readonly type?: string;
@@ -9,7 +9,7 @@ export type GraphQLProblem = {
   readonly locations?: readonly { readonly line: number; readonly column: number }[];
 };
 
-/** What GitHub's schema has against a request; empty when GitHub would carry it out. */
+/** What is wrong with a request by GitHub's schema. Empty if GitHub would carry it out. */
 export type GraphQLJudge = (request: {
   query: string;
   variables: Record<string, unknown>;
@@ -18,8 +18,8 @@ export type GraphQLJudge = (request: {
 let opened: Promise<GraphQLJudge | undefined> | undefined;
 
 /**
- * Judges requests by GitHub's schema, where `graphql` and `@octokit/graphql-schema` are installed; undefined where they are
- * not. They have 11 MB, so users of the test kit choose. Takes 0.2 s when it is first called.
+ * Checks requests by GitHub's schema if `graphql` and `@octokit/graphql-schema` are installed. Otherwise undefined. The
+ * packages have 11 MB, so users of the test kit choose. The first call takes 0.2 s.
  */
 export function graphQLJudge(): Promise<GraphQLJudge | undefined> {
   opened ??= open();
@@ -48,7 +48,7 @@ type Language = typeof import("graphql");
 type Schema = typeof import("@octokit/graphql-schema");
 const SCHEMA = "@octokit/graphql-schema";
 
-/** By a name that a bundler does not follow: it would take the packages along. */
+/** Imported by a name that a bundler does not follow, because it would include the packages. */
 async function installed<Module>(name: string): Promise<Module | undefined> {
   try {
     return (await import(name)) as Module;
@@ -66,7 +66,7 @@ function parsed(query: string, { parse, GraphQLError }: Language) {
   }
 }
 
-/** A field that is not there is what a workflow gets wrong most: GitHub says it in these words. */
+/** The most common mistake in a workflow is a field that does not exist. These are GitHub's words for it. */
 function asGitHubWrites({ message, locations = [] }: Problem): GraphQLProblem {
   const [, fieldName, typeName] = /^Cannot query field "(\w+)" on type "(\w+)"/.exec(message) ?? [];
   if (fieldName === undefined) return { message, locations };

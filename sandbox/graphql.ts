@@ -7,29 +7,29 @@ import { badCredentials, type Call, loginOf, parseObject, type Reply, type World
 type Variables = Readonly<Record<string, any>>;
 
 /**
- * What GitHub answers for the fields at the top of queries and mutations, by name: a value, or a function of the request's
- * variables. Of an object, and of each in a list, a query picks what it asks for; what is missing is null. An `Error` fails
- * the field: its `name` is the type, such as NOT_FOUND.
+ * GitHub's answers for the top-level fields of queries and mutations, by name: a value, or a function of the request's
+ * variables. From an object, and from each item of a list, a query picks the fields that it asks for. Missing fields
+ * are null. An `Error` fails the field. Its `name` is the type, such as NOT_FOUND.
  */
 export type GraphQLFields = Readonly<Record<string, object | null | ((variables: Variables) => object | null)>>;
 
-/** The path of GraphQL, which is not below that of the REST API on an Enterprise Server. */
+/** The path of GraphQL. On an Enterprise Server it is not below that of the REST API. */
 export const graphQLPath = (basePath: string): string => `${graphQLBase(basePath)}/graphql`;
 
 /** Whether a request changes something. */
 export const isWrite = (method: string, route: string, body: string): boolean =>
   !["GET", "HEAD"].includes(method) && !(route === GRAPHQL_ROUTE && isQuery(parseObject(body) ?? {}));
 
-/** GraphQL of the stand-in: what GitHub's schema allows is answered as the test says. */
+/** GraphQL of the stand-in. It answers what GitHub's schema allows with the values of the test. */
 export function graphQLBook({ hasEverything, usesSchema }: { hasEverything: boolean; usesSchema: boolean }) {
   const fields = new Map<string, GraphQLFields[string]>();
 
   return {
-    /** Adds answers; one for a field that has one already replaces it. */
+    /** Adds answers. An answer for the same field replaces the previous one. */
     add(given: GraphQLFields): void {
       for (const [name, value] of Object.entries(given)) fields.set(name, value);
     },
-    /** What is wrong with a request; undefined when GitHub would carry it out. */
+    /** What is wrong with a request. Undefined if GitHub would carry it out. */
     async rejection({ body, token }: Call, { credentials }: World): Promise<Reply | undefined> {
       if (!credentials.grantOf(token)) return badCredentials;
       const { query, variables, operationName } = parseObject(body) ?? {};
@@ -71,7 +71,7 @@ export function graphQLBook({ hasEverything, usesSchema }: { hasEverything: bool
       }
       return { status: 200, json: found.length === 0 ? { data } : { data, errors: found } };
 
-      /** The fields that are meant, those of fragments too. Of which type an object is, is not looked at. */
+      /** The selected fields, including those of fragments. It ignores the types of objects. */
       function flat(selections: readonly Selection[]): readonly Field[] {
         return selections.flatMap((each) => {
           if ("field" in each) return [each];

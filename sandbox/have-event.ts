@@ -3,9 +3,9 @@ import type { StandInGitHub } from "./github.ts";
 import type { Repository } from "./repository.ts";
 
 /**
- * Gives the stand-in what an event is about, as GitHub has it when it sends the event: its repository, its commit, its issue or
- * pull request, and the comment. What is there already stays as it is. Payloads may be cut short, and ticks of
- * a schedule have none.
+ * Gives the stand-in what an event is about, as GitHub has it when it sends the event: its repository, its commit, its
+ * issue or pull request, and the comment. Existing objects stay unchanged. Payloads may be incomplete, and ticks of a
+ * schedule have none.
  */
 export function haveEvent(github: StandInGitHub, event: { readonly name?: string; readonly payload?: unknown }): void {
   const { name = "", payload } = event;
@@ -53,7 +53,7 @@ const text = (value: unknown): string | undefined => (typeof value === "string" 
 const namesIn = (list: unknown, name: string): string[] =>
   Array.isArray(list) ? list.flatMap((each) => text(at(each, name)) ?? []) : [];
 
-/** Without what is undefined. */
+/** Without undefined values. */
 function known<Facts extends object>(facts: Facts): { [Name in keyof Facts]: Exclude<Facts[Name], undefined> } {
   return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined)) as never;
 }

@@ -6,19 +6,21 @@ type Payload = Readonly<Record<string, unknown>>;
 export type Hook = {
   readonly id: number;
   url: string;
-  /** With it, what happens in the stand-in is sent to it, signed. Without it, nothing is sent: `note` fills its log. */
+  /**
+   * With a secret, the stand-in sends its events to it, signed. Without one, nothing is sent, and `note` fills its log.
+   */
   readonly secret: string | undefined;
   /** Names of events, or `*`. */
   readonly events: readonly string[];
-  /** Oldest first. GitHub forgets them after three days. */
+  /** Oldest first. GitHub deletes them after three days. */
   readonly deliveries: HookDelivery[];
-  /** Asked about each delivery that is due: what goes wrong with it. */
+  /** Called for each delivery that is due. Returns what goes wrong with it. */
   upset: ((delivery: Pick<HookDelivery, "guid" | "event" | "action" | "payload">) => Upset | undefined) | undefined;
-  /** Writes down that an event was sent to it, by itself; nothing is sent here. What is left out is the usual. */
+  /** Only logs that an event was sent. Nothing is sent here. Missing facts get usual values. */
   note(event: string, payload: Payload, facts?: Partial<HookDelivery>): HookDelivery;
 };
 
-/** `lost`: it does not arrive, and the log says so. `unlogged`: there is not even a line in the log. */
+/** `lost`: it does not arrive, and the log shows that. `unlogged`: the log does not contain it either. */
 type Upset = "lost" | "unlogged" | "twice" | { readonly lateMs: number };
 
 export type HookOptions = Partial<Pick<Hook, "secret" | "events">>;
@@ -26,18 +28,18 @@ export type HookOptions = Partial<Pick<Hook, "secret" | "events">>;
 export type HookDelivery = {
   /** Ids have 64 bits. */
   readonly id: bigint;
-  /** The same in all webhooks that hear of an event, and when it is sent again. */
+  /** The same in all webhooks that receive an event, and when it is sent again. */
   readonly guid: string;
   readonly event: string;
   readonly action: string | null;
-  /** Null: it was not kept. */
+  /** Null: GitHub has not kept it. */
   payload: Payload | null;
   /** Epoch milliseconds. */
   readonly at: number;
   readonly isRedelivery: boolean;
-  /** What it was answered; 502 when there was no answer. */
+  /** The status of the answer. 502 if there was no answer. */
   status: number;
-  /** What was answered. */
+  /** The body of the answer. */
   readonly answer: string;
   readonly installationId: number | null;
   readonly repositoryId: number | null;
@@ -60,13 +62,13 @@ export type Hooks = ReturnType<typeof hookBook>;
 
 /**
  * The webhooks of all owners: `app`, `owner/name` or the name of an organisation.
- * @param planned is called when there is something to send.
+ * @param planned called when there is something to send.
  */
 export function hookBook(now: () => number, planned: () => void) {
   const byOwner = new Map<string, Hook[]>();
   /** Earliest first. */
   const letters: Letter[] = [];
-  /** More than a number of JavaScript holds exactly. */
+  /** More than a JavaScript number holds exactly. */
   let lastId = 2n ** 53n;
   const of = (owner: string): readonly Hook[] => byOwner.get(owner.toLowerCase()) ?? [];
 
@@ -120,8 +122,9 @@ export function hookBook(now: () => number, planned: () => void) {
       return hook;
     },
     /**
-     * Posts an event of a repository to everything that listens to it.
-     * @param installations of Apps at the owner: their webhooks hear of what is installed there only.
+     * Posts an event of a repository to all its listeners.
+     * @param installations of Apps at the owner: their webhooks receive only events of repositories on which they are
+     *   installed.
      */
     emit(
       { fullName, id: repositoryId }: { readonly fullName: string; readonly id: number },
@@ -133,9 +136,9 @@ export function hookBook(now: () => number, planned: () => void) {
       const isMeant = ({ secret, events }: Hook) =>
         secret !== undefined && (events.includes("*") || events.includes(event));
       const installationId = installations?.[0]?.id ?? null;
-      const own = [fullName, ownerOf(fullName)].flatMap(of).map((hook) => ({ hook, installationId: null }));
+      const ofRepository = [fullName, ownerOf(fullName)].flatMap(of).map((hook) => ({ hook, installationId: null }));
       const ofApps = installations?.length === 0 ? [] : of("app").map((hook) => ({ hook, installationId }));
-      const listening = [...own, ...ofApps].filter(({ hook }) => isMeant(hook));
+      const listening = [...ofRepository, ...ofApps].filter(({ hook }) => isMeant(hook));
       if (listening.length === 0) return;
       const [guid, all] = [randomUUID(), payload()];
       for (const { hook, installationId } of listening) {
@@ -151,14 +154,14 @@ export function hookBook(now: () => number, planned: () => void) {
         if (upset === "twice") post(letter);
       }
     },
-    /** Posts what was sent before again, under the same GUID. */
+    /** Posts an earlier delivery again, under the same GUID. */
     redeliver(hook: Hook, { guid, event, payload, installationId, repositoryId }: HookDelivery): void {
       const facts = { guid, event, installationId, repositoryId };
       post({ hook, payload: payload ?? {}, at: now(), isRedelivery: true, ...facts });
     },
     /** When the next one is due, epoch milliseconds. */
     next: (): number | undefined => letters[0]?.at,
-    /** Sends those that are due, one after the other, each when the one before was answered. */
+    /** Sends the deliveries that are due, one after the other, each after the answer to the one before. */
     async flush(): Promise<void> {
       for (let letter = letters[0]; letter && letter.at <= now(); letter = letters[0]) {
         letters.shift();
@@ -168,7 +171,7 @@ export function hookBook(now: () => number, planned: () => void) {
   };
 }
 
-/** Sends as GitHub does: 10 s for an answer, redirects are not followed, and nothing is tried again. */
+/** Sends as GitHub does: it waits 10 s for an answer, follows no redirects, and does not retry. */
 async function send(
   hook: Hook,
   guid: string,

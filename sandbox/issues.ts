@@ -1,12 +1,12 @@
-/** What people and workflows have written about: issues and pull requests, which GitHub numbers together. */
+/** Issues and pull requests, which GitHub numbers together. */
 export type Issues = {
-  /** Issues that are no pull requests, by number. */
+  /** Issues that are not pull requests, by number. */
   readonly issues: Map<number, Issue>;
   /** By number. */
   readonly pulls: Map<number, Pull>;
   readonly comments: Comment[];
   readonly reactions: Reaction[];
-  /** What happened to issues and pull requests, the oldest first. */
+  /** Events of issues and pull requests, oldest first. */
   readonly events: IssueEvent[];
   /** Of the repository, by name in lower case. */
   readonly labels: Map<string, Label>;
@@ -14,11 +14,11 @@ export type Issues = {
   readonly milestones: Map<number, Milestone>;
   /** The issue or the pull request of this number. */
   issue(number: number): Issue | Pull | undefined;
-  /** The label of this name, made on first use. */
+  /** The label of this name, created on first use. */
   label(name: string, facts?: Partial<Label>): Label;
-  /** Opens an issue; what is left out is the usual. */
+  /** Opens an issue. Missing facts get usual values. */
   openIssue(facts?: Partial<Issue>): Issue;
-  /** Opens a pull request; what is left out is the usual. */
+  /** Opens a pull request. Missing facts get usual values. */
   openPull(facts?: Partial<Pull>): Pull;
 };
 
@@ -38,9 +38,9 @@ export type Issue = {
   /** Its number. */
   milestone: number | null;
   locked: boolean;
-  /** Of one that is locked: `resolved`, `spam`, `too heated`, `off-topic` */
+  /** Set if it is locked: `resolved`, `spam`, `too heated`, `off-topic` */
   lockReason: string | null;
-  /** Its type, such as "Bug", of an organisation that has types. */
+  /** Its type, such as "Bug", in an organisation that has types. */
   type: string | null;
   createdAt: number;
   updatedAt: number;
@@ -51,23 +51,23 @@ export type Issue = {
 export type Pull = Issue & {
   /** Branch and its commit. */
   head: { ref: string; sha: string };
-  /** The branch that it is for; the default branch without it. */
+  /** The target branch. The default branch if it is missing. */
   base?: string;
   draft: boolean;
-  /** Logins of those who are asked for a review, and slugs of teams. */
+  /** Logins of requested reviewers, and slugs of teams. */
   readonly reviewers: string[];
   readonly teamReviewers: string[];
   /** Paths that it changes. */
   readonly files: string[];
   /** Its commits before the head. */
   readonly commits?: readonly string[];
-  /** The oldest first. */
+  /** Oldest first. */
   readonly reviews: Review[];
-  /** Whether it can be merged: `clean`, as without it, `blocked`, `unstable`, `behind`, `dirty`, `unknown`, … */
+  /** Whether it can be merged: `clean` by default, `blocked`, `unstable`, `behind`, `dirty`, `unknown`, … */
   mergeableState?: string;
   /** Who has switched auto-merge on. */
   autoMerge?: { readonly method: "merge" | "squash" | "rebase"; readonly by: string } | null;
-  /** Of one that is closed. */
+  /** Set if it is closed. */
   merged?: boolean;
 };
 
@@ -81,7 +81,7 @@ export type Review = {
   readonly submittedAt: number;
 };
 
-/** Times are epoch milliseconds; the beginning of 2026 without them. */
+/** Times are epoch milliseconds. The beginning of 2026 by default. */
 export type Comment = {
   readonly id: number;
   /** Number of the issue or pull request. */
@@ -107,9 +107,9 @@ export type IssueEvent = {
   /** `labeled`, `unlabeled`, `closed`, `reopened`, `assigned`, `locked`, … */
   readonly event: string;
   readonly actor: string;
-  /** Of `labeled` and `unlabeled`. */
+  /** For `labeled` and `unlabeled`. */
   readonly label?: string;
-  /** Of `assigned` and `unassigned`. */
+  /** For `assigned` and `unassigned`. */
   readonly assignee?: string;
   readonly createdAt: number;
 };
@@ -126,7 +126,7 @@ export type Milestone = {
   dueOn: string | null;
 };
 
-/** Everything here was made at the beginning of 2026. */
+/** Everything here was created at the beginning of 2026. */
 const MADE_AT = Date.UTC(2026, 0, 1);
 
 export function newIssues(): Issues {

@@ -1,5 +1,5 @@
 /**
- * GitHub's documented limits for one credential. A limit that is left out is not enforced.
+ * GitHub's documented limits for one credential. A missing limit is not enforced.
  * @see https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
  */
 export type Limits = {
@@ -13,11 +13,11 @@ export type Limits = {
   readonly writesPerHour?: number;
   /** 5,000 for a user's tokens. */
   readonly primaryPerHour?: number;
-  /** 2,000: a query costs 1 point, a mutation 5. They are counted by themselves. */
+  /** 2,000: a query costs 1 point, a mutation 5. They are counted separately. */
   readonly graphqlPointsPerMinute?: number;
-  /** 5,000 for a user's tokens: here, any request costs 1 point. */
+  /** 5,000 for a user's tokens. Here every request costs 1 point. */
   readonly graphqlPerHour?: number;
-  /** How many times faster its clock goes: with 60 a minute lasts a second. Default 1. */
+  /** How many times faster its clock runs: with 60 a minute lasts a second. Default 1. */
   readonly scale?: number;
 };
 
@@ -40,10 +40,10 @@ const HOUR_MS = 3_600_000;
 const WRITE_POINTS = 5;
 const NONE = Number.POSITIVE_INFINITY;
 
-/** What is counted by itself. */
+/** The resources that are counted separately. */
 export type Resource = "core" | "graphql";
 
-/** What is counted of one of them. */
+/** The count for one resource. */
 type Account = { points: { at: number; cost: number }[]; from: number; used: number; pausedUntil: number };
 
 type Ledger = {
@@ -52,11 +52,11 @@ type Ledger = {
   inFlight: number;
   writes: number[];
   pausedUntil: number;
-  /** When the first rejection of the present pause was handed to a socket; see `performance.now`. */
+  /** When the first rejection of the present pause was handed to a socket, see `performance.now`. */
   toldAt: number | undefined;
 };
 
-/** Keeps account of each credential's requests. Times are epoch milliseconds. */
+/** Counts the requests of each credential. Times are epoch milliseconds. */
 export function limitKeeper() {
   const ledgers = new Map<string, Ledger>();
   const ledgerOf = (credential: string): Ledger => {
@@ -85,13 +85,13 @@ export function limitKeeper() {
   };
 
   return {
-    /** Whether the credential was told to be silent until a time that has not come yet. */
+    /** Whether GitHub has asked the credential to pause until a later time. */
     isPaused(credential: string, resource: Resource, now: number): boolean {
       const ledger = ledgerOf(credential);
       return Math.max(ledger.pausedUntil, ledger[resource].pausedUntil) > now;
     },
 
-    /** The credential was told by other means (a fault) to be silent. */
+    /** A fault has asked the credential to pause. */
     pause(credential: string, until: number, now: number, of: Resource | "all" = "all"): void {
       const ledger = ledgerOf(credential);
       if (of === "all") silence(ledger, until, now);
@@ -103,10 +103,10 @@ export function limitKeeper() {
       ledgerOf(credential).toldAt ??= at;
     },
 
-    /** When the present pause was told; for ever from now while the first rejection is still on its way. */
+    /** When the present pause was reported. Infinity while the first rejection is still on its way. */
     toldAt: (credential: string): number => ledgerOf(credential).toldAt ?? Number.POSITIVE_INFINITY,
 
-    /** Counts a request that begins; says so when it is one too many. */
+    /** Counts a request that begins. Returns the limit if it is one too many. */
     enter(
       credential: string,
       { isWrite, isFree, resource = "core" }: { isWrite: boolean; isFree: boolean; resource?: Resource },
@@ -156,14 +156,14 @@ export function limitKeeper() {
       return undefined;
     },
 
-    /** Counts a request that ended; a 304 does not count against the primary limit. */
+    /** Counts a request that ended. A 304 does not count against the primary limit. */
     leave(credential: string, status: number): void {
       const ledger = ledgerOf(credential);
       ledger.inFlight--;
       if (status === 304) ledger.core.used = Math.max(0, ledger.core.used - 1);
     },
 
-    /** The `x-ratelimit-*` headers of an answer; none without a primary limit. */
+    /** The `x-ratelimit-*` headers of an answer. None without a primary limit. */
     headers(credential: string, resource: Resource, limits: Limits, now: number): Record<string, string> {
       const perHour = resource === "core" ? limits.primaryPerHour : limits.graphqlPerHour;
       if (perHour === undefined) return {};
@@ -177,7 +177,7 @@ export function limitKeeper() {
       };
     },
 
-    /** What is left of a primary limit of so many requests an hour; `reset` in epoch seconds. */
+    /** What is left of a primary limit of this many requests per hour. `reset` in epoch seconds. */
     quota,
   };
 }

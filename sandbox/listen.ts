@@ -17,10 +17,13 @@ type ListenOptions = {
   readonly onConnect?: (incoming: IncomingMessage, socket: Socket) => void;
 };
 
-/** Keep-alive longer than any test or bench pauses. */
+/** Keep-alive longer than any pause in a test or bench. */
 const KEEP_ALIVE_MS = 60_000;
 
-/** Listens on 127.0.0.1, or on another address: HTTP/1.1, the same over TLS, or HTTP/2 beside it on the same port, as the client chooses. */
+/**
+ * Listens on 127.0.0.1, or on another address. It speaks HTTP/1.1, the same over TLS, or HTTP/1.1 and HTTP/2 on one
+ * port, as the client chooses.
+ */
 export async function listen(
   listener: (incoming: Incoming, outgoing: Outgoing) => void,
   { port = 0, host = "127.0.0.1", tls, http2 = false, onConnect }: ListenOptions,
@@ -42,7 +45,7 @@ export async function listen(
     open.add(socket);
     socket.once("close", () => open.delete(socket));
   });
-  // A client that does not trust the certificate, or resets its connection, concerns only itself.
+  // A client that does not trust the certificate or resets its connection affects no other client.
   server.on("tlsClientError", () => {});
   server.on("sessionError", () => {});
 
@@ -52,11 +55,11 @@ export async function listen(
     port: (server.address() as AddressInfo).port,
     /** How many connections have been opened so far. */
     connections: () => connections,
-    /** Whether it keeps the process up; it does at first. */
+    /** Whether it keeps the process running. It does at first. */
     hold(held: boolean): void {
       for (const each of [server, ...open]) held ? each.ref() : each.unref();
     },
-    /** Ends every connection, whatever is in flight on it. */
+    /** Ends every connection, with all requests on it. */
     close: () =>
       new Promise<void>((resolve) => {
         if (!server.listening) return resolve();
@@ -66,14 +69,14 @@ export async function listen(
   };
 }
 
-/** Writes an answer out, half of its body when it is to be cut. */
+/** Writes an answer. Only half of its body if it should be cut. */
 export function write(outgoing: Outgoing, reply: Reply, common: Record<string, string>, cut: boolean): void {
   const body = reply.raw ?? (reply.json === undefined ? undefined : Buffer.from(JSON.stringify(reply.json)));
   const type = reply.json === undefined ? {} : { "content-type": "application/json; charset=utf-8" };
   const length = body ? { "content-length": String(body.byteLength) } : {};
   const destroy = () => ("stream" in outgoing ? outgoing.stream.destroy() : outgoing.destroy());
   if (cut && !body) return void destroy();
-  // Two kinds of answers, one way to write them: the types of HTTP/1.1 and HTTP/2 do not overlap.
+  // One way to write for both: the types of HTTP/1.1 and HTTP/2 do not overlap.
   const out = outgoing as ServerResponse;
   out.writeHead(reply.status, { ...common, ...type, ...length, ...reply.headers });
   if (!cut) {
@@ -83,14 +86,14 @@ export function write(outgoing: Outgoing, reply: Reply, common: Record<string, s
   out.write(body?.subarray(0, Math.floor(body.byteLength / 2)), destroy);
 }
 
-/** Breaks the connection that a request came on: with a reset, under TLS by closing it without a word. */
+/** Breaks the connection of a request: with a reset, or under TLS by closing it without notice. */
 export function reset(incoming: Incoming): void {
   if ("stream" in incoming) incoming.stream.session?.destroy();
   else if ("encrypted" in incoming.socket) incoming.socket.destroy();
   else incoming.socket.resetAndDestroy();
 }
 
-/** Calls back when the request cannot be answered any more; at once when that is so already. */
+/** Calls back when the request cannot be answered any more. At once if that is already so. */
 export function onceGone(outgoing: Outgoing, gone: () => void): void {
   const isGone = "stream" in outgoing ? (outgoing.stream?.destroyed ?? true) : outgoing.destroyed;
   if (isGone) gone();

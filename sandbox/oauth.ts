@@ -2,12 +2,12 @@ import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { credentialBook } from "./credentials.ts";
 import type { Reply } from "./routes/reply.ts";
 
-/** An OAuth app, and who signs in with it: the page that asks them is left out. */
+/** An OAuth app, and the person who signs in with it. The page that asks that person is left out. */
 export type OAuthApp = {
   readonly clientId: string;
   readonly clientSecret: string;
   readonly redirectUri: string;
-  /** Undefined: the person says no. */
+  /** Undefined: the person rejects. */
   login: string | undefined;
 };
 
@@ -22,7 +22,7 @@ type Code = {
 const CODE_LIFE_MS = 10 * 60_000;
 
 /**
- * The web flow of OAuth apps, which is no part of the API.
+ * The web flow of OAuth apps, which is not part of the API.
  * @see https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps
  */
 export function oauthBook(now: () => number, credentials: ReturnType<typeof credentialBook>) {
@@ -48,7 +48,7 @@ export function oauthBook(now: () => number, credentials: ReturnType<typeof cred
     return { status: 302, headers: { location: back.href } };
   }
 
-  /** Errors are answered 200, too. */
+  /** Errors are also answered with 200. */
   function exchange(form: URLSearchParams): Reply {
     const found = codes.get(form.get("code") ?? "");
     const fail = (error: string): Reply => ({ status: 200, json: { error } });
@@ -68,7 +68,7 @@ export function oauthBook(now: () => number, credentials: ReturnType<typeof cred
 
   return {
     add: (app: OAuthApp) => void apps.set(app.clientId, app),
-    /** Undefined for a path that is none of these. */
+    /** Undefined for any other path. */
     answer(method: string, path: string, query: string, body: string): Reply | undefined {
       if (`${method} ${path}` === "GET /login/oauth/authorize") return authorize(new URLSearchParams(query));
       if (`${method} ${path}` === "POST /login/oauth/access_token") return exchange(new URLSearchParams(body));

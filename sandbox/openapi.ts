@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
 import { ROUTE_NAMES } from "./routes/routes.ts";
 
-/** One request and its answer. Bodies are parsed JSON (raw content: anything); undefined is no body. */
+/** One request and its answer. Bodies are parsed JSON (raw content: anything). Undefined is no body. */
 export type Exchange = {
   /** GitHub's template with its method: "GET /repos/{owner}/{repo}". */
   readonly route: string;
@@ -13,20 +13,20 @@ export type Exchange = {
   readonly responseBody?: unknown;
 };
 
-/** GitHub's descriptions of its API, for github.com and Enterprise Servers; the routes of the stand-in are kept of them. */
+/** GitHub's descriptions of its API for github.com and Enterprise Servers. Only the routes of the stand-in are kept. */
 export const EDITIONS = ["api.github.com", "ghes-3.17", "ghes-3.19"] as const;
 
 type Edition = (typeof EDITIONS)[number];
 
 export type Judge = {
-  /** Everything about an exchange that the description does not allow; empty when it is as documented. */
+  /** Everything in an exchange that the description does not allow. Empty if it is as documented. */
   validateExchange(exchange: Exchange): string[];
-  /** The same for a request by itself, with the query that it carries. */
+  /** The same for a single request with its query. */
   validateRequest(request: Pick<Exchange, "route" | "requestBody"> & { query?: string }): string[];
 };
 
 /**
- * Judges requests and answers by GitHub's own OpenAPI description, on the routes of the stand-in.
+ * Checks requests and answers on the routes of the stand-in by GitHub's OpenAPI description.
  * @see https://github.com/github/rest-api-description
  */
 export function judgeOf(edition: Edition): Judge {
@@ -36,7 +36,7 @@ export function judgeOf(edition: Edition): Judge {
     for (const key of reference.split("/").slice(1)) found = (found as Record<string, unknown>)[key];
     return found;
   };
-  /** What stands there, or what the reference there points to. */
+  /** The value itself, or the target of its reference. */
   const resolve = <T extends object>(value: T | Reference | undefined): T | undefined =>
     value && "$ref" in value ? (target(value.$ref) as T) : (value as T | undefined);
   const errors = schemaChecker(target);
@@ -91,24 +91,27 @@ export function judgeOf(edition: Edition): Judge {
   };
 }
 
-/** Raw contents are told of in the description's prose only, and are any bytes. */
+/** Only the description's prose mentions raw contents. They are any bytes. */
 const CONTENTS = "GET /repos/{owner}/{repo}/contents/{path}";
 const RAW = /^application\/vnd\.github\.raw(\+json)?$/;
 
-/** What went wrong; the description leaves it out here and there, unlike GitHub. */
+/** An error body. The description omits it in some places, unlike GitHub. */
 const ERROR = { $ref: "#/components/schemas/basic-error" };
 
-/** There the description wants an account to be user *and* enterprise; its own component says *or*, as GitHub answers. */
+/**
+ * Here the description requires an account to be user *and* enterprise. Its component says *or*, and GitHub answers so.
+ */
 const INSTALLATIONS = "GET /app/installations";
 const LIST_OF_INSTALLATIONS = { type: "array", items: { $ref: "#/components/schemas/installation" } };
 
-/** Checks bodies by schemas of OpenAPI 3.0, whose references `target` finds: gives what they do not allow. */
+/** Checks bodies by OpenAPI 3.0 schemas and returns what they do not allow. `target` finds their references. */
 export function schemaChecker(target: (reference: string) => unknown) {
   const validators = new Map<object, ValidateFunction>();
   const adopted = new Set<string>();
   /**
-   * Not strict: OpenAPI has keywords that JSON Schema lacks. Formats: those whose breach would matter to a client. A component is
-   * compiled once, instead of wherever it is referred to, and not optimised: all webhooks take 9 s that way, and 22 s otherwise.
+   * Not strict: OpenAPI has keywords that JSON Schema lacks. Formats: only those that matter to a client. A component
+   * is compiled once instead of for each reference, and not optimised. This takes 9 s for all webhooks, and 22 s
+   * otherwise.
    */
   const ajv = new Ajv({
     strict: false,
@@ -125,19 +128,19 @@ export function schemaChecker(target: (reference: string) => unknown) {
   });
 
   /**
-   * A schema of OpenAPI 3.0 as JSON Schema: `nullable` works beside anything, which ajv allows beside `type` only, and
-   * a component is added to ajv when it is first referred to.
+   * Converts an OpenAPI 3.0 schema to JSON Schema: `nullable` works with any keyword, but ajv allows it only with
+   * `type`. A component is added to ajv at its first reference.
    */
   function toJsonSchema(schema: unknown): unknown {
     if (typeof schema !== "object" || schema === null) return schema;
     if (Array.isArray(schema)) return schema.map(toJsonSchema);
     if ("$ref" in schema && typeof schema.$ref === "string") return { $ref: adopt(schema.$ref) };
     const keywords = Object.entries(schema).filter(([key, value]) => key !== "nullable" || typeof value !== "boolean");
-    const own = Object.fromEntries(keywords.map(([key, value]) => [key, toJsonSchema(value)]));
-    return "nullable" in schema && schema.nullable === true ? { anyOf: [own, { type: "null" }] } : own;
+    const converted = Object.fromEntries(keywords.map(([key, value]) => [key, toJsonSchema(value)]));
+    return "nullable" in schema && schema.nullable === true ? { anyOf: [converted, { type: "null" }] } : converted;
   }
 
-  /** The name under which ajv knows the component that a reference points to. */
+  /** The name under which ajv knows the component of a reference. */
   function adopt(reference: string): string {
     const name = reference.replace("#/", "https://description.example/");
     if (adopted.has(name)) return name;
@@ -157,7 +160,7 @@ export function told({ instancePath, message, params }: ErrorObject): string {
   return `${instancePath || "the body"} ${message} ${JSON.stringify(params)}`;
 }
 
-/** Excerpts, made by scripts/renew-openapi.ts. */
+/** Excerpts, written by scripts/renew-openapi.ts. */
 function readDescription(edition: Edition): Description {
   return JSON.parse(readFileSync(new URL(`github-openapi/${edition}.json`, import.meta.url), "utf8")) as Description;
 }

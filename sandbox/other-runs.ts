@@ -7,7 +7,7 @@ import { groupOf } from "../src/model/workflow.ts";
 import type { RunningApp } from "../src/service/app.ts";
 import type { OpenRun, StartedOther } from "./other-run-types.ts";
 
-/** Has no run of another workflow begin, and stores those that are to be there. */
+/** Keeps runs of other workflows from starting, and stores the runs that should exist. */
 export async function beginOthers(
   { engine: { worker }, loaded: { workflows } }: RunningApp,
   under: Workflow,

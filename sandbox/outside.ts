@@ -2,30 +2,30 @@ import type { Fetch } from "../src/model/network.ts";
 
 export type OutsideOptions = {
   /**
-   * What other hosts answer to `fetch`, `notify` and `waitFor`, by method and address: `"GET https://status.acme.dev/api"`. A
-   * query may be left out. Without an answer a GET is sent as usual, and anything else is answered with 200 and `{}`:
-   * a test posts nothing to anyone.
+   * The answers of other hosts to `fetch`, `notify` and `waitFor`, by method and address: `"GET
+   * https://status.acme.dev/api"`. You can leave out the query. Without an answer, a GET is really sent, and any other
+   * request is answered with 200 and `{}`. So a test never posts to a real host.
    */
   readonly outside?: Readonly<Record<string, OutsideAnswer | ((request: OutsideRequest) => OutsideAnswer)>>;
 };
 
 export type OutsideAnswer = {
-  /** 200 without it. */
+  /** 200 by default. */
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Text as it is, anything else as JSON; `{}` without it. */
+  /** Text is sent unchanged, anything else as JSON. `{}` by default. */
   readonly body?: unknown;
 };
 
-/** A request to another host than GitHub. */
+/** A request to a host other than GitHub. */
 export type OutsideRequest = {
   readonly method: string;
   readonly url: string;
-  /** Parsed; text where it is no JSON, and undefined where there is none. */
+  /** Parsed JSON. Text if it is not JSON, undefined if there is none. */
   readonly body: unknown;
 };
 
-/** Other hosts as a test has them; `sent` gets what they were sent, except reads. */
+/** Other hosts as the test defines them. `sent` receives the requests to them, except reads. */
 export function outsideOf(outside: NonNullable<OutsideOptions["outside"]>, sent: OutsideRequest[]) {
   for (const key of Object.keys(outside)) {
     if (!/^[A-Z]+ https?:\/\/\S+$/.test(key)) throw new TypeError(`outside: ${key} is not a method and an address.`);
@@ -38,7 +38,7 @@ export function outsideOf(outside: NonNullable<OutsideOptions["outside"]>, sent:
       const given =
         address && (outside[`${method} ${address.href}`] ?? outside[`${method} ${address.origin}${address.pathname}`]);
       if (!address || isRejected(address) || (isRead && !given)) return fetch(url, init);
-      // A server of the test's own gets what is sent to it.
+      // A local server of the test receives its requests.
       if (!given && ["127.0.0.1", "localhost", "[::1]"].includes(address.hostname)) return fetch(url, init);
       const text = init.body ? await new Response(init.body).text() : "";
       const request = { method, url: address.href, body: parsed(text) };
@@ -51,7 +51,7 @@ export function outsideOf(outside: NonNullable<OutsideOptions["outside"]>, sent:
     };
 }
 
-/** `fetch` sends nothing to such an address, and neither does a test. */
+/** `fetch` sends nothing to such an address, and a test does not either. */
 function isRejected({ protocol, username, password }: URL): boolean {
   return !/^https?:$/.test(protocol) || username + password !== "";
 }

@@ -4,10 +4,10 @@ import type { StandInGitHub } from "./github.ts";
 import type { SkippingClock } from "./skipping-clock.ts";
 
 /**
- * Lets so much time pass, from one moment to the next at which something happens: an attempt of the run is due, or a run of
- * GitHub Actions changes in the stand-in, which wakes what follows it. Ends early when the run has ended. What the attempts
- * take comes on top: waits that follow on each other end when their lengths have passed.
- * @param look resolves with the run when nothing of it is under way and nothing is due.
+ * Lets time pass, from one event to the next: an attempt of the run is due, or a run of GitHub Actions changes in the
+ * stand-in, which wakes its followers. It ends early if the run has ended. The attempts take additional time.
+ * Consecutive waits end when their lengths have passed.
+ * @param look resolves with the run when none of its work is in progress or due.
  */
 export async function letPass(
   milliseconds: number,
@@ -23,7 +23,7 @@ export async function letPass(
     readonly look: () => Promise<Pick<Run, "dueAt" | "endedAt">>;
   },
 ): Promise<void> {
-  /** As the webhooks of all that has changed do. */
+  /** As the webhooks of all changed runs do. */
   async function changed() {
     await github.settle();
     await wake((await store.watched()).map(({ key }) => key));

@@ -3,20 +3,20 @@ import { issuerOf } from "./credentials.ts";
 import type { Repository } from "./repository.ts";
 import { parseObject, type World } from "./routes/reply.ts";
 
-/** The id of those that are known by their client id, or by an id that is here taken for one. */
+/** The id of Apps that are known by their client id, or by an id that is taken for one here. */
 const FIRST_APP = 1;
 
 const ASKED =
   /^\/repos\/([^/]+\/[^/]+)(?:\/(?:(?:pulls|issues)\/(\d+)|actions\/workflows\/([^/]+\.ya?ml)\/dispatches))?/;
 
-/** What a pull request changes: a filter for paths probably wants one of these. */
+/** The changed files of a pull request. A filter for paths probably looks for one of these. */
 const CHANGED = ["README.md", "docs/index.md", "package.json", "src/index.ts"];
 
 const COMMIT = /\b[0-9a-f]{40}\b/g;
 
 /**
- * Makes what a request needs, and leaves what is there as it is: the token or the App, the repository, its pull request, its workflow
- * file, and every commit that the request names.
+ * Creates what a request needs, and leaves existing objects unchanged: the token or the App, the repository, its pull
+ * request, its workflow file, and every commit that the request names.
  */
 export function provide(
   { credentials, repositories }: Pick<World, "credentials" | "repositories">,
@@ -40,7 +40,7 @@ export function provide(
   if (file !== undefined) provideWorkflow(repository, file, parseObject(body)?.inputs ?? {});
 }
 
-/** A workflow file that can be started with these inputs; one that is there stays as it is. */
+/** A workflow file that can be started with these inputs. An existing file stays unchanged. */
 function provideWorkflow(repository: Repository, file: string, inputs: object): void {
   const path = `.github/workflows/${file}`;
   const text = repository.file(path, repository.defaultBranch)?.bytes.toString() ?? "";

@@ -3,22 +3,22 @@ import { connect, type Socket } from "node:net";
 import { listen } from "./listen.ts";
 
 export type ProxyOptions = {
-  /** `user:password` that must come as basic authentication. */
+  /** `user:password` that a request must have as basic authentication. */
   readonly credentials?: string;
-  /** Names that exist behind the proxy alone: `host:port` to a port on 127.0.0.1. Others are looked up. */
+  /** Names that exist only behind the proxy: `host:port` to a port on 127.0.0.1. Other names are looked up. */
   readonly hosts?: Readonly<Record<string, number>>;
-  /** PEM texts: the proxy itself is spoken to over TLS. */
+  /** PEM texts: clients use TLS to the proxy itself. */
   readonly tls?: { readonly key: string; readonly cert: string };
 };
 
-/** A forward proxy on loopback, as companies have them: CONNECT for https, absolute addresses for http. */
+/** A forward proxy on loopback, as companies use: CONNECT for https, absolute addresses for http. */
 export async function startProxy({ credentials, hosts = {}, tls }: ProxyOptions = {}) {
   const counts = { tunnels: 0, forwarded: 0, rejected: 0 };
   const targets: string[] = [];
   let behaviour: "forward" | "hang" | number = "forward";
   const expected = credentials && `Basic ${Buffer.from(credentials).toString("base64")}`;
 
-  /** Whether a request continues; if not, it is answered with a status, or not at all. */
+  /** Whether a request continues. Otherwise it is answered with a status, or not at all. */
   function admits(incoming: IncomingMessage, target: string, reject: (status: number) => void): boolean {
     targets.push(target);
     const isKnown = !expected || incoming.headers["proxy-authorization"] === expected;
@@ -79,9 +79,9 @@ export async function startProxy({ credentials, hosts = {}, tls }: ProxyOptions 
   return {
     url: `${tls ? "https" : "http"}://127.0.0.1:${port}`,
     counts,
-    /** Every `host:port` that was asked for, in order. */
+    /** Every requested `host:port`, in order. */
     targets,
-    /** What it does with requests from now on: lets them through, answers with a status, or says nothing at all. */
+    /** How it treats requests from now on: it passes them, answers with a status, or does not answer. */
     behave: (how: typeof behaviour) => {
       behaviour = how;
     },

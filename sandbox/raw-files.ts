@@ -7,9 +7,9 @@ import type { StandInGitHub } from "./stand-in-types.ts";
 const HOST = "raw.githubusercontent.com";
 
 /**
- * Answers for https://raw.githubusercontent.com with the files of a stand-in GitHub, for programs that cannot be pointed
- * elsewhere. A program of Go reaches it with HTTPS_PROXY set to `proxy`, and SSL_CERT_FILE to a file with the authority's
- * certificate; it asks 127.0.0.1 directly, whatever the proxy.
+ * Serves the files of a stand-in GitHub as https://raw.githubusercontent.com, for programs with a fixed address. A Go
+ * program reaches it with HTTPS_PROXY set to `proxy`, and SSL_CERT_FILE set to a file with the authority's certificate.
+ * It always connects to 127.0.0.1 without the proxy.
  */
 export async function startRawFiles(
   github: Pick<StandInGitHub, "repository">,
@@ -35,7 +35,7 @@ export async function startRawFiles(
 
 const TEXT = { "content-type": "text/plain; charset=utf-8" };
 
-/** `/owner/name/ref/path`; the ref may be HEAD, or written as `refs/heads/main`. */
+/** `/owner/name/ref/path`. The ref may be HEAD or `refs/heads/main`. */
 function textAt(github: Pick<StandInGitHub, "repository">, url: string): Buffer | undefined {
   const parts = /^\/([^/]+\/[^/]+)\/(?:refs\/(?:heads|tags)\/)?([^/?]+)\/([^?]+)/.exec(url);
   if (!parts) return undefined;

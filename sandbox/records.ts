@@ -1,18 +1,18 @@
 import { type Issues, newIssues } from "./issues.ts";
 import { zipOf } from "./zip.ts";
 
-/** What people and workflows have left in a repository besides its files. */
+/** What people and workflows have created in a repository, apart from its files. */
 export type Records = Issues & {
   readonly deployments: Deployment[];
   readonly statuses: CommitStatus[];
   readonly checks: CheckRun[];
-  /** The oldest first. */
+  /** Oldest first. */
   readonly releases: Release[];
-  /** Who has made a commit, by its hash; octocat, without a signature, where nothing is said. */
+  /** The author of a commit, by its hash. By default octocat, without a signature. */
   readonly written: Map<string, Written>;
-  /** Runs of GitHub Actions, by id, the oldest first. */
+  /** Runs of GitHub Actions, by id, oldest first. */
   readonly runs: Map<number, ActionsRun>;
-  /** By id, the oldest first. */
+  /** By id, oldest first. */
   readonly artifacts: Map<number, Artifact>;
   /** Adds an artifact of a run, with these files. */
   addArtifact(
@@ -21,7 +21,7 @@ export type Records = Issues & {
     files: Readonly<Record<string, string | Uint8Array>>,
     facts?: Partial<Artifact>,
   ): Artifact;
-  /** Adds a run of Actions that goes nowhere by itself; what is left out is the usual. */
+  /** Adds a run of Actions that does not proceed automatically. Missing facts get usual values. */
   addRun(facts?: Partial<ActionsRun>): ActionsRun;
 };
 
@@ -30,7 +30,7 @@ type Written = {
   readonly committer?: string;
   readonly message?: string;
   readonly isVerified?: boolean;
-  /** How many commits it follows; a merge follows two. */
+  /** How many parents it has. A merge has two. */
   readonly parents?: number;
 };
 
@@ -96,7 +96,7 @@ export type CheckRun = {
   status: string;
   conclusion: string | null;
   output: { title: string | null; summary: string | null; text: string | null };
-  /** As GitHub was given them, and with each update more. */
+  /** As GitHub received them. Each update adds more. */
   readonly annotations: Readonly<Record<string, unknown>>[];
   /** RFC 3339. */
   startedAt: string;
@@ -108,31 +108,31 @@ export type ActionsRun = {
   readonly id: number;
   /** Counts the runs of its workflow, from 1. */
   readonly number: number;
-  /** Of the workflow's file. */
+  /** The path of the workflow's file. */
   readonly path: string;
   /** `workflow_dispatch`, `repository_dispatch`, `push`, … */
   readonly event: string;
   readonly branch: string;
   readonly sha: string;
-  /** What its `run-name` made of it. */
+  /** The result of its `run-name`. */
   readonly title: string;
   readonly actor: string;
-  /** Of the latest attempt. */
+  /** For the latest attempt. */
   triggeredBy: string;
   readonly inputs: Readonly<Record<string, unknown>>;
   readonly createdAt: number;
-  /** From then on it is in lists; at once without it. */
+  /** From then on, lists contain it. At once if it is missing. */
   readonly listedAt?: number;
-  /** Of the latest attempt. */
+  /** For the latest attempt. */
   startedAt: number;
   updatedAt: number;
   /** From 1. */
   attempt: number;
-  /** `pending`: its concurrency group has another. */
+  /** `pending`: another run of its concurrency group is in progress. */
   status: "pending" | "queued" | "in_progress" | "completed";
-  /** Of a run that is completed: `success`, `failure`, `cancelled`, … */
+  /** Set if the run is completed: `success`, `failure`, `cancelled`, … */
   conclusion: string | null;
-  /** Of all attempts. */
+  /** The jobs of all attempts. */
   readonly jobs: ActionsJob[];
   /** Requests to cancel it, in order. */
   readonly cancels: { readonly at: number; readonly force: boolean; readonly by: string }[];
@@ -162,10 +162,10 @@ export type ActionsJob = {
 
 let lastId = 30_433_642;
 
-/** Of a run or a job: GitHub counts them over all repositories. */
+/** The id of a run or a job. GitHub counts them over all repositories. */
 export const nextId = (): number => ++lastId;
 
-/** So many are kept; the oldest go first. */
+/** Up to this number are kept. The oldest are deleted first. */
 const MAX_RUNS = 10_000;
 
 export function newRecords(): Records {

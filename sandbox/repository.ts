@@ -4,64 +4,64 @@ import type { Role } from "./routes/people.ts";
 
 type StoredFile = { readonly bytes: Buffer; readonly sha: string };
 
-/** A repository of the stand-in: files on branches, tags or commits, the commits that it knows, and its records. */
+/** A repository of the stand-in: files on branches, tags or commits, its commits, and its records. */
 export type Repository = Records & {
   readonly id: number;
-  /** `owner/name`, as it is now. */
+  /** `owner/name`, the current one. */
   fullName: string;
-  /** Every name that it has had, the present one included. */
+  /** Every name that it has had, including the current one. */
   readonly names: string[];
   isPrivate: boolean;
   archived: boolean;
-  /** GitHub Actions is switched off in the repository's settings. */
+  /** GitHub Actions is disabled in the repository's settings. */
   actionsDisabled: boolean;
-  /** By the path of the workflow file; active without an entry. */
+  /** By the path of the workflow file. Active without an entry. */
   readonly workflowStates: Map<string, "active" | "disabled_manually" | "disabled_inactivity">;
   readonly defaultBranch: string;
-  /** What people may do, by login; the others read what is public. */
+  /** Roles of people, by login. Others can read public repositories. */
   readonly collaborators: Map<string, Role>;
-  /** Writes a file on a ref; on the default branch without one. */
+  /** Writes a file on a ref. On the default branch by default. */
   put(path: string, text: string | Uint8Array, ref?: string): void;
   remove(path: string, ref?: string): void;
   file(path: string, ref: string): StoredFile | undefined;
-  /** Names and kinds of what lies directly below a folder; empty when there is no such folder. */
+  /** Names and kinds of the entries directly below a folder. Empty if there is no such folder. */
   list(folder: string, ref: string): { name: string; path: string; file: StoredFile | undefined }[];
   hasRef(ref: string): boolean;
   /**
-   * The whole SHA of a tag, a branch, a commit, or the beginning of a commit's SHA; `tags/v1` and `heads/main` are one of
-   * their kind. Undefined when there is no such commit.
+   * The full SHA of a tag, a branch, a commit, or an abbreviated SHA. `tags/v1` and `heads/main` select one kind.
+   * Undefined if there is no such commit.
    */
   commitOf(ref: string): string | undefined;
-  /** Makes a commit known that carries no files. */
+  /** Adds a commit without files. */
   addCommit(sha: string): void;
-  /** Gives a commit a name; makes it known like `addCommit`. */
+  /** Names a commit, and adds it like `addCommit`. */
   addTag(name: string, sha: string): void;
-  /** Makes a branch of a commit or another branch; false when there is none. */
+  /** Creates a branch of a commit or another branch. False if neither exists. */
   addBranch(name: string, from: string): boolean;
   /** Paths of the files that differ between two refs. */
   changes(ref: string, base: string): string[];
-  /** Names of the branches, in the order of the alphabet. */
+  /** Names of the branches, in alphabetical order. */
   branches(): readonly string[];
-  /** False when there is no such branch. */
+  /** False if there is no such branch. */
   removeBranch(name: string): boolean;
-  /** When what a branch or commit holds was committed, RFC 3339; the beginning of 2026 until it is set. */
+  /** When the content of a branch or commit was committed, RFC 3339. The beginning of 2026 by default. */
   readonly committedAt: Map<string, string>;
   /** From now on the old name answers with redirects. */
   rename(fullName: string): void;
 };
 
-/** Every repository, by the names that they have now and had before. */
+/** Every repository, by its present and earlier names. */
 export function repositoryShelf() {
   const byName = new Map<string, Repository>();
   const byId = new Map<number, Repository>();
 
   return {
     find: (fullName: string) => byName.get(fullName.toLowerCase()),
-    /** False for a name that a repository had before. */
+    /** False for an earlier name of a repository. */
     isPresentName: (name: string) => byName.get(name.toLowerCase())?.fullName.toLowerCase() === name.toLowerCase(),
     findById: (id: number) => byId.get(id),
     all: () => [...byId.values()],
-    /** The repository of this name, made on first use. */
+    /** The repository of this name, created on first use. */
     open(fullName: string): Repository {
       const known = byName.get(fullName.toLowerCase());
       if (known) return known;
@@ -89,7 +89,9 @@ function newRepository(
     return fresh;
   };
   const tags = new Map<string, string>();
-  /** What branches held when their SHA was given out: a commit that is known can be read, also when its branch moves on. */
+  /**
+   * The content of branches when their SHA was given out. A known commit can still be read after its branch has moved.
+   */
   const given = new Map<string, ReadonlyMap<string, StoredFile>>();
   const branchTip = (name: string) => {
     const files = isSha(name) ? undefined : trees.get(name);
@@ -122,7 +124,7 @@ function newRepository(
     defaultBranch: "main",
     put(path, text, ref = "main") {
       const bytes = Buffer.from(text as Uint8Array);
-      // Git's own name for these bytes: https://git-scm.com/book/en/v2/Git-Internals-Git-Objects
+      // Git's name for these bytes: https://git-scm.com/book/en/v2/Git-Internals-Git-Objects
       const sha = createHash("sha1").update(`blob ${bytes.byteLength}\0`).update(bytes).digest("hex");
       treeAt(ref).set(path, { bytes, sha });
     },
@@ -177,10 +179,10 @@ function newRepository(
 
 const isSha = (ref: string) => /^[0-9a-f]{40}$/.test(ref);
 
-/** Git takes the beginning of a SHA from 4 digits on. */
+/** Git accepts an abbreviated SHA of 4 digits or more. */
 const SHORT_SHA = /^[0-9a-f]{4,40}$/;
 
-/** A name for what a branch holds now: it changes whenever a file does, like the SHA of a branch's last commit. */
+/** A name for the present content of a branch. It changes with every file, like the SHA of a branch's last commit. */
 function tipOf(branch: string, files: ReadonlyMap<string, StoredFile>): string {
   const hash = createHash("sha1").update(branch);
   for (const [path, { sha }] of files) hash.update(`\0${path}\0${sha}`);

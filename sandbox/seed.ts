@@ -15,7 +15,9 @@ const ENVIRONMENTS: readonly SeededEnvironment[] = [
 
 const TITLES = ["Show prices with tax", "Search while typing", "Remember the basket"];
 
-/** Fills a deployment repository with values files as Helm charts have them; their commits are those of pull requests. */
+/**
+ * Fills a deployment repository with values files as Helm charts have them. Their commits are those of pull requests.
+ */
 export function seedEnvironments(
   github: StandInGitHub,
   { deploymentRepo, targetRepo }: { deploymentRepo: string; targetRepo: string },
@@ -30,7 +32,7 @@ export function seedEnvironments(
     target.openPull({ number, title: TITLES[place] ?? application, head: { ref: `change-${number}`, sha: commit } });
   }
   target.put(".github/workflows/preview-tests.yml", PREVIEW_TESTS);
-  // Moved from heavy to light and not cleaned up: light wins.
+  // Moved from heavy to light without deleting the old file: light wins.
   deployment.put("configs/pr/heavy/pr-3456/values.yaml", heavyValues("pr-3456", "0".repeat(40)));
   deployment.put("configs/production/values.yaml", lightValues("production", "f".repeat(40)));
   return ENVIRONMENTS;

@@ -6,16 +6,16 @@ export type SentRequest = {
   readonly method: string;
   readonly path: string;
   readonly body: unknown;
-  /** Who has sent it, where it was not the workflow's `github`: `bot` of `github.as("bot")`. */
+  /** The identity of the sender, if it was not the workflow's `github`: `bot` for `github.as("bot")`. */
   readonly identity?: string;
 };
 
-/** What a stand-in was sent, except reads, in order. */
+/** The requests that a stand-in received, except reads, in order. */
 export function sentTo(
   { requests }: StandInGitHub,
   identityOf: ReturnType<typeof giveCredentials>["identityOf"],
 ): readonly SentRequest[] {
-  // Apps get their tokens by themselves.
+  // Apps get their tokens automatically.
   const isSent = ({ method, path, route, body }: (typeof requests)[number]) =>
     isWrite(method, route, body) && !path.endsWith("/access_tokens");
   return requests.filter(isSent).map((request) => {

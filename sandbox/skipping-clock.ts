@@ -1,17 +1,17 @@
 import type { Clock } from "../src/model/clock.ts";
 
-/** The system's clock, ahead by what was skipped. */
+/** The system's clock plus the skipped time. */
 export type SkippingClock = Clock & {
-  /** Lets so many milliseconds pass at once: alarms that are due by then ring, in order. */
+  /** Lets this many milliseconds pass at once. Alarms that are due by then ring in order. */
   skip(milliseconds: number): void;
 };
 
-/** `setTimeout` fires at once for anything longer. */
+/** `setTimeout` fires at once for longer times. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 type Alarm = { readonly at: number; readonly ring: () => void; timer: NodeJS.Timeout };
 
-/** Its alarms do not keep the process up: a test that forgets a run that waits still ends. */
+/** Its alarms do not keep the process running: a test that forgets a waiting run still ends. */
 export function skippingClock(): SkippingClock {
   let skipped = 0;
   const alarms = new Set<Alarm>();

@@ -4,9 +4,9 @@ import { startGitHub } from "./github.ts";
 import { seedEnvironments } from "./seed.ts";
 
 /**
- * The stand-in GitHub by itself, for `compose.yaml`: `node sandbox/stand-in.ts --origin http://github:8080`. It has the
- * repositories acme/deployment and acme/shop with three preview environments, takes one token, and prints each event that
- * it receives, until SIGTERM or SIGINT.
+ * The stand-in GitHub alone, for `compose.yaml`: `node sandbox/stand-in.ts --origin http://github:8080`. It has the
+ * repositories acme/deployment and acme/shop with three preview environments. It accepts one token, and prints each
+ * event that it receives, until SIGTERM or SIGINT.
  */
 const { values: flags } = parseArgs({
   options: { origin: { type: "string", default: "http://localhost:8080" }, token: { type: "string", default: "" } },

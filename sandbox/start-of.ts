@@ -5,21 +5,21 @@ import type { Json } from "../src/model/run.ts";
 import { GIVEN_AS, kindsOf, schemaFor, type TriggerKind } from "../src/model/triggers.ts";
 import type { Workflow } from "../src/model/workflow.ts";
 
-/** What starts a run, each kind. `actions` of a trigger are not asked. */
+/** What can start a run, for each kind of trigger. The `actions` of a trigger are not checked. */
 export type Starting<Given> = Given extends { trigger: infer Kind extends TriggerKind }
   ? { readonly trigger?: Kind } & (Given extends { event: { name: infer Name extends WebhookName } }
       ? { readonly event: WebhookEvent<Name> }
       : { readonly [Field in keyof Omit<Given, "trigger" | keyof EventFacts>]: BeforeSchema<Given[Field]> })
   : never;
 
-/** What a schema is given: what it has a default for is left out. What must be there is known when it looks. */
+/** The input of a schema, without the fields that have defaults. The schema itself checks required fields. */
 type BeforeSchema<Value> = Value extends readonly unknown[] ? Value : Value extends object ? Partial<Value> : Value;
 
 type AnyStart = { trigger?: TriggerKind; body?: unknown; event?: unknown; inputs?: unknown };
 
 /**
- * What starts a run of a workflow, as it is stored.
- * @throws Error that says what is wrong with what is given.
+ * What starts a run of a workflow, in its stored form.
+ * @throws Error that says what is wrong with the given value.
  */
 export function startOf({ name, on }: Workflow, given: AnyStart): { trigger: TriggerKind; input: Json } {
   const trigger = triggerIn(name, kindsOf(on), given);
@@ -32,7 +32,7 @@ export function startOf({ name, on }: Workflow, given: AnyStart): { trigger: Tri
   throw new Error(`The workflow would not take this ${whole}: ${problemsIn(parsed.error, { whole }).join("; ")}`);
 }
 
-/** The trigger that is named, or the only one that brings what is given. */
+/** The named trigger, or the only one that takes the given value. */
 function triggerIn(name: string, kinds: readonly TriggerKind[], given: AnyStart): TriggerKind {
   const possible = kinds.filter((kind) => GIVEN_AS[kind] in given && (given.trigger ?? kind) === kind);
   const [only, ...others] = possible;

@@ -6,14 +6,15 @@ import type { StandInGitHub } from "./github.ts";
 
 const SERVICE_TOKEN = "token-of-the-test-kit";
 
-/** As whom a request can be sent: what its token is, or the App that it is one of. */
+/** The credential of a request: a token, or an App. */
 type Credential = { readonly token: string } | { readonly app: string };
 
 /**
- * Makes the credentials of a workflow under test known to its GitHub. Where it has `permissions`, or reports as a check, the service is an
- * App: those narrow the tokens of Apps alone, and GitHub takes checks from Apps alone.
- * @param given variables that the test sets itself: they are left alone.
- * @returns the variables of all of them, and who has sent a request; undefined: the workflow's `github`.
+ * Adds the credentials of a workflow under test to its GitHub. If it has `permissions` or reports as a check, the
+ * service is an App: only tokens of Apps can be limited by `permissions`, and GitHub accepts checks only from Apps.
+ * @param given variables that the test sets. They stay unchanged.
+ * @returns the variables of all credentials, and a function that finds the sender of a request. It returns undefined
+ *   for the workflow's `github`.
  */
 export function giveCredentials(github: StandInGitHub, workflow: Workflow, given: Readonly<Record<string, string>>) {
   const { githubApp, githubToken, permissions, identities = {} } = workflow;
@@ -41,11 +42,11 @@ export function giveCredentials(github: StandInGitHub, workflow: Workflow, given
   const credentialOf = ({ githubApp, githubToken }: Partial<Identity>): Credential | undefined =>
     githubApp !== undefined ? appOf(githubApp) : githubToken !== undefined ? tokenOf(githubToken) : undefined;
 
-  const own = credentialOf({ githubApp, githubToken } as Partial<Identity>);
-  const isApp = own === undefined && needsApp;
+  const itself = credentialOf({ githubApp, githubToken } as Partial<Identity>);
+  const isApp = itself === undefined && needsApp;
   const service = isApp ? appOf(SERVICE_APP) : { token: SERVICE_TOKEN };
   if (!isApp) github.token(SERVICE_TOKEN, AS_APP);
-  const known: (readonly [string | undefined, Credential])[] = [[undefined, own ?? service]];
+  const known: (readonly [string | undefined, Credential])[] = [[undefined, itself ?? service]];
   for (const [name, identity] of Object.entries<Identity>(identities)) {
     known.push([name, credentialOf(identity) ?? service]);
   }
@@ -69,7 +70,7 @@ const slugOf = (name: string) => name.toLowerCase().replaceAll("_", "-");
 
 let made: { readonly privateKey: string; readonly publicKey: string } | undefined;
 
-/** One for all Apps: a new one takes 0.1 s. */
+/** One key for all Apps: a new one takes 0.1 s. */
 function key() {
   const format = "pem";
   made ??= generateKeyPairSync("rsa", {
@@ -80,5 +81,5 @@ function key() {
   return made;
 }
 
-/** It may write checks, as the App may that a service has. */
+/** It may write checks, like the App of a service. */
 const AS_APP = { app: 1 };

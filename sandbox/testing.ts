@@ -32,60 +32,60 @@ export type { OutsideAnswer, OutsideRequest } from "./outside.ts";
 export type TestOptions<Routes extends string = string> = OutsideOptions & {
   /** Fills the stand-in before the run: `(github) => github.repository("acme/shop").put("a.yaml", "…")`. */
   readonly prepare?: (github: StandInGitHub) => void;
-  /** What GitHub answers instead of the stand-in, by route. */
+  /** GitHub's answers by route, instead of those of the stand-in. */
   readonly answers?: Answers<Routes>;
-  /** Other workflows of the service, which it may start with `runs.start`. Their runs are stored and not executed. */
+  /** Other workflows of the service that it may start with `runs.start`. Their runs are stored and not executed. */
   readonly others?: readonly Workflow[];
-  /** Runs of these that `runs.open` finds: started before, and not ended. */
+  /** Runs of these workflows that `runs.open` finds: started before, and not ended. */
   readonly open?: readonly OpenRun[];
-  /** Values of the variables that the workflow declares. Those that are left out are `test-NAME`. */
+  /** Values of the variables that the workflow declares. Missing ones are `test-NAME`. */
   readonly env?: Readonly<Record<string, string>>;
 };
 
 export type TestedRun = {
   /**
-   * How it is now. `waiting`: it waits, for what its reason says. `queued`: an attempt has failed for a passing reason, and
-   * the service would make another. It continues from there with the functions below.
+   * The present run. `waiting`: it waits for what its reason says. `queued`: an attempt has failed for a passing
+   * reason, and the service would retry it. Continue it with the functions below.
    */
   readonly run: Pick<Run, "status" | "outputs" | "reason" | "kind" | "title" | "attempts" | "dueAt">;
-  /** Also waits, and those under way, which have no end. */
+  /** Also waits, and steps in progress, which have no end. */
   readonly steps: readonly Step[];
-  /** What it has written with `log` and `console`, the first attempt's first. */
+  /** What it has written with `log` and `console`, beginning with the first attempt. */
   readonly log: readonly (LogLine & { readonly attempt: number })[];
-  /** What GitHub was sent, except reads, in order. */
+  /** The requests to GitHub, except reads, in order. */
   readonly sent: readonly SentRequest[];
-  /** What other hosts were sent by `fetch` and `notify`, except reads, in order. */
+  /** The requests to other hosts by `fetch` and `notify`, except reads, in order. */
   readonly posted: readonly OutsideRequest[];
-  /** The `repository_dispatch` events among it. */
+  /** The `repository_dispatch` events among them. */
   readonly dispatches: readonly { readonly repo: string; readonly eventType: string; readonly payload: unknown }[];
   /** The runs of other workflows that it has started, the first one first. */
   readonly started: readonly StartedOther[];
-  /** The stand-in, to change what it has while the run waits. */
+  /** The stand-in, to change its contents while the run waits. */
   readonly github: StandInGitHub;
   /**
-   * Lets time pass, up to the run's end: every attempt that is due within it is made, as late as it is due. Runs of GitHub
-   * Actions go on as the stand-in's script says, and what follows them looks when they change.
+   * Lets time pass, up to the run's end. Every attempt that is due in that time is made at its time. Runs of GitHub
+   * Actions continue as the stand-in's script says, and their followers look when they change.
    */
   advance(duration: Duration): Promise<TestedRun>;
-  /** GitHub delivers this event: the run looks again if it waits for it (`wakeOn`). */
+  /** GitHub delivers this event. The run looks again if it waits for it (`wakeOn`). */
   event(event: { readonly name: WebhookName; readonly payload: unknown }): Promise<TestedRun>;
-  /** Answers a callback, as a POST of its URL does. */
+  /** Answers a callback, like a POST to its URL. */
   answer(callback: string, body: unknown): Promise<TestedRun>;
-  /** Cancels it; resolves when the workflow's `cancelled` has ended, too. */
+  /** Cancels it. Resolves when the workflow's `cancelled` has also ended. */
   cancel(): Promise<TestedRun>;
-  /** Gives up a run that waits. One that has ended is closed already. */
+  /** Gives up a waiting run. A run that has ended is already closed. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 };
 
-/** A run that takes longer is given up. A workflow's own `timeout` ends it earlier. */
+/** A run that takes longer is given up. The `timeout` of a workflow may end it earlier. */
 const WAIT_MS = 300_000;
 
 /**
- * Runs a workflow in the real service in front of a stand-in GitHub, and returns what became of it: how it ended, or that
- * it waits. Time passes as it does, and by `advance`.
- * @param given what starts it: `{ body }` of http and flux, `{ event }` of github and schedule, `{ inputs }` of manual; with
- *   `trigger` where several bring the same. A body of http and inputs are checked by the workflow's schema first.
+ * Runs a workflow in the real service in front of a stand-in GitHub, and returns the result: how it ended, or that it
+ * waits. Time passes normally, and with `advance`.
+ * @param given what starts it: `{ body }` for http and flux, `{ event }` for github and schedule, `{ inputs }` for
+ *   manual, with `trigger` if several take the same. The workflow's schema first checks a body of http, and inputs.
  */
 export async function testRun<
   Given extends { trigger: TriggerKind },
@@ -112,7 +112,7 @@ export async function testRun<
       [...(workflow.env ?? []), ...named(workflow)].map((name) => [name, `test-${name}`]),
     );
     const callbacks = new Set<string>();
-    // An attempt that met a limit is no outcome for a caller, who would wait until the limit has ended.
+    // An attempt that met a limit gives a caller no result. The caller would wait until the limit ends.
     const attempted = Promise.withResolvers<void>();
     const posted: OutsideRequest[] = [];
     const app = await startApp(
@@ -157,13 +157,13 @@ type Scene = {
   readonly github: StandInGitHub;
   readonly identityOf: ReturnType<typeof giveCredentials>["identityOf"];
   readonly clock: SkippingClock;
-  /** The secrets of those that were opened. */
+  /** The secrets of the callbacks that were opened. */
   readonly callbacks: ReadonlySet<string>;
   readonly posted: readonly OutsideRequest[];
   readonly closing: AsyncDisposableStack;
 };
 
-/** A run whose first attempt was made, and what can happen to it. */
+/** A run after its first attempt, and what can happen to it. */
 async function testedRun(
   id: string,
   { app, github, identityOf, clock, callbacks, posted, closing }: Scene,
@@ -173,7 +173,7 @@ async function testedRun(
   let log: TestedRun["log"] = [];
   let started: TestedRun["started"] = [];
 
-  /** The run as it is when nothing of it is under way and nothing is due. */
+  /** The run when none of its work is in progress or due. */
   async function look(): Promise<RunDetail> {
     for (;;) {
       const found = (await store.get(id)) as RunDetail;
@@ -195,7 +195,7 @@ async function testedRun(
     await closing.disposeAsync();
   }
 
-  /** Does something to a run that is open, and resolves when it has gone on as far as it does. */
+  /** Does something to an open run, and resolves when the run has continued as far as it can. */
   async function then(what: string, work: () => Promise<void>): Promise<TestedRun> {
     if (!isOpen() || closing.disposed) {
       throw new Error(`${what} comes too late: the run is ${isOpen() ? "closed" : detail.run.status}.`);
@@ -210,7 +210,7 @@ async function testedRun(
     }
   }
 
-  /** Nothing keeps the process up while the run waits. */
+  /** Nothing keeps the process running while the run waits. */
   async function rested(): Promise<TestedRun> {
     detail = await look();
     const [failure] = github.failures;
@@ -283,7 +283,7 @@ const LOOK_EVERY_MS = 2;
 
 const MAX_LINES = 10_000;
 
-/** The built-in one is there as well, under its own name and path. */
+/** The built-in workflow is loaded too, under its original name and path. */
 function renamed(workflow: Workflow): Workflow {
   const { http } = workflow.on;
   const on = http ? { ...workflow.on, http: { ...http, path: `/under-test${http.path}` } } : workflow.on;

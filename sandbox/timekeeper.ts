@@ -1,9 +1,9 @@
-/** `setTimeout` fires at once for anything longer. */
+/** `setTimeout` fires at once for longer times. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /**
- * Makes happen what is due: when it is asked to, and with the system's clock also by itself. Its timer does not keep the
- * process up.
+ * Carries out what is due: on request, and with the system's clock also automatically. Its timer does not keep the
+ * process running.
  * @param next when something is due next, epoch milliseconds.
  */
 export function timekeeper({
@@ -22,7 +22,7 @@ export function timekeeper({
   let happening = Promise.resolve();
   let isClosed = false;
 
-  /** One after the other; resolves when nothing is due any more. */
+  /** Carries out one thing after the other. Resolves when nothing is due any more. */
   function settle(): Promise<void> {
     happening = happening.then(async () => {
       for (let at = next(); at !== undefined && at <= now() && !isClosed; at = next()) await happen();
@@ -30,7 +30,7 @@ export function timekeeper({
     return happening;
   }
 
-  /** To be called when something was planned. */
+  /** Call it after something was planned. */
   function planned(): void {
     const at = next();
     if (!isSystemClock || isClosed || at === undefined || at >= armedFor) return;

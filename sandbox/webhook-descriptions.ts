@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { brotliDecompressSync } from "node:zlib";
 import { schemaChecker, told } from "./openapi.ts";
 
-/** A payload that GitHub's webhooks bring, by its event and action. */
+/** The payload of a webhook of GitHub, by its event and action. */
 export type DescribedWebhook = {
   readonly event: string;
   readonly action?: string | undefined;
@@ -14,10 +14,13 @@ type Descriptions = {
   readonly components: { readonly schemas: Readonly<Record<string, object>> };
 };
 
-/** Made by scripts/renew-openapi.ts of the description of github.com. */
+/** Written by scripts/renew-openapi.ts from the description of github.com. */
 export const WEBHOOKS_FILE = new URL("github-openapi/webhooks.json.br", import.meta.url);
 
-/** GitHub's own description of the payloads of all webhooks, and what judges payloads by it. Read once: it takes a second. */
+/**
+ * GitHub's description of the payloads of all webhooks, with functions that check payloads. Read once: it takes a
+ * second.
+ */
 export function describedWebhooks(): ReturnType<typeof read> {
   known ??= read();
   return known;
@@ -41,9 +44,9 @@ function read() {
   return {
     all: webhooks,
     schemaAt,
-    /** What one of the schemas does not allow, as ajv has it. */
+    /** What a schema does not allow, in ajv's form. */
     errors,
-    /** Everything about a payload that the description does not allow, in words. */
+    /** Everything in a payload that the description does not allow, in words. */
     validate(event: string, payload: { readonly action?: unknown }): string[] {
       const found = described(event, payload);
       if (!found) return [`the webhook ${event} ${payload.action ?? ""} is not documented`];

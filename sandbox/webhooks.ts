@@ -7,7 +7,7 @@ import { repositoryJson } from "./routes/repositories.ts";
 import { jobJson, runJson } from "./routes/runs.ts";
 
 /**
- * Emits what happened to a run or a job of it as GitHub does.
+ * Emits a change of a run or its job as GitHub does.
  * @see https://docs.github.com/en/webhooks/webhook-events-and-payloads#workflow_run
  */
 export function emitRun(world: World): RunChanged {
@@ -32,7 +32,7 @@ export function emitRun(world: World): RunChanged {
   };
 }
 
-/** Closes a pull request, or merges it, and emits that. */
+/** Closes or merges a pull request, and emits the event. */
 export function closePull(world: World, repository: Repository, number: number, merged: boolean): void {
   const pull = repository.pulls.get(number);
   if (!pull) throw new Error(`${repository.fullName} has no pull request ${number}`);
@@ -43,7 +43,7 @@ export function closePull(world: World, repository: Repository, number: number, 
   }));
 }
 
-/** What every payload about a repository has. */
+/** The common fields of all payloads about a repository. */
 export function common(repository: Repository, world: World, sender = "octocat") {
   return { repository: repositoryJson(repository, world.base), sender: userJson(sender) };
 }

@@ -1,6 +1,6 @@
 import { crc32, deflateRawSync } from "node:zlib";
 
-/** A zip of these files, as `actions/upload-artifact` makes one: packed, with UTF-8 names. */
+/** A zip of these files, as `actions/upload-artifact` creates one: packed, with UTF-8 names. */
 export function zipOf(files: Readonly<Record<string, string | Uint8Array>>): Buffer {
   const parts: Buffer[] = [];
   const table: Buffer[] = [];

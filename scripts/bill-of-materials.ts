@@ -3,8 +3,8 @@ import manifest from "../package.json" with { type: "json" };
 import type { BundledPackage } from "./bundled.ts";
 
 /**
- * What stands in the release, as CycloneDX. The same packages give the same bytes: no time, and a serial number that is
- * made of the content.
+ * The packages in the release, as CycloneDX. The same packages give the same bytes: it has no time, and its serial
+ * number is computed from the content.
  * @see https://cyclonedx.org/docs/1.6/json/
  */
 export function billOfMaterials(packages: readonly BundledPackage[]): string {
@@ -48,7 +48,7 @@ function purl(name: string, version: string): string {
   return `pkg:npm/${name.replace("@", "%40")}@${version}`;
 }
 
-/** Version 8 is for what others make up: https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-8 */
+/** Version 8 is for custom values: https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-8 */
 function uuidOf(text: string): string {
   const hex = createHash("sha256").update(text).digest("hex");
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;

@@ -20,9 +20,9 @@ import { pageAssetsAsTexts } from "./page-assets.ts";
 import { undiciParts } from "./undici-parts.ts";
 
 /**
- * Makes the folder of the npm package, `dist/package`. Node removes no types below node_modules, so the package holds
- * JavaScript and declarations, and its package.json names them. All that the service needs is in it but zod, which
- * workflows import too: both then get the same one.
+ * Builds the folder of the npm package, `dist/package`. Node does not remove types below node_modules, so the package
+ * contains JavaScript and declarations, and its package.json names them. It contains everything that the service needs
+ * except zod. Workflows import zod too, and both then use the same copy.
  */
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const ENTRIES = { ".": "src/index.ts", "./workflows": "src/workflows/index.ts", "./testing": "sandbox/testing.ts" };
@@ -53,7 +53,7 @@ try {
   rmSync(unfinished, { recursive: true, force: true });
 }
 
-/** With shared chunks, so that a failure that a workflow throws has the class that the service knows. */
+/** With shared chunks, so that a failure thrown by a workflow has the class that the service knows. */
 async function writeModules(): Promise<void> {
   const entries = Object.entries(ENTRIES).map(([name, file]) => [moduleOf(name), file]);
   const { metafile } = await build({
@@ -73,7 +73,7 @@ async function writeModules(): Promise<void> {
     platform: "node",
     target: "node24",
     format: "esm",
-    // Bundled CommonJS libraries ask for Node's own modules through `require`.
+    // Bundled CommonJS libraries load Node's modules with `require`.
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
   });
   const packages = bundledPackages([metafile]);
@@ -81,7 +81,7 @@ async function writeModules(): Promise<void> {
   writeFileSync(join(unfinished, "LICENSES.txt"), licenceTexts(packages));
 }
 
-/** The compiler leaves `.ts` at the end of imports; only the files that the entries lead to are taken along. */
+/** The compiler leaves `.ts` at the end of imports. Only the files that the entries import are included. */
 function writeDeclarations(): void {
   const written = join(unfinished, "all-types");
   execFileSync(
@@ -150,7 +150,8 @@ function writeManifest(): void {
 }
 
 /**
- * Where it is built by GitHub Actions, the repository: npm takes no provenance for a package that names another.
+ * The repository, if GitHub Actions builds the package: npm accepts provenance only for a package that names its
+ * repository.
  * @see https://docs.npmjs.com/generating-provenance-statements
  */
 function repository() {

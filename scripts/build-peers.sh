@@ -1,22 +1,22 @@
 #!/usr/bin/env bash
-# Builds the programs of test/peers/, all or those that are named, and prints the path of each. A program is built once per
-# machine and kept outside the checkout. Each folder pins its versions in go.mod; the file `build`, where there is one, says how
-# it is built. Ends with 3 when what is named is left out: WITHOUT_PEERS names it, or its sources cannot be reached. Ends with 4
-# when there is no Go that can build it, and with 1 when one could not be built. The others are still built.
+# Builds the programs of test/peers/, all or the named ones, and prints the path of each. A program is built once per
+# machine and kept outside the checkout. Each folder pins its versions in go.mod. Its file `build`, if there is one,
+# builds it. Ends with 3 if a named program is left out: WITHOUT_PEERS names it, or its sources cannot be reached. Ends
+# with 4 if there is no Go that can build it, and with 1 if one could not be built. The others are still built.
 #
 #   scripts/build-peers.sh kubernetes helm3
 set -euo pipefail
 cd "$(dirname "$0")/../test/peers"
 
-# Go where https://go.dev/doc/install puts it comes before Debian's, which is older.
+# The Go that https://go.dev/doc/install installs comes before Debian's, which is older.
 export PATH="/usr/local/go/bin:$PATH" GOFLAGS="-mod=readonly -buildvcs=false -ldflags=-w ${GOFLAGS:-}"
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/gh-runner-peers
 mkdir -p "$cache"
-# Those whose tests need nothing else come first, those that take minutes last.
+# Programs whose tests need nothing else come first. Programs that take minutes come last.
 named=$#
 [ "$named" -gt 0 ] || set -- yaml go-service actionlint git-sync crds kube-score kubernetes helm3 helm4 argocd
 
-# How a `build` ends when it cannot reach its sources.
+# The exit code of a `build` that cannot reach its sources.
 UNREACHABLE=3
 left_out=0
 broken=0
@@ -33,7 +33,7 @@ for peer; do
       exit 4
     fi
     since=$SECONDS
-    # Two may build the same at once. Each puts a whole one there.
+    # Two processes may build the same program at once. Each moves a complete one into place.
     unfinished=$(mktemp -d "$cache/.$peer.XXXXXX")
     status=0
     if [ -e "$peer/build" ]; then (cd "$peer" && sh -eu build "$unfinished/$peer") >&2 || status=$?

@@ -11,8 +11,9 @@ import { undiciParts } from "./undici-parts.ts";
 import { withoutUnusedParts } from "./unused-parts.ts";
 
 /**
- * Makes the release: files that need nothing but Node. `gh-runner.js` runs `service.js`, which is a script and no module, so
- * that V8's code cache can be beside it. What not every service uses is in files that are loaded at first use.
+ * Builds the release: files that need only Node. `gh-runner.js` runs `service.js`, which is a script instead of a
+ * module, so that V8's code cache can be beside it. Code that not every service uses is in files that are loaded at
+ * first use.
  */
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -20,8 +21,8 @@ const COMMON = {
   absWorkingDir: ROOT,
   outdir: "dist",
   bundle: true,
-  // Names stay as they are, for stacks. esbuild's keepNames would set the name of each closure when it is made: that was a
-  // tenth of the garbage of a burst, and 5 MiB of its peak.
+  // Names stay unchanged, for stacks. esbuild's keepNames would set the name of each closure when it is created. That
+  // was a tenth of the garbage of a burst, and 5 MiB of its peak.
   minifySyntax: true,
   minifyWhitespace: true,
   legalComments: "eof",
@@ -41,8 +42,8 @@ const postgresBeside: Plugin = {
 };
 
 /**
- * Packages that only those load who use them, each a file: Octokit's names have 86 KB, the checks of OIDC tokens 100 KB, signing in elsewhere
- * 130 KB, the YAML of workflow files in the target repository 97 KB.
+ * Packages that only some services load, each in a file: Octokit's names have 86 KB, the checks of OIDC tokens 100 KB,
+ * sign-in with other providers 130 KB, the YAML of workflow files in the target repository 97 KB.
  */
 const AT_FIRST_USE: Readonly<Record<string, string>> = {
   "@octokit/plugin-rest-endpoint-methods": "octokit",
@@ -61,7 +62,9 @@ const packagesBeside: Plugin = {
     ),
 };
 
-/** The ready-made workflows: 150 KB with the libraries that only they use, for those who import `gh-runner/workflows`. */
+/**
+ * The ready-made workflows: 150 KB with the libraries that only they use, for files that import `gh-runner/workflows`.
+ */
 const readyBeside: Plugin = {
   name: "ready-made workflows beside",
   setup: ({ onResolve }) =>
@@ -75,7 +78,7 @@ const zodBeside: Plugin = {
   setup: ({ onResolve }) => onResolve({ filter: /^zod$/ }, () => ({ path: "./zod.js", external: true })),
 };
 
-/** They use the very API that the service offers to files of workflows. */
+/** They use the same copy of the API that the service offers to workflow files. */
 const offeredApi: Plugin = {
   name: "the public API of the service that runs it",
   setup: ({ onResolve, onLoad }) => {
@@ -86,14 +89,14 @@ const offeredApi: Plugin = {
   },
 };
 
-/** `gh-runner dev` says so where it is missing: the release is for servers. The npm package has it. */
+/** `gh-runner dev` reports that it is missing: the release is for servers. The npm package has it. */
 const withoutStandIn: Plugin = {
   name: "without the stand-in GitHub",
   setup: ({ onResolve }) =>
     onResolve({ filter: /\/sandbox\/dev-github\.ts$/ }, () => ({ path: "./dev-github.js", external: true })),
 };
 
-/** What a file imports is looked up before its first line runs, and so before it could say that Node is too old. */
+/** Imports are resolved before the first line runs, so before the file could report that Node is too old. */
 const nodeWhenItRuns: Plugin = {
   name: "Node's modules when it runs",
   setup: ({ onResolve, onLoad }) => {
@@ -106,12 +109,12 @@ const nodeWhenItRuns: Plugin = {
   },
 };
 
-// Bundled CommonJS libraries ask for Node's own modules through `require`.
+// Bundled CommonJS libraries load Node's modules with `require`.
 const BANNER = {
   js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
 };
 
-/** A script has neither `import()` nor `import.meta`: `src/release.ts` hands them to it. */
+/** A script has no `import()` and no `import.meta`. `src/release.ts` passes them to it. */
 const SCRIPT = {
   format: "cjs",
   define: { "import.meta": "importMeta" },
@@ -145,7 +148,7 @@ const service = await build({
 const postgres = await build({
   ...COMMON,
   entryPoints: { postgres: "src/store/postgres/store.ts" },
-  // Their native halves are optional, and not there.
+  // Their native parts are optional and not installed.
   external: ["pg-native", "pg-cloudflare"],
   banner: BANNER,
 });
@@ -170,7 +173,7 @@ const about = [
   { path: `${ROOT}dist/LICENSES.txt`, contents: licenceTexts(packages) },
 ];
 
-// Renamed into place, so that a process that starts meanwhile finds the old file or the new one, and never half of it.
+// Renamed into place, so that a process that starts at the same time finds a complete file, old or new.
 mkdirSync(`${ROOT}dist`, { recursive: true });
 for (const { path, contents } of [...builds.flatMap(({ outputFiles }) => outputFiles), ...about]) {
   const unfinished = `${path}.${process.pid}`;

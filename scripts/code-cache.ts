@@ -10,16 +10,16 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { codeCacheOf, compileScript, sealedCodeCache } from "../src/compile-script.ts";
 
 /**
- * Writes V8's code cache of the release beside it, for the Node that runs this: starts the service, and keeps what V8 has
- * compiled when it answers /health. The same release and the same Node give the same bytes, so the process that does it
- * gets nothing from this one: no settings, no V8 flags, and always the same kinds of output.
+ * Writes V8's code cache of the release beside it, for the Node that runs this script. It starts the service, and keeps
+ * what V8 has compiled when it answers /health. The same release and the same Node give the same bytes. So the process
+ * that does this inherits nothing: no settings, no V8 flags, and always the same kinds of output.
  */
 const FILE = fileURLToPath(new URL("../dist/service.js", import.meta.url));
 
 /** An emulated processor takes long. */
 const READY_MS = 120_000;
 
-/** The longest that Node's timers take, ms. */
+/** The maximum of Node's timers, ms. */
 const NEVER_MS = 2 ** 31 - 1;
 
 if (process.execArgv.includes("--predictable")) await startAndKeep(Number(process.env.PORT));
@@ -52,7 +52,7 @@ async function startAndKeep(port: number): Promise<void> {
   process.exit();
 }
 
-/** On a slow machine V8 would have compiled more when /health answers: what a timer does, and what waits for its turn. */
+/** On a slow machine V8 would compile more before /health answers: code of timers, and of waiting work. */
 function stopTime(): void {
   const [uptime, now, { setTimeout: rung }] = [process.uptime(), performance.now(), globalThis];
   process.uptime = () => uptime;

@@ -23,12 +23,13 @@ const SOURCE = "@octokit/webhooks-examples";
 const require = createRequire(import.meta.url);
 const WEBHOOKS = describedWebhooks();
 
-/** Until a payload is as described, each round brings it nearer. */
+/** Each round brings a payload closer to its description, up to this many. */
 const MAX_ROUNDS = 12;
 
 /**
- * One payload per event and action, by `event` and `event.action`: GitHub's own example where there is one, otherwise made of one
- * of the same event, and of what it is about. All are as GitHub's description has them; what examples of earlier years lack is added.
+ * One payload per event and action, by `event` and `event.action`. It is GitHub's example if there is one. Otherwise it
+ * is built from an example of the same event and from examples of its parts. All match GitHub's description. Fields
+ * that older examples lack are added.
  */
 export function exampleEvents(): Readonly<Record<string, Payload>> {
   const given = require(SOURCE) as readonly { readonly name: string; readonly examples: readonly Payload[] }[];
@@ -52,10 +53,10 @@ export function exampleEvents(): Readonly<Record<string, Payload>> {
   return Object.fromEntries(events.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** GitHub has more examples of tags that are deleted than of commits that are pushed, which is what workflows are for. */
+/** GitHub has more examples of deleted tags than of pushed commits, which workflows are for. */
 const hasCommits = ({ commits }: Payload): boolean => Array.isArray(commits) && commits.length > 0;
 
-/** Of a push: it is one commit more on a branch that was there. GitHub's example is the first commit of all. */
+/** For a push: one more commit on an existing branch. GitHub's example is the first commit of all. */
 function ontoBranch(payload: Payload): Payload {
   const before = "d6fde92930d4715a2b49857d24b940956b26d2d3";
   const { after, repository } = payload as { after?: string; repository?: { html_url?: string } };
@@ -64,7 +65,7 @@ function ontoBranch(payload: Payload): Payload {
   return { ...payload, before, created: false, compare };
 }
 
-/** Branches are named as they are today, and what an action has changed is changed. */
+/** Uses today's names of branches, and applies the changes of an action. */
 function today(payload: Payload): Payload {
   const text = JSON.stringify(payload).replaceAll(/"(refs\/heads\/|Codertocat:)?master"/g, '"$1main"');
   const { action, issue, discussion, pull_request, milestone, ...rest } = JSON.parse(text) as Record<string, Node>;
@@ -81,14 +82,14 @@ function today(payload: Payload): Payload {
   } as Payload;
 }
 
-/** The text of `sandbox/example-events.json`: compressed, since 3 MB of payloads repeat themselves. */
+/** The text of `sandbox/example-events.json`. It is compressed because 3 MB of payloads repeat themselves. */
 export function exampleEventsFile(): string {
   const { version } = JSON.parse(readFileSync(require.resolve(`${SOURCE}/package.json`), "utf8")) as Node;
   const brotli = brotliCompressSync(JSON.stringify(exampleEvents())).toString("base64");
   return `${JSON.stringify({ source: SOURCE, version, renew: "npm run docs", brotli }, null, 2)}\n`;
 }
 
-/** What examples have under a name: an issue, a pull request, a label, … */
+/** The values that examples have under a name: an issue, a pull request, a label, … */
 function piecesOf(examples: readonly Payload[]): ReadonlyMap<string, Value> {
   const pieces = new Map<string, Value>();
   for (const example of examples) {
@@ -141,7 +142,7 @@ function repair(
   return undefined;
 }
 
-/** What a reference points to, in the form in which ajv has it, too. */
+/** The target of a reference, in the form that ajv uses. */
 function resolved(schema: Schema | undefined): Schema {
   if (schema?.$ref !== undefined) return resolved(WEBHOOKS.schemaAt(schema.$ref) as Schema);
   const parts = [...(schema?.allOf?.map(resolved) ?? []), schema ?? {}];

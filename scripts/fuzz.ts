@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { parseArgs } from "node:util";
 
 /**
- * `npm run fuzz -- --minutes 10 --seed 7`: what `test/fuzz.test.ts` does in seconds, for longer. Each round has services
- * of its own and the next seed; ends with 1 at the first that fails, with what was sent.
+ * `npm run fuzz -- --minutes 10 --seed 7` does for longer what `test/fuzz.test.ts` does in seconds. Each round has new
+ * services and the next seed. Ends with 1 at the first failure, and prints what was sent.
  */
 const { values } = parseArgs({
   options: {

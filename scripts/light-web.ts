@@ -3,9 +3,9 @@ import { fileURLToPath } from "node:url";
 import type { Loader, Plugin } from "esbuild";
 
 /**
- * Has Hono and what answers with it use src/http/web-classes.ts and the light `Response` of Hono's server, where they would use Node's
- * fetch. The same bytes are answered (test/release-answers.test.ts). Of Node's HTTP/2, which the server would load to see whether a request came over
- * it, nothing is used: the service speaks HTTP/1.1.
+ * Makes Hono and its server use src/http/web-classes.ts and the light `Response` of Hono's server instead of Node's
+ * fetch. The answers have the same bytes (test/release-answers.test.ts). The server would load Node's HTTP/2 to see
+ * whether a request came over it. Nothing of that is used: the service speaks HTTP/1.1.
  */
 export const lightWeb: Plugin = {
   name: "web classes without Node's fetch",
@@ -43,8 +43,8 @@ export { Response };
 `;
 
 /**
- * Names of headers in lower case and in the order of the alphabet, as from Node's `Response`. What Hono's `html` makes is an object, which
- * the server would hand to Node's.
+ * Header names in lower case and alphabetical order, as from Node's `Response`. Hono's `html` returns an object, which
+ * the server would pass to Node's.
  */
 const CHANGES = [
   ["this.#body = body;", "this.#body = body = body instanceof String ? String(body) : body;"],
@@ -53,7 +53,7 @@ const CHANGES = [
   ['"Content-Type"', '"content-type"'],
 ] as const;
 
-/** What must be there for this to have its meaning. */
+/** The code that must exist for these changes to work. */
 const EXPECTED = [
   ...["const GlobalHeaders = globalThis.Headers;", "const GlobalRequest = global.Request;"],
   ...["const GlobalResponse = global.Response;", "var Response$1 = class", ...CHANGES.map(([from]) => from)],

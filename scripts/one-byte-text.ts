@@ -1,12 +1,12 @@
 import type { Plugin } from "esbuild";
 
 /**
- * Escapes what esbuild leaves as it is: characters above ASCII in templates, regular expressions and comments. V8 keeps a text with a
- * single one of them with two bytes for each character: 2.5 MB more for the service. A tag gets the same text;
- * only its `raw` differs, which nothing here reads.
+ * Escapes characters above ASCII that esbuild leaves in templates, regular expressions and comments. V8 stores a text
+ * with a single one of them with two bytes per character: 2.5 MB more for the service. A template tag receives the same
+ * text. Only its `raw` differs, which nothing here reads.
  */
 export const oneByteText: Plugin = {
-  name: "text of one byte a character",
+  name: "text of one byte per character",
   setup: ({ onEnd }) => {
     onEnd(({ outputFiles = [] }) => {
       for (const file of outputFiles)

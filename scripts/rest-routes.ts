@@ -4,8 +4,8 @@ type Given = { readonly method: string; readonly url: string };
 type Names = Readonly<Record<string, Readonly<Record<string, () => string>>>>;
 
 /**
- * The text of `src/model/rest-routes.ts`. The types that Octokit has for its names take a parameter of any name, and would
- * bring its core into every project that imports gh-runner. `request` has stricter ones, by the route.
+ * The text of `src/model/rest-routes.ts`. Octokit's types for its names accept a parameter of any name, and would bring
+ * Octokit's core into every project that imports gh-runner. The types of `request` are stricter, by route.
  */
 export function restRoutes(): string {
   const defaults = (given: Given) =>
@@ -23,7 +23,7 @@ export function restRoutes(): string {
     return warned === undefined ? text : `    /** @deprecated ${warned} */\n${text}`;
   };
   const scopes = Object.entries(rest).map(([scope, names]) => {
-    // `repos.uploadReleaseAsset` goes to another host than the API.
+    // `repos.uploadReleaseAsset` uses another host than the API.
     const routes = Object.entries(names).filter(([name]) => name !== "uploadReleaseAsset");
     return `  ${scope}: {\n${routes.map(([name, route]) => line(name, route)).join("")}  };\n`;
   });

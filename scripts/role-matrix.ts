@@ -12,10 +12,10 @@ import { readConfig } from "../src/service/config/config.ts";
 const BEGIN = "<!-- The table is written by `npm run docs`, from the routes. -->";
 const END = "<!-- Until here. -->";
 
-/** One workflow with each trigger that has a path, so that none is missing. */
+/** One workflow for each trigger with a path, so that none is missing. */
 const WITH_FLUX = defineWorkflow({ name: "flux-example", on: { flux: { path: "/flux" } }, run: async () => null });
 
-/** The routes of a service with every kind of trigger and of sign-in, in front of no GitHub and no issuer. */
+/** The routes of a service with every kind of trigger and sign-in, without a GitHub or an issuer. */
 export async function allRoutes(): Promise<readonly Route[]> {
   const folder = mkdtempSync(join(tmpdir(), "gh-runner-routes-"));
   const secret = "x".repeat(32);
@@ -35,7 +35,7 @@ export async function allRoutes(): Promise<readonly Route[]> {
   }
 }
 
-/** A document with the table of who may do what put where it belongs. */
+/** Writes the table of permissions into a document. */
 export function withRoleMatrix(document: string, routes: readonly Route[]): string {
   const [before, rest = ""] = document.split(BEGIN);
   const [, after] = rest.split(END);
@@ -46,7 +46,7 @@ export function withRoleMatrix(document: string, routes: readonly Route[]): stri
 function roleMatrix(routes: readonly Route[]): string {
   const rows = new Map<string, readonly string[]>();
   for (const { method, path, access } of routes) {
-    if (!access) throw new Error(`${method} ${path} does not say who is let in`);
+    if (!access) throw new Error(`${method} ${path} does not state its access`);
     const name = `\`${method} ${path
       .replace(/:\w+\{(\w+)\}/g, "$1")
       .replace(/:(\w+)/g, "{$1}")

@@ -4,7 +4,7 @@ import { mkdirSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
 import { type Browser, chromium, type Page } from "playwright-core";
 
-/** Takes the pictures of docs/ and the README from the demo, in Debian's Chromium. */
+/** Takes the screenshots of docs/ and the README from the demo, in Debian's Chromium. */
 const FOLDER = "docs/screenshots";
 
 mkdirSync(FOLDER, { recursive: true });
@@ -33,7 +33,7 @@ try {
   await browser.close();
 }
 
-/** Opens a page in front of a demo with these settings, and ends the demo after that. */
+/** Opens a page of a demo with these settings, and ends the demo afterwards. */
 async function fromDemo(
   browser: Browser,
   settings: Record<string, string>,

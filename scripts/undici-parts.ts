@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import type { Plugin } from "esbuild";
 
 /**
- * The parts of undici that src/github/ uses, and no others. The whole package is a third of the release: mocks, caches,
- * WebSockets, a second parser of HTTP/1.1. All of its text is kept in memory, and half of it runs at the start. What fetch
- * needs runs at its first use.
+ * Includes only the parts of undici that src/github/ uses. The whole package is a third of the release: mocks, caches,
+ * WebSockets, a second parser of HTTP/1.1. All of its text stays in memory, and half of it runs at the start. Code that
+ * fetch needs runs at its first use.
  */
 export const undiciParts: Plugin = {
   name: "parts of undici",
@@ -18,11 +18,12 @@ export const undiciParts: Plugin = {
       contents: PARTS,
       resolveDir: pluginData,
     }));
-    // A client reads what HTTP/2 is when it first speaks it.
+    // A client loads HTTP/2 when it first uses it.
     onLoad({ filter: /\/undici\/lib\/dispatcher\/client\.js$/ }, ({ path }) => ({
       contents: withHttp2AtFirstUse(readFileSync(path, "utf8")),
     }));
-    // The experimental parser, 160 KB. Node leaves it out, too: https://github.com/nodejs/undici/blob/main/lib/dispatcher/client-h1.js
+    // The experimental parser, 160 KB. Node also leaves it out:
+    // https://github.com/nodejs/undici/blob/main/lib/dispatcher/client-h1.js
     onLoad({ filter: /\/undici\/lib\/dispatcher\/parser-h1\.js$/ }, () => ({
       contents: "exports.getMiloEnabled = () => false;",
     }));
@@ -41,7 +42,7 @@ exports.Agent = require("undici/lib/dispatcher/agent.js");
 exports.Pool = require("undici/lib/dispatcher/pool.js");
 Object.defineProperty(exports, "ProxyAgent", {
   get() {
-    // It asks for tunnels with it. The whole package gives it to each dispatcher.
+    // Needed for tunnels. The whole package gives it to each dispatcher.
     require("undici/lib/dispatcher/dispatcher.js").prototype.connect ??= require("undici/lib/api/api-connect.js");
     return require("undici/lib/dispatcher/proxy-agent.js");
   },

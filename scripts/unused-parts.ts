@@ -1,8 +1,9 @@
 import type { Plugin } from "esbuild";
 
 /**
- * Leaves out what packages load at the start and nothing here uses, with what it needs of Node: the gateway and the clusters of
- * Prometheus (TLS, 0.9 MB), pino's transports (threads), commander's commands in separate files (processes).
+ * Leaves out code that packages load at the start and nothing here uses, with its Node modules: the gateway and the
+ * clusters of Prometheus (TLS, 0.9 MB), pino's transports (threads), commander's commands in separate files
+ * (processes).
  */
 export const withoutUnusedParts: Plugin = {
   name: "without unused parts",
@@ -23,10 +24,10 @@ export const withoutUnusedParts: Plugin = {
   },
 };
 
-/** What Node's `navigator` says, which is loaded for it. */
+/** The value of Node's `navigator`, which would be loaded only for this. */
 const USER_AGENT = 'export const getUserAgent = () => "Node.js/" + process.versions.node.split(".")[0];';
 
-/** Node's is loaded to throw. */
+/** Node's `assert` is loaded only to throw. */
 const ASSERT = `
 module.exports = (value, ...more) => {
   if (!value) process.getBuiltinModule("node:assert")(value, ...more);
@@ -34,7 +35,7 @@ module.exports = (value, ...more) => {
 
 const empty = () => ({ contents: "" });
 
-/** What a file of a package gets of one of Node's modules. */
+/** The contents that a file of a package gets instead of one of Node's modules. */
 const ONLY: Readonly<Record<string, readonly [module: string, contents: string]>> = {
   "/pino/lib/tools.js": ["worker_threads", "exports.isMainThread = true;"],
   "/commander/lib/command.js": ["node:child_process", "export default {};"],

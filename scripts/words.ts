@@ -58,7 +58,7 @@ export function wordsOf(file: string): string {
     file === "CONTRIBUTING.md"
       ? text.replace(/^## Words to avoid$[\s\S]*?^## /m, (it) => it.replaceAll(/./g, ""))
       : text;
-  return prose.replaceAll(/connection refused/gi, "connection");
+  return prose.replaceAll(/connection refused/gi, "connection").replaceAll(/approve your own pull request/g, "approve");
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {

@@ -7,8 +7,8 @@ import { restRoutes } from "./rest-routes.ts";
 import { allRoutes, withRoleMatrix } from "./role-matrix.ts";
 
 /**
- * Writes what is generated: the reference of the settings, the table of who may do what, the routes of Octokit's names, example events, and files of the Helm
- * chart. A test fails when one is stale.
+ * Writes the generated files: the reference of the settings, the table of permissions, the routes of Octokit's names,
+ * example events, and files of the Helm chart. A test fails if one is outdated.
  */
 writeFileSync(new URL("../docs/configuration.md", import.meta.url), configurationReference());
 writeFileSync(new URL("../src/model/rest-routes.ts", import.meta.url), restRoutes());

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The job of environment-ready as one would write it with curl and awk, run by `webhook`: $1 is the application.
+# The job of environment-ready as one would write it with curl and awk, run by `webhook`. $1 is the application.
 set -u
 application=${1:-}
 case $application in

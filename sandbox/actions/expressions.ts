@@ -1,9 +1,9 @@
-/** What `${{ github.event.client_payload.run }}` looks into: `{ github: …, inputs: … }`. */
+/** The values that `${{ github.event.client_payload.run }}` can read: `{ github: …, inputs: … }`. */
 export type Contexts = { readonly [name: string]: unknown };
 
 /**
- * A text with its `${{ … }}` filled in, as GitHub fills in `run-name` and `concurrency`. What is not understood stays as it
- * is written.
+ * Fills in the `${{ … }}` of a text, as GitHub does for `run-name` and `concurrency`. An expression that it does not
+ * understand stays unchanged.
  * @see https://docs.github.com/en/actions/reference/workflows-and-actions/expressions
  */
 export function filledIn(template: string, contexts: Contexts): string {
@@ -30,7 +30,7 @@ function tokensOf(expression: string): string[] {
   return tokens;
 }
 
-/** The weakest operator first. Both sides are always evaluated: nothing here has effects. */
+/** The weakest operator first. Both sides are always evaluated: nothing here has side effects. */
 const OPERATORS: readonly Readonly<Record<string, (a: unknown, b: unknown) => unknown>>[] = [
   { "||": (a, b) => (isTrue(a) ? a : b) },
   { "&&": (a, b) => (isTrue(a) ? b : a) },
@@ -106,7 +106,7 @@ function parse(tokens: string[], contexts: Contexts): unknown {
 
 const LITERALS = { true: true, false: false, null: null };
 
-/** Names of properties are compared without regard to case. */
+/** Names of properties are compared without case. */
 function member(whole: unknown, name: string): unknown {
   if (typeof whole !== "object" || whole === null) return null;
   const key = Object.keys(whole).find((each) => each.toLowerCase() === name.toLowerCase());

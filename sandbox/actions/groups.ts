@@ -9,7 +9,7 @@ type Members = {
 };
 
 /**
- * In a group one run goes, and one is pending: a newer one takes its place.
+ * In a group, one run is in progress and one is pending. A newer run replaces the pending one.
  * @see https://docs.github.com/en/actions/how-tos/write-workflows/choose-when-workflows-run/control-workflow-concurrency
  */
 export function concurrencyGroups() {
@@ -20,7 +20,10 @@ export function concurrencyGroups() {
     return known;
   };
   return {
-    /** What a run that comes makes obsolete, and whether it may go at once; otherwise `go` is called when it may. */
+    /**
+     * Returns the runs that a new run makes obsolete, and whether the new run may start at once. Otherwise `go` is
+     * called when it may.
+     */
     enter({ name, cancelInProgress }: Group, run: ActionsRun, go: (at: number) => void) {
       const members = membersOf(name);
       const waiting = members.pending ? [members.pending.run] : [];
@@ -35,7 +38,7 @@ export function concurrencyGroups() {
       else members.pending = { run, go };
       return { obsolete: waiting, mayGo };
     },
-    /** What may go now that a run has ended. */
+    /** The run that may start now that a run has ended. */
     leave(group: Group | undefined, run: ActionsRun): ((at: number) => void) | undefined {
       const members = group && groups.get(group.name);
       if (!members) return undefined;

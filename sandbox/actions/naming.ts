@@ -5,7 +5,7 @@ import type { WorkflowFile } from "./workflow-file.ts";
 
 type Named = StartingEvent & { readonly sha: string };
 
-/** Fills in what `run-name` and `concurrency` may look at. */
+/** Fills in the values that `run-name` and `concurrency` can read. */
 export function fillerFor(repository: Repository, file: WorkflowFile, { event, branch, sha, ...rest }: Named) {
   const { actor, type, inputs = {}, payload } = rest;
   const ref = { ref: `refs/heads/${branch}`, ref_name: branch, sha, repository: repository.fullName };
@@ -17,7 +17,7 @@ export function fillerFor(repository: Repository, file: WorkflowFile, { event, b
   return (text: string | undefined) => (text === undefined ? undefined : filledIn(text, contexts));
 }
 
-/** Without a `run-name`. */
+/** The title of a run without a `run-name`. */
 export function usualTitle({ name }: WorkflowFile, path: string, { event, type }: StartingEvent): string {
   if (event === "repository_dispatch" && type !== undefined) return type;
   return event === "workflow_dispatch" || event === "schedule" ? (name ?? path) : "A commit";

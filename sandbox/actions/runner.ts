@@ -4,31 +4,31 @@ import { concurrencyGroups, type Group } from "./groups.ts";
 import { fillerFor, usualTitle } from "./naming.ts";
 import { readWorkflowFile } from "./workflow-file.ts";
 
-/** How a run goes, one attempt of it. Milliseconds by the stand-in's clock. */
+/** The course of one attempt of a run. Milliseconds by the stand-in's clock. */
 export type RunPlan = {
-  /** GitHub has taken the event, and no run ever appears. */
+  /** GitHub has accepted the event, but no run ever appears. */
   readonly never?: boolean;
-  /** From the event until the run is there: 0 without it. Of a re-run: until its attempt is. */
+  /** From the event until the run appears. 0 by default. For a re-run: until its attempt appears. */
   readonly appearsAfterMs?: number;
-  /** From then until lists have it, as GitHub's may lag behind: 0 without it. */
+  /** From then until lists contain it, because GitHub's lists may lag. 0 by default. */
   readonly listedAfterMs?: number;
-  /** From when it is there until it is in progress: 0 without it. */
+  /** From its appearance until it is in progress. 0 by default. */
   readonly startsAfterMs?: number;
-  /** From then until its end; without it, it stays in progress until it is ended or cancelled. */
+  /** From then until its end. By default it stays in progress until it is ended or cancelled. */
   readonly takesMs?: number;
-  /** GitHub's word: `success` without it. */
+  /** GitHub's word. `success` by default. */
   readonly conclusion?: string;
-  /** Those of the workflow file without it, with the run's conclusion each. */
+  /** By default the jobs of the workflow file, each with the run's conclusion. */
   readonly jobs?: readonly { readonly name: string; readonly conclusion?: string }[];
-  /** From a cancel until the run ends: 0 without it. Infinity: only a forced one ends it. */
+  /** From a cancel until the run ends. 0 by default. Infinity: only a forced cancel ends it. */
   readonly cancelTakesMs?: number;
 };
 
-/** What a script decides by. */
+/** What a script can base its decision on. */
 type PlannedRun = Pick<ActionsRun, "id" | "path" | "event" | "title" | "branch" | "inputs" | "attempt"> & {
   /** `owner/name` */
   readonly repository: string;
-  /** Of a `repository_dispatch`: its `client_payload`. */
+  /** For a `repository_dispatch`: its `client_payload`. */
   readonly payload: Payload;
 };
 
@@ -37,48 +37,48 @@ type RunScript = (run: PlannedRun) => RunPlan | undefined;
 /** What has started a run. */
 export type StartingEvent = Pick<ActionsRun, "event" | "branch" | "actor"> & {
   readonly inputs?: Readonly<Record<string, unknown>>;
-  /** Of a `repository_dispatch`. */
+  /** For a `repository_dispatch`. */
   readonly type?: string;
   readonly payload?: Payload;
 };
 
 export type StandInActions = {
   /**
-   * Decides how runs go that start from now on; asked once for each attempt of each run. A run for which it returns
-   * undefined stays queued, as all do without a script.
+   * Decides the course of runs that start from now on. It is called once for each attempt of each run. If it returns
+   * undefined, the run stays queued, like all runs without a script.
    */
   script(script: RunScript): void;
-  /** Starts a run of a workflow file as a push, a schedule or a person does, and returns its id. */
+  /** Starts a run of a workflow file, as a push, a schedule or a person does. Returns its id. */
   start(repository: Repository, path: string, event?: Partial<StartingEvent>): number;
-  /** Ends a run now, and its jobs with it. */
+  /** Ends a run and its jobs now. */
   end(repository: Repository, id: number, conclusion: string): void;
-  /** A person re-runs a run that has ended: its next attempt goes as the script says. */
+  /** A person re-runs a run that has ended. The script decides the course of its next attempt. */
   rerun(repository: Repository, id: number, by?: string): void;
-  /** Asks a run to end; false when it has ended. */
+  /** Asks a run to end. False if it has ended. */
   cancel(repository: Repository, id: number, options?: { readonly force?: boolean; readonly by?: string }): boolean;
   /** When something happens next, epoch milliseconds. */
   next(): number | undefined;
 };
 
-/** Hears of a change of a run, or of one of its jobs, at that time. */
+/** Called with a change of a run or of one of its jobs, and its time. */
 export type RunChanged = (repository: Repository, run: ActionsRun, change: RunChange, at: number) => void;
 type RunChange =
   | { readonly event: "workflow_run"; readonly action: "requested" | "in_progress" | "completed" }
   | { readonly event: "workflow_job"; readonly action: "queued" | "in_progress" | "completed"; readonly job: number };
 
-/** GitHub drops what comes above it: https://docs.github.com/en/actions/reference/limits */
+/** GitHub drops events above this limit: https://docs.github.com/en/actions/reference/limits */
 const MAX_STARTS = 500;
 const STARTS_WITHIN_MS = 10_000;
 
 type Payload = Readonly<Record<string, unknown>>;
 
-/** How a run goes, and its concurrency group. */
+/** The course of a run, and its concurrency group. */
 type Course = { plan: RunPlan; readonly payload: Payload; readonly group: Group | undefined };
 
 /**
- * Runs of GitHub Actions that go as a script says. Nothing happens by itself: `advance` makes happen what is due by the
+ * Runs of GitHub Actions that follow a script. Nothing happens automatically: `advance` carries out what is due by the
  * clock, in order.
- * @param endsRuns runs without a script end well at once.
+ * @param endsRuns runs without a script succeed at once.
  */
 export function actionsRunner({
   now,
@@ -89,7 +89,7 @@ export function actionsRunner({
   now: () => number;
   endsRuns: boolean;
   changed: RunChanged;
-  /** Is called when something will happen. */
+  /** Called when something is planned. */
   planned: () => void;
 }) {
   let script: RunScript = () => (endsRuns ? { takesMs: 0 } : undefined);
@@ -114,7 +114,7 @@ export function actionsRunner({
     }
   }
 
-  /** False when GitHub drops what comes now. */
+  /** False if GitHub would drop the event now. */
   function hasRoom(repository: Repository): boolean {
     const recent = starts.get(repository) ?? [];
     while ((recent[0] ?? Number.POSITIVE_INFINITY) <= now() - STARTS_WITHIN_MS) recent.shift();
@@ -152,7 +152,7 @@ export function actionsRunner({
     return id;
   }
 
-  /** Begins an attempt, or has it wait for its group, and plans its end. */
+  /** Begins an attempt, or lets it wait for its group, and plans its end. */
   function begin(repository: Repository, run: ActionsRun, at: number): void {
     const { attempt } = run;
     const { plan = STAYS_QUEUED, group } = courses.get(run) ?? {};
@@ -259,8 +259,8 @@ export function actionsRunner({
 
 const STAYS_QUEUED: RunPlan = { startsAfterMs: Number.POSITIVE_INFINITY };
 
-/** How runs end of which no job ran. */
+/** Conclusions of runs without any job. */
 const NEVER_IN_PROGRESS = ["skipped", "startup_failure", "action_required"];
 
-/** Those of the latest attempt. */
+/** The jobs of the latest attempt. */
 const jobsNow = ({ jobs, attempt }: ActionsRun) => jobs.filter((job) => job.attempt === attempt);

@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 
 const require = createRequire(import.meta.url);
 
-/** Undefined in compose.yaml, where the stand-in has no packages: events are printed there, and start no runs. */
+/** Undefined in compose.yaml, where the stand-in has no packages. There it prints events and starts no runs. */
 function yaml(): typeof import("js-yaml") | undefined {
   try {
     return require("js-yaml");
@@ -12,11 +12,11 @@ function yaml(): typeof import("js-yaml") | undefined {
   }
 }
 
-/** What the stand-in reads in a workflow file. */
+/** What the stand-in reads from a workflow file. */
 export type WorkflowFile = {
   readonly name: string | undefined;
   readonly runName: string | undefined;
-  /** By the name of the event, with what is written below it. */
+  /** By the name of the event, with the block below it. */
   readonly on: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
   readonly concurrency: { readonly group: string; readonly cancelInProgress: boolean } | undefined;
   /** Names as GitHub shows them. */
@@ -25,11 +25,11 @@ export type WorkflowFile = {
 
 const NOTHING: WorkflowFile = { name: undefined, runName: undefined, on: new Map(), concurrency: undefined, jobs: [] };
 
-/** By their text: the same file is read at each event. */
+/** Cached by text: the same file is read for each event. */
 const known = new Map<string, WorkflowFile>();
 const MAX_KNOWN = 100;
 
-/** A file that is no workflow listens to nothing. */
+/** A file that is not a workflow listens to nothing. */
 export function readWorkflowFile(text: string): WorkflowFile {
   const before = known.get(text);
   if (before) return before;
@@ -77,7 +77,7 @@ export function listensTo({ on }: WorkflowFile, eventType: string): boolean {
 }
 
 /**
- * What a `workflow_dispatch` gives a run, with its defaults; a text when GitHub would reject it.
+ * The inputs of a `workflow_dispatch` with their defaults. A text if GitHub would reject it.
  * @see https://docs.github.com/en/rest/actions/workflows#create-a-workflow-dispatch-event
  */
 export function inputsFor(

@@ -12,7 +12,7 @@ export const dispatch: RepositoryHandler = (repository, call, world) => {
   if (!body) return failure(400, "Problems parsing JSON");
   const problem = problemOf(body);
   if (problem) return failure(422, problem);
-  // Seen on workflow dispatches; what GitHub says to this kind of event is not documented.
+  // Observed for workflow dispatches. GitHub does not document its answer for this kind of event.
   if (repository.actionsDisabled) return failure(422, "Actions has been disabled for this repository.");
   const { event_type, client_payload = {} } = body;
   const [type, payload] = [event_type as string, client_payload as Record<string, unknown>];
@@ -52,7 +52,7 @@ const FOLDER = ".github/workflows";
 
 type File = { readonly path: string; readonly text: string };
 
-/** Those of a branch or tag; of the default branch without one. */
+/** The workflow files of a branch or tag. Of the default branch by default. */
 function workflowFiles(repository: Repository, ref = repository.defaultBranch): File[] {
   return repository
     .list(FOLDER, ref)
@@ -62,7 +62,9 @@ function workflowFiles(repository: Repository, ref = repository.defaultBranch): 
 
 const isActive = ({ workflowStates }: Repository, path: string) => (workflowStates.get(path) ?? "active") === "active";
 
-/** The workflow files of the default branch. While Actions is disabled there are none: GitHub does not document it. */
+/**
+ * The workflow files of the default branch. While Actions is disabled there are none, which GitHub does not document.
+ */
 export const listWorkflows: RepositoryHandler = (repository, call, world) => {
   const all = repository.actionsDisabled ? [] : workflowFiles(repository);
   const { items, headers } = pageOf(all, call, world);
@@ -137,7 +139,7 @@ export const startWorkflow: RepositoryHandler = (repository, call, world, [name 
   const actor = loginOf(call, world);
   const branch = ref.replace(/^refs\/(heads|tags)\//, "");
   const id = world.actions.start(repository, file.path, { event: "workflow_dispatch", branch, actor, inputs });
-  // An Enterprise Server does not know how to name the run.
+  // An Enterprise Server cannot name the run.
   if (!details || world.base.endsWith("/api/v3")) return { status: 204 };
   const run = `${repository.fullName}/actions/runs/${id}`;
   const urls = { run_url: `${world.base}/repos/${run}`, html_url: `https://github.com/${run}` };

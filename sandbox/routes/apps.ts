@@ -16,7 +16,7 @@ import { moved, repositoryOf } from "./repositories.ts";
 
 type AppHandler = (app: GitHubApp, call: Call, world: World, parameters: readonly string[]) => Reply;
 
-/** For those routes that an App asks with its JWT. */
+/** For routes that an App requests with its JWT. */
 export function withApp(then: AppHandler): Handler {
   return (call, world, parameters) => {
     const app = world.credentials.appOf(call.token);
@@ -70,7 +70,7 @@ function isListOfNames(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((each) => typeof each === "string");
 }
 
-/** Whether permissions are asked for that were granted, at the same level or below. */
+/** Whether the requested permissions were granted, at the same level or higher. */
 function isNarrowing(
   asked: unknown,
   granted: Readonly<Record<string, string>> | "all",

@@ -32,19 +32,19 @@ export const artifactRoutes: readonly RepositoryRoute[] = [
   ],
 ];
 
-/** What the address of a download is signed with. */
+/** The signature in the address of a download. */
 const SIGNATURE = "c2lnbmVk";
 
-/** Another origin than the API's, as GitHub's: the same machine by its other name. */
+/** Another origin than the API's, as at GitHub: the same machine by its other name. */
 function downloads(base: string): string {
   const { protocol, port, pathname } = new URL(base);
   return `${protocol}//localhost:${port}${pathname.replace(/\/$/, "")}/downloads/artifacts`;
 }
 
-/** Outside of the API: it takes the signature, and no token. */
+/** Not part of the API: it takes the signature, and no token. */
 export const downloadArtifact: Handler = ({ query, headers }, { repositories }, [repository, id]) => {
   const artifact = repositories.findById(Number(repository))?.artifacts.get(Number(id));
-  // As Azure's storage does: it does not know two ways to sign in at once.
+  // Like Azure's storage, it does not accept two ways of signing in at once.
   if (headers.authorization !== undefined) return { status: 400, raw: Buffer.from("InvalidAuthenticationInfo") };
   if (!artifact || query.get("sig") !== SIGNATURE) return { status: 403, raw: Buffer.from("AuthenticationFailed") };
   return { status: 200, headers: { "content-type": "application/zip" }, raw: artifact.zip };

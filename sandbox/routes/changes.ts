@@ -3,7 +3,7 @@ import { commitJson, entryJson, refJson } from "./commits.ts";
 import { pullDetail } from "./pulls.ts";
 import { failure, listed, notFound, parseObject, type RepositoryRoute } from "./reply.ts";
 
-/** What changes files and branches, and opens pull requests for it. */
+/** Routes that change files and branches, and open pull requests. */
 export const changeRoutes: readonly RepositoryRoute[] = [
   [
     "PUT /contents/{path}",
@@ -51,7 +51,7 @@ export const changeRoutes: readonly RepositoryRoute[] = [
       return repository.branches().includes(name) ? { status: 200, json: refJson(repository, base, name) } : notFound;
     },
   ],
-  // Of the history there is the newest commit alone.
+  // The history contains only the newest commit.
   [
     "GET /commits",
     "contents=read",

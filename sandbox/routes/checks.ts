@@ -70,7 +70,7 @@ export const listAnnotations: RepositoryHandler = (repository, call, world, [id]
   };
 };
 
-/** Without `filter=all` only the newest of each name and App, whatever its `external_id`. */
+/** Without `filter=all`, only the newest of each name and App, with any `external_id`. */
 export const listChecks: RepositoryHandler = (repository, call, world, [ref = ""]) => {
   const sha = repository.commitOf(ref);
   if (!sha) return failure(422, `No commit found for SHA: ${ref}`);
@@ -90,7 +90,7 @@ function checksPage(repository: Repository, found: readonly CheckRun[], call: Ca
   return { status: 200, headers, json: { total_count: found.length, check_runs } };
 }
 
-/** Changes what is given; an answer when GitHub would reject it. */
+/** Applies the given changes. Returns an answer if GitHub would reject them. */
 function change(check: CheckRun, given: Record<string, unknown>, { now }: World): Reply | undefined {
   const { name, external_id, details_url, started_at, completed_at, output, conclusion } = given;
   const status = given.status ?? (conclusion === undefined ? check.status : "completed");

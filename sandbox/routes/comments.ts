@@ -19,7 +19,7 @@ import {
   type World,
 } from "./reply.ts";
 
-/** The oldest first; `since` asks for those that were updated from then on. */
+/** Oldest first. `since` selects those that were updated from then on. */
 const listComments = withIssue((repository, { number }, call, world) => {
   const since = Date.parse(call.query.get("since") ?? timeOf(0));
   const found = repository.comments.filter(({ issue }) => issue === number).filter((each) => changedAt(each) >= since);

@@ -25,7 +25,7 @@ export const showBranch: RepositoryHandler = (repository, _call, { base }, [name
   return { status: 200, json };
 };
 
-/** Branches only, those whose reference begins so. */
+/** Only branches whose reference begins with this text. */
 export const matchingRefs: RepositoryHandler = (repository, _call, { base }, [beginning = ""]) => {
   const found = repository.branches().filter((name) => `heads/${name}`.startsWith(beginning));
   return { status: 200, json: found.map((name) => refJson(repository, base, name)) };
@@ -38,7 +38,7 @@ export function refJson({ fullName, commitOf }: Repository, base: string, name: 
   return { ref: `refs/heads/${name}`, node_id: `REF_${sha}`, url: `${repo}/git/refs/heads/${name}`, object };
 }
 
-/** Of branches only; a reference is written `heads/main`. */
+/** Only for branches. A reference is written `heads/main`. */
 export const deleteRef: RepositoryHandler = (repository, _call, _world, [ref = ""]) => {
   const branch = /^heads\/(.+)$/.exec(ref)?.[1];
   if (branch === undefined || !repository.removeBranch(branch)) return failure(422, "Reference does not exist");
@@ -47,7 +47,7 @@ export const deleteRef: RepositoryHandler = (repository, _call, _world, [ref = "
 
 export const showCommit: RepositoryHandler = (repository, call, { base }, [ref = ""]) => {
   const sha = repository.commitOf(ref);
-  // 422 also for branches that do not exist; 404 is for repositories.
+  // 422 also for branches that do not exist. 404 is for repositories.
   if (!sha) return failure(422, `No commit found for SHA: ${ref}`);
   const alone = "application/vnd.github.sha";
   if (call.headers.accept === alone) {
@@ -56,7 +56,9 @@ export const showCommit: RepositoryHandler = (repository, call, { base }, [ref =
   return { status: 200, json: commitJson(repository, base, ref, sha) };
 };
 
-/** What differs between two refs: `main...change-7`. There is no history, so one that differs is one commit ahead. */
+/**
+ * The difference between two refs: `main...change-7`. There is no history, so a ref that differs is one commit ahead.
+ */
 export const compare: RepositoryHandler = (repository, call, world, [basehead = ""]) => {
   const [from = "", to = ""] = basehead.split(/\.{2,3}/).map((ref) => ref.split(":").at(-1) ?? ref);
   const [before, after] = [repository.commitOf(from), repository.commitOf(to)];
@@ -76,7 +78,7 @@ export const compare: RepositoryHandler = (repository, call, world, [basehead = 
   return { status: 200, headers, json };
 };
 
-/** A file as lists of changes have it. */
+/** A file as lists of changes show it. */
 export function changedFileJson({ fullName }: Repository, { base }: World, filename: string, sha: string) {
   const path = encodeURI(filename);
   return {
@@ -122,7 +124,9 @@ function dateOf({ committedAt, branches, commitOf }: Repository, ref: string, sh
   return committedAt.get(ref) ?? committedAt.get(branch ?? sha) ?? MADE.created_at;
 }
 
-/** Larger files come in the raw form only: https://docs.github.com/en/rest/repos/contents#get-repository-content */
+/**
+ * Larger files are available only in raw form: https://docs.github.com/en/rest/repos/contents#get-repository-content
+ */
 const MAX_BASE64_BYTES = 1024 * 1024;
 
 export const showContents: RepositoryHandler = (repository, call, { base }, [path = ""]) => {

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import type { Call, Reply } from "./reply.ts";
 
 /**
- * An answer to a GET with its ETag, or 304 when the client has it already. As at GitHub, the ETag depends on the token, too:
- * a new token of an installation makes every ETag new.
+ * The answer to a GET with its ETag, or 304 if the client already has it. As at GitHub, the ETag also depends on the
+ * token. A new token of an installation makes every ETag new.
  * @see https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#use-conditional-requests-if-appropriate
  */
 export function conditional({ method, headers, token }: Call, reply: Reply): Reply {

@@ -128,7 +128,7 @@ function statusJson(
     description,
     environment,
     ...(environmentUrl === "" ? {} : { environment_url: environmentUrl }),
-    // GitHub has an empty text where none was given, which its description calls no URI.
+    // GitHub has an empty text if none was given. Its description does not accept that as a URI.
     target_url: logUrl || `https://github.com/${fullName}/deployments`,
     ...(logUrl === "" ? {} : { log_url: logUrl }),
     creator: userJson("octocat"),

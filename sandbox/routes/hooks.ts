@@ -13,7 +13,7 @@ import {
 } from "./reply.ts";
 import { withRepository } from "./repositories.ts";
 
-/** Webhooks and what was sent to them, for those that may read them: an App its own, a token those of an owner. */
+/** Webhooks and their deliveries, for those who may read them: an App reads its webhook, a token those of an owner. */
 export const hookRoutes: readonly (readonly [route: string, Handler])[] = [
   ["GET /app/hook/config", withApp((_, call, world) => showConfig(call, world))],
   [
@@ -76,7 +76,7 @@ function ownedBy(path: string, within: (then: Then, level: Level) => Handler): r
   ];
 }
 
-/** GitHub hides an organisation's webhooks from tokens that may not read them. */
+/** GitHub hides an organisation's webhooks from tokens that cannot read them. */
 function withOrganization(then: Then, level: Level): Handler {
   return (call, world, [org = "", ...rest]) => {
     const grant = world.credentials.grantOf(call.token);
@@ -107,7 +107,10 @@ function configJson({ url }: Hook) {
 const DEFAULT_PER_PAGE = 30;
 const MAX_PER_PAGE = 100;
 
-/** Pages by a cursor that the `link` of each names: https://docs.github.com/en/rest/repos/webhooks#list-deliveries-for-a-repository-webhook */
+/**
+ * Pages with a cursor, which the `link` of each page contains:
+ * https://docs.github.com/en/rest/repos/webhooks#list-deliveries-for-a-repository-webhook
+ */
 function listDeliveries(hook: Hook, { path, query }: Call, { base, hooks }: World): Reply {
   const cursor = query.get("cursor");
   const outcome = query.get("status");
@@ -124,7 +127,7 @@ function listDeliveries(hook: Hook, { path, query }: Call, { base, hooks }: Worl
   };
 }
 
-/** Sends it again, under the same GUID, as another delivery. */
+/** Sends it again as another delivery, under the same GUID. */
 function redeliver(hook: Hook, id: string | undefined, { hooks }: World): Reply {
   const delivery = hooks.kept(hook).find((each) => String(each.id) === id);
   if (!delivery) return notFound;

@@ -3,7 +3,7 @@ import type { Repository } from "../repository.ts";
 import { withIssue } from "./issues.ts";
 import { listed, type RepositoryRoute, timeOf, userJson, type World } from "./reply.ts";
 
-/** The oldest first. */
+/** Oldest first. */
 const listEvents = withIssue((repository, { number }, call, world) => {
   const its = repository.events.filter(({ issue }) => issue === number);
   return listed(its, call, world, (event) => eventJson(repository, world, event));

@@ -38,7 +38,7 @@ export function issueJson(repository: Repository, world: World, issue: Issue | P
   };
 }
 
-/** What a pull request shares with an issue. */
+/** The fields that a pull request shares with an issue. */
 export function asIssue(repository: Repository, world: World, issue: Issue) {
   const [assignee] = issue.assignees;
   const milestone = repository.milestones.get(issue.milestone ?? 0);

@@ -24,7 +24,7 @@ type WithIssue = (
   more: readonly string[],
 ) => Reply;
 
-/** Finds the issue, or the pull request, that the first parameter numbers. */
+/** Finds the issue or pull request with the number in the first parameter. */
 export function withIssue(then: WithIssue): RepositoryHandler {
   return (repository, call, world, [number, ...more]) => {
     const issue = repository.issue(Number(number));
@@ -32,7 +32,7 @@ export function withIssue(then: WithIssue): RepositoryHandler {
   };
 }
 
-/** Notes what happened to an issue, which thereby is updated. */
+/** Records an event of an issue, which updates the issue. */
 export function note(
   repository: Repository,
   issue: Issue,
@@ -45,7 +45,7 @@ export function note(
   repository.events.push({ id, issue: issue.number, actor: loginOf(call, world), createdAt: world.now(), ...about });
 }
 
-/** The newest first, unless another order is asked for. Pull requests are among them, as they are at GitHub. */
+/** Newest first, unless another order is requested. As at GitHub, they include pull requests. */
 const listIssues: RepositoryHandler = (repository, call, world) => {
   const { query } = call;
   const asked = Object.entries(FILTERS).flatMap(([name, holds]) => {
@@ -115,7 +115,9 @@ const updateIssue = withIssue((repository, issue, call, world) => {
   return problem ?? { status: 200, json: issueJson(repository, world, issue) };
 });
 
-/** Changes what is given of an issue or a pull request; the answer to what cannot be, before anything is changed. */
+/**
+ * Applies the given changes to an issue or a pull request. If one is invalid, changes nothing and returns an answer.
+ */
 function change(
   repository: Repository,
   issue: Issue,
@@ -145,11 +147,11 @@ function change(
   return undefined;
 }
 
-/** Labels come as names, or as objects that have one. */
+/** Labels are names, or objects with a name. */
 export const nameOf = (label: unknown): string =>
   typeof label === "object" && label !== null && "name" in label ? String(label.name) : String(label);
 
-/** Gives an issue these labels and no other; those that the repository does not have are made. */
+/** Gives an issue exactly these labels. Creates labels that the repository does not have. */
 export function setLabels(repository: Repository, issue: Issue, names: readonly string[], call: Call, world: World) {
   const wanted = [...new Set(names.map((name) => repository.label(name).name))];
   for (const label of issue.labels.filter((name) => !wanted.includes(name))) {
@@ -179,7 +181,7 @@ const removeAssignees = withIssue((repository, issue, call, world) => {
   return { status: 200, json: issueJson(repository, world, issue) };
 });
 
-/** A list of names in the body; undefined when it is none. */
+/** A list of names in the body. Undefined if it is not one. */
 function namesOf(call: Call, field: string): string[] | undefined {
   const names = parseObject(call.body)?.[field];
   return Array.isArray(names) && names.every((name) => typeof name === "string") ? names : undefined;

@@ -79,7 +79,7 @@ const listLabelsOfIssue = withIssue((repository, { labels }, call, world) =>
   listed(labels, call, world, (name) => labelJson(repository, world, repository.label(name))),
 );
 
-/** The labels that the body names, by itself or as `labels`; undefined when it names none. */
+/** The labels in the body, as a list or as `labels`. Undefined if it contains none. */
 function labelsOf({ body }: Call): readonly string[] | undefined {
   const given = body.trimStart().startsWith("[") ? (JSON.parse(body) as unknown) : parseObject(body)?.labels;
   return Array.isArray(given) ? given.map(nameOf) : undefined;
@@ -87,7 +87,7 @@ function labelsOf({ body }: Call): readonly string[] | undefined {
 
 const NONE_GIVEN = failure(422, `Invalid request.\n\n"labels" wasn't supplied.`);
 
-/** Adds labels; those that the repository does not have are made. */
+/** Adds labels. Creates labels that the repository does not have. */
 const addLabels = withIssue((repository, issue, call, world) => {
   const labels = labelsOf(call);
   if (!labels) return NONE_GIVEN;

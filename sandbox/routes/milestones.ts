@@ -16,7 +16,7 @@ import {
   type World,
 } from "./reply.ts";
 
-/** Those that are open, unless another state is asked for, by the day on which they are due. */
+/** Open milestones, unless another state is requested, sorted by due date. */
 const listMilestones: RepositoryHandler = (repository, call, world) => {
   const state = call.query.get("state") ?? "open";
   const sign = call.query.get("direction") === "desc" ? -1 : 1;

@@ -9,10 +9,10 @@ import {
   type World,
 } from "./reply.ts";
 
-/** Who belongs to an organisation. Logins are compared as they are written. */
+/** The members of an organisation. Logins are compared as written. */
 export type Organization = {
   readonly members: string[];
-  /** Those whose membership everyone sees. */
+  /** Members whose membership is public. */
   readonly publicMembers: string[];
   /** By slug. */
   readonly teams: Map<string, string[]>;
@@ -27,10 +27,10 @@ const LEVELS = {
   none: "none",
 } as const;
 
-/** What a collaborator may do, by GitHub's names of roles. */
+/** The role of a collaborator, by GitHub's name. */
 export type Role = keyof typeof LEVELS;
 
-/** The names that the API has for permissions are fewer than the roles. Everyone reads what is public. */
+/** The API has fewer names for permissions than there are roles. Everyone can read public repositories. */
 const showPermission: RepositoryHandler = ({ collaborators, isPrivate }, _call, _world, [login = ""]) => {
   const role = collaborators.get(login) ?? (isPrivate ? "none" : "read");
   return {

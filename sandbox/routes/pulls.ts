@@ -17,7 +17,10 @@ import {
 } from "./reply.ts";
 import { repositoryJson } from "./repositories.ts";
 
-/** Finds the pull request that the first parameter numbers; as an issue, it has labels, assignees and comments. */
+/**
+ * Finds the pull request with the number in the first parameter. It is also an issue, with labels, assignees and
+ * comments.
+ */
 export function withPull(
   then: (repository: Repository, pull: Pull, call: Call, world: World, parameters: readonly string[]) => Reply,
 ): RepositoryHandler {
@@ -41,7 +44,7 @@ export const listPulls: RepositoryHandler = (repository, call, world) => {
 };
 
 /**
- * The pull requests of a commit that are open or merged; closed ones are not among them.
+ * The open and merged pull requests of a commit, without closed ones.
  * @see https://docs.github.com/en/rest/commits/commits#list-pull-requests-associated-with-a-commit
  */
 export const listPullsOfCommit: RepositoryHandler = (repository, call, world, [sha = ""]) => {
@@ -58,7 +61,7 @@ export const showPull = withPull((repository, pull, _call, world) => ({
   json: pullDetail(repository, world, pull),
 }));
 
-/** One by itself has more than those of a list. */
+/** A single pull request has more fields than one in a list. */
 export function pullDetail(repository: Repository, world: World, pull: Pull) {
   const counts = {
     commits: 1 + (pull.commits?.length ?? 0),

@@ -22,7 +22,7 @@ const CONTENTS = ["+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", 
 type On = Reaction["on"];
 type WithSubject = (repository: Repository, on: On, call: Call, world: World, id: number) => Reply;
 
-/** What the first parameter numbers: an issue or a pull request, or a comment. */
+/** The object with the number in the first parameter: an issue, a pull request, or a comment. */
 const about =
   (kind: "issue" | "comment") =>
   (then: WithSubject): RepositoryHandler =>
@@ -43,7 +43,7 @@ const list: WithSubject = (repository, on, call, world) => {
   return listed(found, call, world, reactionJson);
 };
 
-/** A user reacts once with each: the second time GitHub answers 200 with the first. */
+/** A user can react once with each. The second time GitHub answers 200 with the first reaction. */
 const create: WithSubject = (repository, on, call, world) => {
   const content = String(parseObject(call.body)?.content);
   if (!CONTENTS.includes(content)) return failure(422, "Validation Failed");

@@ -15,7 +15,7 @@ import {
   type World,
 } from "./reply.ts";
 
-/** The newest first. */
+/** Newest first. */
 const listReleases: RepositoryHandler = (repository, call, world) =>
   listed(repository.releases.toReversed(), call, world, (each) => releaseJson(repository, each, world));
 
@@ -45,7 +45,7 @@ function shown(repository: Repository, release: Release | undefined, world: Worl
   return release ? { status: 200, json: releaseJson(repository, release, world) } : notFound;
 }
 
-/** Publishing makes the tag, of the branch or commit that is its target. */
+/** Publishing creates the tag on the target branch or commit. */
 const createRelease: RepositoryHandler = (repository, call, world) => {
   const { tag_name } = parseObject(call.body) ?? {};
   if (typeof tag_name !== "string" || tag_name === "")
@@ -88,7 +88,7 @@ function change(repository: Repository, release: Release, call: Call): Reply | u
   return undefined;
 }
 
-/** An object, which `POST /git/refs` gives a name to. */
+/** An object, which `POST /git/refs` names. */
 const createTag: RepositoryHandler = (repository, call, world) => {
   const { tag, message, object, type = "commit" } = parseObject(call.body) ?? {};
   const sha = repository.commitOf(String(object));

@@ -4,11 +4,11 @@ import type { Hooks } from "../hooks.ts";
 import type { Repository, repositoryShelf } from "../repository.ts";
 import type { Organization } from "./people.ts";
 
-/** What GitHub asks for where an issue or a pull request is meant: one of the two is enough. */
+/** The permissions that GitHub requires for an issue or a pull request. One of the two is enough. */
 export const ISSUES_READ = "issues=read; pull_requests=read";
 export const ISSUES_WRITE = "issues=write; pull_requests=write";
 
-/** An answer before it is written: JSON unless `raw` is given. */
+/** An answer before it is written. JSON unless `raw` is set. */
 export type Reply = {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
@@ -18,7 +18,7 @@ export type Reply = {
 
 export type Call = {
   readonly method: string;
-  /** Without the base path, percent-encoded as it came. */
+  /** Without the base path, percent-encoded as received. */
   readonly path: string;
   readonly query: URLSearchParams;
   readonly headers: Readonly<Record<string, string | undefined>>;
@@ -26,7 +26,7 @@ export type Call = {
   readonly token: string;
 };
 
-/** What handlers may look into and change. */
+/** What handlers may read and change. */
 export type World = {
   readonly base: string;
   readonly credentials: ReturnType<typeof credentialBook>;
@@ -34,12 +34,12 @@ export type World = {
   readonly hooks: Hooks;
   /** By login in lower case. */
   readonly organizations: ReadonlyMap<string, Organization>;
-  /** What is left of a token's primary limit, `reset` in epoch seconds; undefined where none is in force. */
+  /** What is left of a token's primary limit, `reset` in epoch seconds. Undefined without a limit. */
   quota(token: string): { limit: number; remaining: number; used: number; reset: number } | undefined;
   readonly actions: StandInActions;
   /** Epoch milliseconds. */
   now(): number;
-  /** Sends an event to the webhooks that listen to it; now, without a time. */
+  /** Sends an event to the webhooks that listen to it. Now, if there is no time. */
   emit(repository: Repository, event: string, payload: () => Readonly<Record<string, unknown>>, at?: number): void;
   accept(repository: Repository, eventType: string, payload: Record<string, unknown>, token: string): void;
 };
@@ -58,10 +58,10 @@ export type RepositoryHandler = (
 type Level = "read" | "write";
 export type PermissionName = Exclude<keyof NonNullable<TokenGrant["permissions"]>, "metadata">;
 
-/** Several, of which one is enough, stand as GitHub writes them: `issues=write; pull_requests=write`. */
+/** If one of several permissions is enough, written as GitHub does: `issues=write; pull_requests=write`. */
 export type Permission = "metadata=read" | `${PermissionName}=${Level}` | `issues=${Level}; pull_requests=${Level}`;
 
-/** Method and path below `/repos/{owner}/{repo}`, the permission that it needs, and what answers it. */
+/** Method and path below `/repos/{owner}/{repo}`, the required permission, and the handler. */
 export type RepositoryRoute = readonly [string, Permission, RepositoryHandler];
 
 export const DOCS = "https://docs.github.com/rest";
@@ -80,7 +80,7 @@ const DEFAULT_PER_PAGE = 30;
 const MAX_PER_PAGE = 100;
 
 /**
- * The page of a list that a call asks for, and the headers that name the next one.
+ * The page of a list that a call asks for, and the headers that name the next page.
  * @see https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api
  */
 export function pageOf<T>(all: readonly T[], { path, query }: Call, { base }: World) {
@@ -100,7 +100,7 @@ export function listed<T>(all: readonly T[], call: Call, world: World, json: (it
   return { status: 200, headers, json: items.map(json) };
 }
 
-/** A JSON object, undefined when the text is none. */
+/** A JSON object. Undefined if the text is not one. */
 export function parseObject(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);
@@ -112,7 +112,7 @@ export function parseObject(text: string): Record<string, unknown> | undefined {
   }
 }
 
-/** A percent sign that begins no escape stands for itself. */
+/** A percent sign that does not begin an escape stands for itself. */
 export function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
@@ -124,7 +124,7 @@ export function decoded(text: string): string {
 /** A time as GitHub writes it: whole seconds. */
 export const timeOf = (epochMs: number): string => new Date(epochMs).toISOString().replace(/\.\d+/, "");
 
-/** Everything here was made at the beginning of 2026. */
+/** Everything here was created at the beginning of 2026. */
 export const MADE = { created_at: "2026-01-01T00:00:00Z", updated_at: "2026-01-01T00:00:00Z" };
 
 /** Fields that all have the same value. */
@@ -137,7 +137,7 @@ export function all(value: unknown, names: string): Record<string, unknown> {
   );
 }
 
-/** Who a token writes as. */
+/** The login that a token writes as. */
 export const loginOf = ({ token }: Call, { credentials }: World): string =>
   credentials.grantOf(token)?.login ?? "octocat";
 

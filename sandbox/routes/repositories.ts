@@ -19,8 +19,8 @@ import {
 } from "./reply.ts";
 
 /**
- * Finds the repository, follows its renaming, and holds GitHub's rules about who sees and may do what. Every answer
- * names the permission that the route needs, as GitHub does: a permission is checked before the body is looked at.
+ * Finds the repository, follows its renaming, and enforces GitHub's rules about who may see and do what. Every answer
+ * names the permission that the route needs, as GitHub does. A permission is checked before the body is read.
  */
 export function withRepository(permission: Permission, then: RepositoryHandler): Handler {
   const answer: Handler = (call, world, [owner, repo, id, , ...rest]) => {
@@ -40,7 +40,7 @@ export function withRepository(permission: Permission, then: RepositoryHandler):
       const isWrite = permission.endsWith("=write");
       return isWrite && repository.archived ? ARCHIVED : then(repository, call, world, rest);
     }
-    // A scope that is missing hides what it would open.
+    // GitHub hides what a missing scope would show.
     if (isClassic(call.token)) return notFound;
     return failure(403, `Resource not accessible by ${grant.installation ? "integration" : "personal access token"}`);
   };
@@ -54,7 +54,7 @@ export function withRepository(permission: Permission, then: RepositoryHandler):
 
 const ARCHIVED = failure(403, "Repository was archived so is read-only.");
 
-/** Whether a grant reaches a repository and holds a permission on it. */
+/** Whether a grant reaches a repository and has a permission on it. */
 function mayDo(grant: TokenGrant, repository: Repository, permission: Permission): boolean {
   if (!reaches(grant, repository)) return false;
   const writes = permission.endsWith("=write");
@@ -65,10 +65,10 @@ function mayDo(grant: TokenGrant, repository: Repository, permission: Permission
   return writes ? levels.includes("write") : levels.some((level) => level !== undefined);
 }
 
-/** Of a classic token: for all repositories, and for public ones. */
+/** Scopes of a classic token: for all repositories, and for public ones. */
 const WRITING_SCOPES = ["repo", "public_repo"];
 
-/** The repository of a path that names it or gives its id, and by what name (in lower case) it was asked for. */
+/** The repository of a path by its name or id, and the requested name in lower case. */
 export function repositoryOf(
   { repositories }: World,
   [owner = "", repo = "", id = ""]: readonly (string | undefined)[],

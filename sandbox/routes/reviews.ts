@@ -15,7 +15,7 @@ import {
   type World,
 } from "./reply.ts";
 
-/** The oldest first; the head is the last one. */
+/** Oldest first. The head is the last one. */
 const listCommits = withPull((repository, { commits = [], head }, call, world) =>
   listed([...commits, head.sha], call, world, (sha) => commitJson(repository, world.base, sha, sha)),
 );
@@ -54,7 +54,7 @@ const dismissReview = withPull((repository, pull, call, world, [, id]) => {
   return { status: 200, json: reviewJson(repository, world, pull, review) };
 });
 
-/** Merges what is at the head; with `sha` only when that is it. */
+/** Merges the head. With `sha`, only if the head is that commit. */
 const merge = withPull((repository, pull, call, world) => {
   const { sha = pull.head.sha } = parseObject(call.body) ?? {};
   const isMergeable = ["clean", "has_hooks", "unstable"].includes(pull.mergeableState ?? "clean");

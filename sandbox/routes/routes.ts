@@ -24,7 +24,7 @@ import { searchRoutes } from "./search.ts";
 import { createStatus, listStatuses, showCombinedStatus } from "./statuses.ts";
 import { showRateLimit, showUser } from "./users.ts";
 
-/** Finds the route of a call, by GitHub's own template, and what answers it. */
+/** Finds the route of a call by GitHub's template, and its handler. */
 export function routeOf(
   method: string,
   path: string,
@@ -39,7 +39,7 @@ export function routeOf(
   return { route: `${method} ${path}`, isKnown: false, answer: () => notFound };
 }
 
-/** Below `/repos/{owner}/{repo}`, each with the permission that it needs. */
+/** Routes below `/repos/{owner}/{repo}`, each with the required permission. */
 const OF_REPOSITORIES: readonly RepositoryRoute[] = [
   ["GET", "metadata=read", showRepository],
   ["GET /contents/{path}", "contents=read", showContents],
@@ -107,10 +107,10 @@ const ROUTES = [
   route("GET /rate_limit", showRateLimit),
 ];
 
-/** No route of the API: GitHub keeps artifacts at another host. */
+/** Not a route of the API: GitHub keeps artifacts at another host. */
 const DOWNLOAD = route("GET /downloads/artifacts/{repository_id}/{artifact_id}", downloadArtifact);
 
-/** What is answered here, in the words of GitHub's description. */
+/** The routes that are answered here, in the words of GitHub's description. */
 export const ROUTE_NAMES: readonly string[] = ROUTES.map(({ verb, template }) => `${verb} ${template}`);
 
 function route(verbAndTemplate: string, handle: Handler) {

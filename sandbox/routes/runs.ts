@@ -15,7 +15,7 @@ import {
 } from "./reply.ts";
 import { repositoryJson } from "./repositories.ts";
 
-/** A list with a filter ends here: https://docs.github.com/en/rest/actions/workflow-runs */
+/** A filtered list ends here: https://docs.github.com/en/rest/actions/workflow-runs */
 const MAX_FILTERED = 1000;
 
 type Filter = (run: ActionsRun, value: string) => boolean;
@@ -25,14 +25,14 @@ const FILTERS: Readonly<Record<string, Filter>> = {
   branch: (run, branch) => run.branch === branch,
   event: (run, event) => run.event === event,
   head_sha: (run, sha) => run.sha === sha,
-  /** GitHub takes conclusions here, too. */
+  /** GitHub also accepts conclusions here. */
   status: (run, status) => run.status === status || run.conclusion === status,
   created: (run, range) => isWithin(timeOf(run.createdAt), range),
 };
 
 /** @see https://docs.github.com/en/search-github/getting-started-with-searching-on-github/understanding-the-search-syntax */
 export function isWithin(time: string, range: string): boolean {
-  // A day by itself is a whole day.
+  // A date without a time is a whole day.
   const at = (text: string, ofDay: string) => Date.parse(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T${ofDay}Z` : text);
   const [FIRST, LAST] = ["00:00:00", "23:59:59"];
   const moment = Date.parse(time);
@@ -45,7 +45,7 @@ export function isWithin(time: string, range: string): boolean {
   return (from === "*" || moment >= at(from, FIRST)) && (to === "*" || moment <= at(to, LAST));
 }
 
-/** The newest first. */
+/** Newest first. */
 export const listRuns: RepositoryHandler = (repository, call, world) => listed(repository, call, world, () => true);
 
 export const listRunsOfWorkflow: RepositoryHandler = (repository, call, world, [name = ""]) =>
@@ -64,7 +64,7 @@ function listed(repository: Repository, call: Call, world: World, isMeant: (run:
   return { status: 200, headers, json: { total_count: found.length, workflow_runs } };
 }
 
-/** Finds the run that the first parameter names. */
+/** Finds the run with the id in the first parameter. */
 function withRun(
   then: (repository: Repository, run: ActionsRun, call: Call, world: World, more: readonly string[]) => Reply,
 ): RepositoryHandler {
@@ -79,14 +79,14 @@ export const showRun = withRun((repository, run, _call, world) => ({
   json: runJson(repository, world, run),
 }));
 
-/** As it is now, also for an earlier attempt: only its jobs are kept. */
+/** The present run, also for an earlier attempt: only the jobs of earlier attempts are kept. */
 export const showAttempt = withRun((repository, run, _call, world, [attempt]) => {
   const wanted = Number(attempt);
   if (!(wanted >= 1 && wanted <= run.attempt)) return notFound;
   return { status: 200, json: runJson(repository, world, { ...run, attempt: wanted }) };
 });
 
-/** Those of the latest attempt, or of all. */
+/** The jobs of the latest attempt, or of all. */
 export const listJobs = withRun((repository, run, call, world) => {
   const isAll = call.query.get("filter") === "all";
   const jobs = run.jobs.filter(({ attempt }) => isAll || attempt === run.attempt);

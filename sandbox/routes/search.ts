@@ -7,10 +7,10 @@ import { badCredentials, type Call, failure, type Handler, pageOf, timeOf, userJ
 import { repositoryJson } from "./repositories.ts";
 import { isWithin } from "./runs.ts";
 
-/** A search finds no more: https://docs.github.com/en/rest/search/search#about-search */
+/** The maximum results of a search: https://docs.github.com/en/rest/search/search#about-search */
 const MAX_FOUND = 1000;
 
-/** One part of what is searched for: `label:"good first issue","bug"`, `-is:locked`, or a word. */
+/** One part of a search: `label:"good first issue","bug"`, `-is:locked`, or a word. */
 type Term = { readonly not: boolean; readonly name: string; readonly value: string };
 
 function termsOf(query: string): readonly Term[] {
@@ -56,7 +56,7 @@ const is: Holds = (issue, value, repository) => {
 };
 
 /**
- * What narrows a search of issues; undefined for a value that is none.
+ * The qualifiers of an issue search. Undefined for an invalid value.
  * @see https://docs.github.com/en/search-github/searching-on-github/searching-issues-and-pull-requests
  */
 const QUALIFIERS: Readonly<Record<string, Holds>> = {
@@ -119,7 +119,7 @@ const IS = new Set(
   ),
 );
 
-/** Of commits, which have no history here, the newest of each branch. */
+/** The newest commit of each branch: commits have no history here. */
 const searchCommits: Handler = (call, world) => {
   const repositories = visible(call, world);
   if (!repositories) return badCredentials;
@@ -146,7 +146,7 @@ const searchCommits: Handler = (call, world) => {
   return answer(found, call, world, (json) => json);
 };
 
-/** What a token sees; undefined when it is none. */
+/** The repositories that a token sees. Undefined for an unknown token. */
 function visible({ token }: Call, { credentials, repositories }: World): readonly Repository[] | undefined {
   const grant = credentials.grantOf(token);
   return grant && repositories.all().filter((each) => !each.isPrivate || reaches(grant, each));

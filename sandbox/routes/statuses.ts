@@ -59,7 +59,7 @@ function emitStatus(repository: Repository, world: World, status: CommitStatus):
   }));
 }
 
-/** The newest first. */
+/** Newest first. */
 const ofCommit = ({ statuses }: Repository, sha: string) => statuses.filter((each) => each.sha === sha).reverse();
 
 export const listStatuses: RepositoryHandler = (repository, call, world, [ref = ""]) => {
@@ -71,7 +71,7 @@ export const listStatuses: RepositoryHandler = (repository, call, world, [ref = 
   }));
 };
 
-/** The newest status of each context, and what they come to together. */
+/** The newest status of each context, and their combined state. */
 export const showCombinedStatus: RepositoryHandler = (repository, _call, world, [ref = ""]) => {
   const sha = repository.commitOf(ref);
   if (!sha) return notFound;

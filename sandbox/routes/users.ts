@@ -1,6 +1,6 @@
 import { badCredentials, failure, type Handler, userJson } from "./reply.ts";
 
-/** Whose token it is. An installation's token belongs to nobody. */
+/** The token's user. An installation's token has no user. */
 export const showUser: Handler = (call, { credentials }) => {
   const grant = credentials.grantOf(call.token);
   if (!grant) return badCredentials;
@@ -14,7 +14,7 @@ export const showUser: Handler = (call, { credentials }) => {
 export const showRateLimit: Handler = (call, { credentials, quota }) => {
   if (!credentials.grantOf(call.token)) return badCredentials;
   const core = quota(call.token);
-  // What GitHub Enterprise Server says as long as its administrator has not switched limits on.
+  // GitHub Enterprise Server answers this until its administrator has switched limits on.
   if (!core) return failure(404, "Rate limiting is not enabled.");
   const search = { limit: 30, remaining: 30, used: 0, reset: core.reset };
   return { status: 200, json: { resources: { core, search }, rate: core } };
