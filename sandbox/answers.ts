@@ -160,8 +160,8 @@ function problemOf(route: string): string | undefined {
   const what = `answers has the key "${route}"`;
   const like = `Write it as GitHub's documentation does: "GET /repos/{owner}/{repo}".`;
   if (route === GRAPHQL) return undefined;
-  if (!ROUTE.test(route)) return `${what}, which is no route: a method, a space, and a path. ${like}`;
-  if (/\/:\w/.test(route)) return `${what}. A parameter stands in braces. ${like}`;
+  if (!ROUTE.test(route)) return `${what}, which is not a route: a method, a space, and a path. ${like}`;
+  if (/\/:\w/.test(route)) return `${what}. Write parameters in braces. ${like}`;
   if (/[?#]/.test(route)) return `${what}. A route has no query; a function finds it in request.query.`;
   const segments = route
     .replace(/\/repos\/[^/]+\/[^/]+/, "/repos/{owner}/{repo}")
@@ -171,7 +171,7 @@ function problemOf(route: string): string | undefined {
   const unknown = segments.find(
     (each, at) => (segments[at - 1] ?? "{").startsWith("{") && routeLabel(`GET /${each}`) === "GET /*",
   );
-  return unknown && `${what}, which is no route of GitHub: its API does not know "${unknown}".`;
+  return unknown && `${what}, which is not a route of GitHub: its API does not know "${unknown}".`;
 }
 
 function entryOf(route: string, given: Given<string>): Entry {
@@ -227,7 +227,7 @@ function replyOf(route: string, answer: AnyAnswer, call: Call, base: string): Re
   const other = isObject ? Object.keys(answer).filter((name) => !FIELDS.includes(name)) : ["that is no object"];
   if (other.length > 0) {
     throw new TypeError(
-      `An answer is { status, headers, body } or { pages }, and this has ${other.join(", ")}. What GitHub answers goes into body.`,
+      `An answer is { status, headers, body } or { pages }, but this has ${other.join(", ")}. What GitHub answers goes into body.`,
     );
   }
   const isGraphql = route === GRAPHQL;

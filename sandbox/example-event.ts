@@ -90,7 +90,7 @@ function exampleOf(name: string, action: string | undefined): Payload {
   const found = unpacked[action === undefined ? name : `${name}.${action}`];
   if (found) return found;
   if (Object.hasOwn(NO_WEBHOOKS, name)) {
-    throw new TypeError(`${name} is no webhook: ${NO_WEBHOOKS[name as keyof typeof NO_WEBHOOKS]}`);
+    throw new TypeError(`${name} is not a webhook: ${NO_WEBHOOKS[name as keyof typeof NO_WEBHOOKS]}`);
   }
   const names = Object.keys(unpacked);
   const actions = names.filter((each) => each.startsWith(`${name}.`)).map((each) => each.slice(name.length + 1));

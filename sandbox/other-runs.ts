@@ -16,7 +16,7 @@ export async function beginOthers(
   for (const { name } of workflows) if (name !== under.name) await worker.pause(name, { actor: "test", at: 0 });
   for (const { workflow: name, inputs: input, id = randomUUID() } of open) {
     const workflow = workflows.find((each) => each.name === name);
-    if (!workflow) throw new Error(`There is no workflow ${name}: give it in \`others\`.`);
+    if (!workflow) throw new Error(`There is no workflow ${name}: add it to \`others\`.`);
     const group = groupOf(workflow, { trigger: "call", input });
     const event = { id, workflow: name, group, input, trigger: "call", actor: "test", ownToken: false } as const;
     await worker.accept(event, { token: undefined, waitMs: 0 });

@@ -29,7 +29,7 @@ export function startOf({ name, on }: Workflow, given: AnyStart): { trigger: Tri
   const parsed = schema.safeParse(input);
   if (parsed.success) return { trigger, input: parsed.data as Json };
   const whole = GIVEN_AS[trigger];
-  throw new Error(`The workflow would not take this ${whole}: ${problemsIn(parsed.error, { whole }).join("; ")}`);
+  throw new Error(`The workflow rejects this ${whole}: ${problemsIn(parsed.error, { whole }).join("; ")}`);
 }
 
 /** The named trigger, or the only one that takes the given value. */
@@ -38,6 +38,6 @@ function triggerIn(name: string, kinds: readonly TriggerKind[], given: AnyStart)
   const [only, ...others] = possible;
   if (only !== undefined && others.length === 0) return only;
   const remedy =
-    others.length > 0 ? `say which with \`trigger\`: ${possible.join(", ")}` : "give what one of them brings";
+    others.length > 0 ? `say which with \`trigger\`: ${possible.join(", ")}` : "pass what one of them takes";
   throw new Error(`${name} is started by ${kinds.join(", ")}: ${remedy}.`);
 }

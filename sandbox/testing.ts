@@ -259,7 +259,7 @@ async function testedRun(
         if (answered.status === "taken") return;
         const problems =
           answered.status === "invalid" ? problemsIn({ issues: answered.problems }, { whole: "body" }) : [];
-        throw new Error(`The callback ${name} would not take this answer: ${problems.join("; ") || "it is not open"}.`);
+        throw new Error(`The callback ${name} rejects this answer: ${problems.join("; ") || "it is not open"}.`);
       }),
     cancel: () =>
       then("cancel()", async () => {

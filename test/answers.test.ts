@@ -198,14 +198,14 @@ describe("answers of a test", () => {
         ),
         message,
       );
-    await reject("repos.get", /answers has the key "repos.get", which is no route/);
-    await reject("POST/repos/{owner}/{repo}", /no route/);
-    await reject("GET /repos/:owner/:repo", /stands in braces/);
+    await reject("repos.get", /answers has the key "repos.get", which is not a route/);
+    await reject("POST/repos/{owner}/{repo}", /not a route/);
+    await reject("GET /repos/:owner/:repo", /Write parameters in braces/);
     await reject("GET /repos/{owner}/{repo}/issues?state=all", /no query/);
     await reject("GET /repos/{owner}/{repo}/isues", /does not know "isues"/);
     await reject("GET /repos/acme/shop/isues/7", /does not know "isues"/);
     const label = { "GET /repos/{owner}/{repo}/labels/good first": {} };
-    await reject(Object.keys(label)[0]!, /no route/);
+    await reject(Object.keys(label)[0]!, /not a route/);
   });
 
   it("are typed by their routes", () => {

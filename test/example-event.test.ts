@@ -103,7 +103,7 @@ describe("exampleEvent", () => {
     assert.throws(() => exampleEvent("push", "opened" as never), /It has no actions/);
     assert.throws(
       () => exampleEvent("pull_request_target" as never, "opened" as never),
-      /no webhook: use pull_request:/,
+      /not a webhook: use pull_request:/,
     );
   });
 
