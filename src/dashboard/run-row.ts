@@ -56,8 +56,8 @@ const MAX_WAITING_REASON_CHARACTERS = 350;
 
 function whyOf(run: ListedRun, { now, words }: RowFacts) {
   if (run.status === "superseded") {
-    const newer = run.supersededBy ? html`: <a href="/runs/${run.supersededBy}">newer run</a>` : "";
-    return html`<p class="why">A newer event replaced it${newer}.</p>`;
+    const newer = run.supersededBy ? html`<a href="/runs/${run.supersededBy}">newer run</a>` : "newer event";
+    return html`<p class="why">A ${newer} replaced it.</p>`;
   }
   if (run.reason === undefined || run.status === "success" || run.status === "running") return "";
   const waits = isOpen(run);

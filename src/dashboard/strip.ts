@@ -70,7 +70,7 @@ function quotaOf(accounts: readonly AccountState[], now: number) {
     .filter(isOfService)
     .flatMap(({ quota, resource }) => (quota && quota.resetsAt > now ? [{ ...quota, resource }] : []))
     .sort((a, b) => a.remaining / a.limit - b.remaining / b.limit);
-  if (!scarcest) return unknown("not known: no answer within the last hour");
+  if (!scarcest) return unknown("no answer in the last hour");
   const { remaining, limit, resetsAt, resource } = scarcest;
   const what = resource === "graphql" ? "GraphQL points" : "requests";
   const left = Math.round((100 * remaining) / limit);

@@ -104,7 +104,7 @@ ${endOf(step, run, now)}</li>`,
 function endOf({ kind, until }: Step, { dueAt }: Run, now: number) {
   const end = until === undefined ? "" : time(until, "clock", now);
   if (kind === "sleep") return html`it sleeps until ${end}.`;
-  const last = until === undefined ? "." : html`, until ${end} at most.`;
+  const last = until === undefined ? "." : html`, until ${end}.`;
   if (kind === "callback") return html`it waits for an answer to its URL${last}`;
   const next =
     dueAt === undefined || dueAt === until ? "" : html` It is checked again at ${time(dueAt, "clock", now)}.`;

@@ -56,7 +56,11 @@ function startSchedule(
       next = await carryOut();
     } catch (error) {
       const isStore = error instanceof StoreUnavailable;
-      if (!isStore) log.error({ workflow: workflow.name, err: error }, "a schedule could not be carried out");
+      if (!isStore)
+        log.error(
+          { workflow: workflow.name, err: error },
+          "a scheduled run could not be started, and is retried in 60 s",
+        );
       next = clock.now() + (isStore ? STORE_RETRY_MS : RETRY_MS);
     }
     if (next !== undefined && !stopped) cancel = clock.alarm(next, () => void wake());
