@@ -78,7 +78,7 @@ describe("the query of the list", () => {
       assert.equal(answer.status, 400, path);
       assert.match(plain(text), words);
       assert.equal(/aria-invalid="true" aria-describedby="search-problems"/.test(text), path.startsWith("/?text="));
-      assert.match(text, /This search does not work/);
+      assert.match(text, /This search is not valid/);
       const bulk = await app.request(path.replace("/?", "/bulk/rerun?"));
       assert.equal(bulk.status, 400);
       assert.match(plain(await bulk.text()), words);

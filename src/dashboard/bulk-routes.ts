@@ -31,7 +31,7 @@ export function mountBulkPages(
       if (isClear({ problems })) return work(c, still(frame), { ...filter, ...limitOf(principal.grants, "operate") });
       const { text, beside } = problems;
       const back = { href: listPath(filterIn(c)), text: "Back to the list" };
-      return c.html(messagePage(still(frame), "This search cannot be used", [...text, ...beside].join(" "), back), 400);
+      return c.html(messagePage(still(frame), "This search is not valid", [...text, ...beside].join(" "), back), 400);
     });
   const ask = (action: BulkAction, find: (filter: RunFilter) => Promise<Found>) =>
     meant(async (c, frame, filter) => {

@@ -105,7 +105,7 @@ ${open ? html`<a href="${bulkPath("cancel", filter)}">Cancel the open runs…</a
 
 function nothing({ reader }: Frame, { query, problems, page, why, origin, guarded, now }: ListFacts) {
   if (!isClear({ problems })) {
-    return html`<div class="empty"><p><strong>This search does not work.</strong>
+    return html`<div class="empty"><p><strong>This search is not valid.</strong>
 ${problems.text.length > 0 ? "See the message at the search field." : ""}</p>
 ${problems.beside.map((each) => html`<p>${visible(each)}</p>`)}
 <p><a href="/">Show all runs</a></p></div>`;

@@ -57,7 +57,7 @@ export function runPaths({ refTo, describe }: { refTo: RefTo; describe: (operati
       post: describe({
         about: ["rerun-run", "runs", "Re-run a run, or start a new run with another input"],
         description:
-          "Without a body, the same run gets another attempt. It repeats all steps. With from=failure, it keeps the results of steps that succeeded. An older event of a concurrency group does not run after a newer one: if the group has a newer run, the answer is 409. Send evenIfOlder=true to re-run it anyway. With `input` in the body, a new run of the same trigger starts and links to this one.",
+          "Without a body, the same run gets another attempt. It repeats all steps. With from=failure, it keeps the results of successful steps and finished waits. An older event of a concurrency group does not run after a newer one: if the group has a newer run, the answer is 409. Send evenIfOlder=true to re-run it anyway. With `input` in the body, a new run of the same trigger starts and links to this one.",
         parameters: [RUN_ID, ...queryParameters(rerunQuerySchema)],
         requestBody: { content: { "application/json": { schema: refTo(rerunSchema, "RerunInput") } } },
         202: json("The run is queued.", refTo(runSchema(), "Run"), { Location: LOCATION, "X-Run-Id": X_RUN_ID }),

@@ -49,7 +49,7 @@ export function previewPageSchema() {
     supersededBy: text("Id of the newer run that replaced it.").optional(),
     repeatedBy: z
       .object({ id: z.string(), at: time("When.") })
-      .meta({ description: "The later run that the same notification started and that was skipped." })
+      .meta({ description: "The later run of a repeated notification. It was skipped." })
       .optional(),
     values: z
       .object({

@@ -144,7 +144,7 @@ export const fromSchema = z
   .enum(["start", "failure"], "must be start or failure")
   .meta({
     description:
-      "start: repeats all steps. This is the default. failure: keeps the results of finished steps and waits.",
+      "start: repeats all steps. This is the default. failure: keeps the results of successful steps and finished waits.",
   })
   .optional();
 
