@@ -82,7 +82,7 @@ ${page === pages ? "" : html`<a href="/workflows?page=${page + 1}" rel="next">Ne
 /** Asks for confirmation: this button stops everything. */
 function pauseAll() {
   return html`<details class="sure" id="pause-all"><summary class="button">Pause all…</summary>
-<div class="ask"><p>No workflow starts a run until you resume. Running runs continue. New events are accepted and wait.</p>
+<div class="ask"><p>No workflow starts a run until you resume them. Running runs continue. New events are accepted and wait.</p>
 ${pauseForm(ALL_WORKFLOWS, "pause", "Pause all workflows")}</div></details>`;
 }
 
