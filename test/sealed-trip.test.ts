@@ -6,17 +6,17 @@ const NOW = Date.parse("2026-11-29T12:00:00Z");
 const SECRET = "client-secret-0123456789abcdef";
 const carried: Carried = { state: "s", nonce: "n", verifier: "v", next: "/runs", endsAt: NOW + TRIP_MS };
 
-describe("what a browser carries to another service and back", () => {
+describe("the data that a browser carries to another service and back", () => {
   const { seal, open } = sealing(SECRET, "oidc");
 
-  it("is opened by every replica that has the same secret, until ten minutes have passed", () => {
+  it("can be opened by every replica with the same secret, for ten minutes", () => {
     const text = seal(carried);
     assert.deepEqual(sealing(SECRET, "oidc").open(text, NOW), carried);
     assert.deepEqual(open(text, NOW + TRIP_MS - 1), carried);
     assert.equal(open(text, NOW + TRIP_MS), undefined);
   });
 
-  it("cannot be read or changed, nor made with another secret or for another method", () => {
+  it("cannot be read or changed, or made with another secret or for another method", () => {
     const text = seal(carried);
     assert.notEqual(text, seal(carried));
     assert.doesNotMatch(Buffer.from(text, "base64url").toString("latin1"), /runs|state/);

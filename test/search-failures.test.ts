@@ -28,7 +28,7 @@ async function accepted(store: RunStore, count: number): Promise<readonly string
   return runs.map(({ id }) => id).sort();
 }
 
-/** Once all is indexed: a search alone does so for a while, which a slow machine may need more than. */
+/** Searches until everything is indexed. One search indexes only for a limited time, which may be too short for a slow machine. */
 async function searched(store: RunStore, word: string): Promise<readonly string[]> {
   while ((await store.index(100).catch(() => 0)) !== 0);
   const found: string[] = [];
@@ -47,7 +47,7 @@ async function openedInPostgres(t: TestContext, schema: string) {
 }
 
 describe("The index of the search", () => {
-  it("is whole after a kill in the midst of making it", async (t) => {
+  it("is complete after a kill while it was created", async (t) => {
     const folder = temporaryFolder(t);
     const store = openSqliteStore(folder, movedClock(NOW));
     const ids = await accepted(store, 300);
@@ -72,7 +72,7 @@ describe("The index of the search", () => {
     assert.deepEqual(await searched(later, "deploy"), ids);
   });
 
-  it("is made once by two replicas, and is that of the last change", async (t) => {
+  it("is created once by two replicas, from the last change", async (t) => {
     const schema = postgres.schema();
     const [one, other] = [await openedInPostgres(t, schema), await openedInPostgres(t, schema)];
     const ids = await accepted(one, 60);
@@ -91,12 +91,12 @@ describe("The index of the search", () => {
       await one.settle(claim, attemptOf(claim, "failure"), { ...FAILURE, reason: "no tag" } as never);
     done = true;
     await Promise.all(both);
-    // Two changes of each run; none of them is indexed by both.
+    // Two changes of each run. No change is indexed by both.
     assert.equal(indexed.one + indexed.other, 120);
     for (const store of [one, other]) assert.deepEqual(await searched(store, "no tag"), ids);
   });
 
-  it("has what happened before a search, also when another process is at a batch for long", async (t) => {
+  it("contains everything before a search, even if another process works on a batch for long", async (t) => {
     const schema = postgres.schema();
     const store = await openedInPostgres(t, schema);
     const ids = await accepted(store, 1);
@@ -116,7 +116,7 @@ describe("The index of the search", () => {
     }
   });
 
-  it("keeps no process waiting that writes a run", async (t) => {
+  it("does not delay a process that writes a run", async (t) => {
     const schema = postgres.schema();
     const store = await openedInPostgres(t, schema);
     await accepted(store, 1);
@@ -125,7 +125,7 @@ describe("The index of the search", () => {
     const client = new pg.Client(postgres.url);
     await client.connect();
     try {
-      // Another process froze while it emptied the queue: what waits for it waits without end.
+      // Another process froze while it emptied the queue. Anything that waits for it would wait forever.
       await client.query(`BEGIN; DELETE FROM ${schema}.search_queue`);
       await store.settle(claim!, attemptOf(claim!, "failure"), FAILURE);
     } finally {
@@ -134,7 +134,7 @@ describe("The index of the search", () => {
     assert.equal((await searched(store, "deploy")).length, 1);
   });
 
-  it("is as it was while the disk is full, and follows when there is room", async (t) => {
+  it("does not change while the disk is full, and catches up when there is room", async (t) => {
     const folder = mounted(t, "size=4m");
     if (!folder) return;
     const store = openSqliteStore(folder, movedClock(NOW));
@@ -149,7 +149,7 @@ describe("The index of the search", () => {
     } catch {}
     await assert.rejects(async () => {
       for (let tries = 0; tries < 100; tries++) await store.index(100);
-      // What fits into the log that is there already is stored.
+      // What fits into the existing log is stored.
       await accepted(store, 200);
     }, StoreUnavailable);
     assert.ok((await searched(store, "deploy")).length >= first.length);
@@ -161,7 +161,7 @@ describe("The index of the search", () => {
   });
 });
 
-/** Three runs, of which the document of the second cannot be kept; the warnings, and what the search finds. */
+/** Three runs, of which the second has a document that cannot be stored; the warnings, and the results of the search. */
 async function withSpoiltRun(store: RunStore, runs: readonly string[]) {
   while ((await store.index(100)) !== 0);
   const { runs: found } = await store.list({ words: ["deploy"] }, { limit: 10 });
@@ -174,10 +174,10 @@ async function threeRuns(store: RunStore): Promise<readonly string[]> {
   return ids;
 }
 
-describe("A run whose document cannot be kept", () => {
+describe("A run whose document cannot be stored", () => {
   const warningOf = (id: string | undefined) => `The search could not index the current state of run ${id}: spoilt`;
 
-  it("holds up no other, and is named in one warning: SQLite", async (t) => {
+  it("delays no other, and is named in one warning: SQLite", async (t) => {
     const folder = temporaryFolder(t);
     const warnings: string[] = [];
     const store = openSqliteStore(folder, movedClock(NOW), (warning) => warnings.push(warning));
@@ -192,7 +192,7 @@ describe("A run whose document cannot be kept", () => {
     assert.deepEqual(warnings, [warningOf(ids[1])]);
   });
 
-  it("holds up no other, and is named in one warning: PostgreSQL", async (t) => {
+  it("delays no other, and is named in one warning: PostgreSQL", async (t) => {
     const schema = postgres.schema();
     const warnings: string[] = [];
     const options = { url: postgres.url, schema, clock: systemClock, onError: () => {} };
@@ -213,7 +213,7 @@ describe("A run whose document cannot be kept", () => {
 
 for (const [name, open] of bothStores(postgres)) {
   describe(`${name}: indexing behind the events`, () => {
-    it("begins by itself, takes what was left by the process before, and rests when there is nothing", async (t) => {
+    it("begins automatically, continues what the previous process left, and pauses when there is nothing to do", async (t) => {
       const clock = movedClock(NOW);
       const { store } = await open(t, clock);
       t.after(() => store.close());
@@ -248,7 +248,7 @@ for (const [name, open] of bothStores(postgres)) {
       assert.equal(indexed.length, before);
     });
 
-    it("takes its next turn a moment after a search, or another process, had it", async (t) => {
+    it("takes its next turn shortly after a search or another process had one", async (t) => {
       const clock = movedClock(NOW);
       const { store } = await open(t, clock);
       t.after(() => store.close());
@@ -267,7 +267,7 @@ for (const [name, open] of bothStores(postgres)) {
       await indexing.stop();
     });
 
-    it("tries again later when the store cannot be written", async (t) => {
+    it("retries later when the store cannot be written", async (t) => {
       const clock = movedClock(NOW);
       const { store } = await open(t, clock);
       t.after(() => store.close());
@@ -321,7 +321,7 @@ describe("Indexing", () => {
 });
 
 describe("Runs that are deleted", () => {
-  it("leave the index by themselves, also when nothing else happens", async (t) => {
+  it("leave the index automatically, even if nothing else happens", async (t) => {
     const folder = temporaryFolder(t);
     const clock = movedClock(NOW);
     const { url } = await startService(t, { settings: { DATA_DIR: folder, RETAIN_DAYS: "1" }, options: { clock } });
@@ -336,7 +336,7 @@ describe("Runs that are deleted", () => {
       });
     await passes("the runs are indexed", () => rows("search_queue") === 0);
     assert.equal(rows("search"), 3);
-    // Until it has looked, and found nothing.
+    // Until it has checked and found nothing.
     for (let looks = 0; looks < 20; looks++) {
       clock.move(10_000);
       await send(url, { path: "/ready" });

@@ -5,7 +5,7 @@ import { type SearchEngine, searchIndex } from "../src/store/search-index.ts";
 
 const EVERY = { from: 0, below: Number.MAX_SAFE_INTEGER };
 
-/** What the index of a database is asked for when this is looked for. */
+/** The queries to the index of a database for these search words. */
 async function askedFor(...needles: string[]): Promise<readonly string[]> {
   let asked: readonly string[] = [];
   const engine: Pick<SearchEngine, "find"> = {
@@ -20,7 +20,7 @@ async function askedFor(...needles: string[]): Promise<readonly string[]> {
   return asked;
 }
 
-describe("What an index is asked for", () => {
+describe("The query to an index", () => {
   it("is the whole of a text that has different parts", async () => {
     const texts = [
       "pr-1234",
@@ -30,7 +30,7 @@ describe("What an index is asked for", () => {
     assert.deepEqual(await askedFor(...texts), texts);
   });
 
-  it("is a short piece of a text that says the same again and again, which would hold up all else", async () => {
+  it("is a short piece of a repetitive text, which would delay everything else", async () => {
     for (const text of [
       "=".repeat(80),
       "a".repeat(1000),
@@ -63,14 +63,14 @@ describe("A run that cannot be indexed", () => {
     return { search, warnings };
   }
 
-  it("is the one that is left out, also when a newer one comes meanwhile", async () => {
+  it("is the one that is skipped, even if a newer one arrives", async () => {
     const skipped: number[] = [];
     const { search, warnings } = spoilt(async (run) => void skipped.push(run));
     assert.equal(await search.index(25), 1);
     assert.deepEqual([skipped, warnings], [[7], [WARNING]]);
   });
 
-  it("is named also when it cannot be left out", async () => {
+  it("is named even if it cannot be skipped", async () => {
     const { search, warnings } = spoilt(() => Promise.reject(new Error("spoilt too")));
     await assert.rejects(search.index(25), { message: "spoilt too" });
     assert.deepEqual(warnings, [WARNING]);

@@ -17,7 +17,7 @@ import { event, lease, NOW } from "./store.contract.ts";
 import { movedClock } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
 
-/** A store whose newest run has the number of one that has a million before it. */
+/** A store whose newest run has the number of one with a million before it. */
 async function longHistory(t: TestContext): Promise<{ store: RunStore; newestFirst: readonly string[] }> {
   const folder = temporaryFolder(t);
   const before = openSqliteStore(folder, movedClock(NOW));
@@ -29,13 +29,13 @@ async function longHistory(t: TestContext): Promise<{ store: RunStore; newestFir
   db.exec("INSERT INTO search_queue VALUES (1000000)");
   db.close();
   const store = openSqliteStore(folder, movedClock(NOW));
-  // One of the tests closes it before.
+  // One of the tests closes it earlier.
   t.after(() => store.close().catch(() => {}));
   while ((await store.index(100)) !== 0);
   return { store, newestFirst: [newest, old] };
 }
 
-/** Turns of the event loop until it has found what it looks for. */
+/** The number of event loop turns until the result is there. */
 async function turnsOf<T>(work: Promise<T>): Promise<{ readonly turns: number; readonly found: T }> {
   let isOver = false;
   const over = work.finally(() => {
@@ -47,7 +47,7 @@ async function turnsOf<T>(work: Promise<T>): Promise<{ readonly turns: number; r
 }
 
 describe("A search of a long history in SQLite", () => {
-  it("holds up nothing else: the event loop turns while it looks", async (t) => {
+  it("delays nothing else: the event loop turns while it searches", async (t) => {
     const { store, newestFirst } = await longHistory(t);
     const list = (words: readonly string[]) => store.list({ words }, { limit: 10 });
     const { turns: without } = await turnsOf(list([""]));
@@ -57,11 +57,11 @@ describe("A search of a long history in SQLite", () => {
       newestFirst,
     );
     assert.equal(found.next, undefined);
-    // What both do before they look takes as many turns; a thread cannot start and answer within one.
+    // The preparation of both takes the same number of turns. A thread cannot start and answer within one.
     assert.ok(turns > without + 1, `${turns} turns, ${without} of them before it looks`);
   });
 
-  it("gives each page, and counts, as a short one does", async (t) => {
+  it("returns pages and counts like a search of a short history", async (t) => {
     const { store, newestFirst } = await longHistory(t);
     const words = ["deploy"];
     const [first, counts] = await Promise.all([store.list({ words }, { limit: 1 }), store.counts({ words })]);
@@ -75,7 +75,7 @@ describe("A search of a long history in SQLite", () => {
     assert.deepEqual((await store.list({ words: ["deploy", "nothing"] }, { limit: 1 })).runs, []);
   });
 
-  it("is answered when the store closes meanwhile", async (t) => {
+  it("gets an answer when the store closes", async (t) => {
     const { store, newestFirst } = await longHistory(t);
     const found = store.list({ words: ["deploy"] }, { limit: 10 });
     await nextTurn();
@@ -86,7 +86,7 @@ describe("A search of a long history in SQLite", () => {
 });
 
 describe("A text of one or two characters, which no index finds", () => {
-  it("is looked for in pieces, between which the event loop turns", async (t) => {
+  it("is searched in pieces, between which the event loop turns", async (t) => {
     const store = openSqliteStore(temporaryFolder(t), movedClock(NOW));
     t.after(() => store.close());
     const count = 100;
@@ -101,7 +101,7 @@ describe("A text of one or two characters, which no index finds", () => {
 });
 
 describe("A search in SQLite that takes longer than anyone should wait", () => {
-  /** @param isBegun whether the thread has begun to look. */
+  /** @param isBegun whether the thread has begun to search. */
   function slowSearch({ isBegun = true } = {}) {
     const answer = Promise.withResolvers<Row[]>();
     const never = new Promise<void>(() => {});
@@ -134,7 +134,7 @@ describe("A search in SQLite that takes longer than anyone should wait", () => {
     return { list, counts, answered, asked: () => questions };
   }
 
-  it("ends, and says where to go on", async () => {
+  it("ends, and reports where to continue", async () => {
     const { list, counts } = slowSearch();
     const page = await list({ words: ["deploy"] }, { limit: 10 });
     const { success } = await counts({ words: ["deploy"] });
@@ -142,7 +142,7 @@ describe("A search in SQLite that takes longer than anyone should wait", () => {
     assert.deepEqual(success, { count: 0, more: true });
   });
 
-  it("has its result when the same is asked again, and is not begun again", async () => {
+  it("returns its result to the same question later, without a new search", async () => {
     const { list, answered, asked } = slowSearch();
     const { next } = await list({ words: ["deploy"] }, { limit: 10 });
     answered();
@@ -150,7 +150,7 @@ describe("A search in SQLite that takes longer than anyone should wait", () => {
     assert.deepEqual([again, asked()], [{ runs: [], next: undefined }, 1]);
   });
 
-  it("is asked anew when the thread had not begun with it", async () => {
+  it("is asked again if the thread had not begun with it", async () => {
     const { list, answered, asked } = slowSearch({ isBegun: false });
     const { next } = await list({ words: ["deploy"] }, { limit: 10 });
     answered();
@@ -159,8 +159,8 @@ describe("A search in SQLite that takes longer than anyone should wait", () => {
   });
 });
 
-describe("The thread that looks", () => {
-  it("begins with no question that was dropped, and answers those behind it", async (t) => {
+describe("The search thread", () => {
+  it("skips dropped questions, and answers those after them", async (t) => {
     const folder = temporaryFolder(t);
     await openSqliteStore(folder, movedClock(NOW)).close();
     const thread = new ReadingThread(join(folder, "gh-runner.sqlite"));
@@ -183,9 +183,9 @@ describe("The thread that looks", () => {
 });
 
 describe("A page of a long history in SQLite", () => {
-  it("lets events have their turn again and again while it reads", async (t) => {
+  it("lets events run between its reads", async (t) => {
     const clock = movedClock(NOW);
-    /** By which each statement takes so long. */
+    /** With it each statement takes this long. */
     const taking = (milliseconds: number) => ({
       now: clock.now,
       monotonic() {
@@ -201,7 +201,7 @@ describe("A page of a long history in SQLite", () => {
     };
     const [quick, slow] = [await page(0), await page(2)];
     assert.ok(quick <= 1, `${quick} turns`);
-    // It asks for more than fifteen things.
+    // It runs more than fifteen statements.
     assert.ok(slow > 7, `${slow} turns`);
   });
 });

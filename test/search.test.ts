@@ -14,21 +14,21 @@ const filterOf = (text: string, zone?: string) => {
 const problemOf = (text: string) => search(text).problems.join(" ");
 const at = (iso: string) => Date.parse(iso);
 
-describe("What a search means", () => {
-  it("is words, each of which is looked for", () => {
+describe("The meaning of a search", () => {
+  it("is words, each of which must match", () => {
     assert.deepEqual(filterOf("  pr-1234   not  found "), { words: ["pr-1234", "not", "found"] });
     assert.deepEqual(filterOf('"not found" pr-1'), { words: ["not found", "pr-1"] });
     assert.deepEqual(filterOf("a a"), { words: ["a"] });
     assert.deepEqual(filterOf(""), {});
   });
 
-  it("takes quotes that are not closed, or are empty", () => {
+  it("accepts unclosed or empty quotes", () => {
     assert.deepEqual(filterOf('"not found'), { words: ["not found"] });
     assert.deepEqual(filterOf('"" a""b'), { words: ["a", "b"] });
     assert.deepEqual(filterOf('"'), {});
   });
 
-  it("is qualifiers, in any order and case, beside words", () => {
+  it("can have qualifiers, in any order and case, beside words", () => {
     assert.deepEqual(filterOf("timeout Status:FAILURE workflow:deploy app:pr-1234 trigger:schedule by:alice"), {
       words: ["timeout"],
       status: "failure",
@@ -46,7 +46,7 @@ describe("What a search means", () => {
     assert.deepEqual(filterOf('by:"token argocd" pull:#8'), { by: "token argocd", pull: 8 });
   });
 
-  it("looks for what is in quotes, and for what only looks like a qualifier", () => {
+  it("searches text in quotes, and text that only looks like a qualifier", () => {
     assert.deepEqual(filterOf("acme/shop#7"), { repository: "acme/shop", pull: 7 });
     assert.deepEqual(filterOf('"acme/shop#7"'), { words: ["acme/shop#7"] });
     assert.deepEqual(filterOf('"status:failure" "#7"'), { words: ["status:failure", "#7"] });
@@ -54,7 +54,7 @@ describe("What a search means", () => {
     assert.deepEqual(filterOf(words.join(" ")), { words });
   });
 
-  it("says what a qualifier that is not known was probably meant to be", () => {
+  it("suggests the right qualifier for an unknown one", () => {
     assert.equal(
       problemOf("worklow:deploy"),
       'worklow:deploy: did you mean workflow:deploy? To look for this text, write "worklow:deploy".',
@@ -67,7 +67,7 @@ describe("What a search means", () => {
     assert.match(problemOf("-status:success"), /^-status:success: a search cannot exclude anything\./);
   });
 
-  it("says what is wrong with the value of a qualifier", () => {
+  it("reports what is wrong with the value of a qualifier", () => {
     assert.equal(problemOf("status:failed"), "status:failed: did you mean status:failure?");
     assert.equal(problemOf("is:canceled"), "is:canceled: did you mean status:cancelled?");
     assert.match(problemOf("status:nonsense"), /^status:nonsense: expected queued, running, .* or superseded\.$/);
@@ -80,26 +80,26 @@ describe("What a search means", () => {
     assert.match(problemOf('workflow:""'), /^workflow:: expected the name of a workflow\.$/);
   });
 
-  it("takes each qualifier once", () => {
+  it("accepts each qualifier once", () => {
     assert.equal(problemOf("status:failure is:success"), "status: is given twice. Give one.");
     assert.deepEqual(filterOf("status:failure status:failure"), { status: "failure" });
     assert.equal(problemOf("#7 pull:8"), "pull: is given twice. Give one.");
   });
 
-  it("rejects what is too much of a search", () => {
+  it("rejects a search that is too long", () => {
     assert.match(problemOf("x".repeat(MAX_SEARCH_CHARACTERS + 1)), /^The search is 1001 characters long/);
     const many = Array.from({ length: 21 }, (_, nth) => `w${nth}`).join(" ");
     assert.equal(problemOf(many), "These are 21 words: give at most 20.");
   });
 
-  it("is read, whatever it is: no pattern looks at it again and again without end", () => {
+  it("can be parsed for any text: no pattern takes endless time", () => {
     for (const piece of ['"', "a:", "-", "::", "#", '":"', "a:b:", " \t", "\0", "\ud800"]) {
       const { words, problems } = search(piece.repeat(MAX_SEARCH_CHARACTERS / piece.length));
       assert.ok(words.length <= 20 || problems.length > 0, JSON.stringify(piece));
     }
   });
 
-  it("explains each qualifier by an example that means it", () => {
+  it("explains each qualifier with a matching example", () => {
     for (const { name, also, example } of QUALIFIERS) {
       const [field] = Object.keys(filterOf(example));
       assert.ok(field?.startsWith(name), example);
@@ -126,7 +126,7 @@ describe("A time in a search", () => {
     assert.deepEqual(filterOf("since:3d until:90s"), { since: NOW - 72 * HOUR_MS, until: NOW - 90_000 });
   });
 
-  it("is the last time of day that was so", () => {
+  it("is the last past time of day", () => {
     assert.deepEqual(filterOf("since:02:30"), { since: at("2026-11-29T02:30Z") });
     assert.deepEqual(filterOf("since:13:00"), { since: at("2026-11-28T13:00Z") });
     assert.deepEqual(filterOf("since:13:00", "America/New_York"), { since: at("2026-11-28T18:00Z") });
@@ -142,7 +142,7 @@ describe("A time in a search", () => {
     assert.match(problemOf("since:2026-02-30"), /^since:2026-02-30: expected/);
   });
 
-  it("is a day and a time, in the zone or in one that it names", () => {
+  it("is a day and a time, in the reader's zone or a named one", () => {
     assert.deepEqual(filterOf("since:2026-11-27T13:00", "Europe/Berlin"), { since: at("2026-11-27T12:00Z") });
     assert.deepEqual(filterOf('since:"2026-11-27 13:00"'), { since: at("2026-11-27T13:00Z") });
     assert.deepEqual(filterOf("since:2026-11-27T13:00:30.5Z"), { since: at("2026-11-27T13:00:30.500Z") });
@@ -159,19 +159,19 @@ describe("A time in a search", () => {
     assert.equal(berlin("2026-10-26"), at("2026-10-25T23:00Z"));
   });
 
-  it("says each problem once, and not hundreds of them", () => {
+  it("reports each problem once, not hundreds of times", () => {
     assert.equal(search("a:b ".repeat(250)).problems.length, 1);
     const { problems } = search(Array.from({ length: 100 }, (_, nth) => `a:b${nth}`).join(" "));
     assert.deepEqual([problems.length, problems.at(-1)], [6, "There are 95 more problems."]);
   });
 
-  it("must leave something between since and until", () => {
+  it("must leave time between since and until", () => {
     assert.equal(problemOf("since:1h until:2h"), "since is not before until.");
   });
 });
 
 describe("The text of a search", () => {
-  it("means the filter that it is made of", () => {
+  it("has the same meaning as the filter that it was made from", () => {
     const texts = [
       'pr-1234 "not found" status:failure since:2h until:1h',
       'workflow:"my flow" by:"token argocd" #7 repo:shop event:push commit:1a2b',
@@ -184,7 +184,7 @@ describe("The text of a search", () => {
 });
 
 describe("Letters", () => {
-  it("are compared in any case, also in a part of a word", () => {
+  it("match in upper and lower case, also in a part of a word", () => {
     for (const [whole, part] of [
       ["PR-1234", "r-12"],
       ["ÄRGER", "ärg"],

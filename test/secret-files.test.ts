@@ -17,14 +17,14 @@ import { send, startService } from "./support/service.ts";
 const FIRST = "first-token-0123456789abcdef";
 const SECOND = "second-token-0123456789abcdef";
 
-/** Root may read everything. */
+/** Root may read everything, so this runs as another user. */
 async function asNobody(work: () => Promise<void>): Promise<void> {
   if (process.geteuid?.() !== 0) return work();
   process.seteuid?.(65_534);
   await work().finally(() => process.seteuid?.(0));
 }
 
-/** Settings of which this one is in a file, as they are read again. Nothing really waits. */
+/** Settings with this one in a file, which are read again. Time is simulated. */
 function scene(
   t: TestContext,
   {
@@ -37,7 +37,7 @@ function scene(
     name?: string;
     text?: string;
     path?: string;
-    /** What happens while it is waited for whether a file is written to the end. */
+    /** Runs while the reader waits until a file is written completely. */
     whileSettling?: (waits: number) => Promise<void>;
     settings?: Record<string, string>;
   } = {},
@@ -64,7 +64,7 @@ function scene(
     ...{ clock, live, path, replaced, lines, secrets },
     tokens: () => live.now().auth.tokens.map(({ text: each }) => each),
     warnings: () => log().filter(({ msg }) => msg.startsWith("a secret cannot be read again")),
-    /** Looks as the service does every five seconds. */
+    /** Checks the files, as the service does every five seconds. */
     async look() {
       clock.move(5000);
       await live.refresh();
@@ -89,7 +89,7 @@ describe("a secret in a file", () => {
     assert.equal(replaced.length, 1, "once per change");
   });
 
-  it("is read at once when it is asked for, by all who ask in one look", async (t) => {
+  it("is read at once on request, once for all concurrent requests", async (t) => {
     let reads = 0;
     const { live, path, tokens } = scene(t, { whileSettling: async () => void reads++ });
     writeFileSync(path, SECOND);
@@ -98,7 +98,7 @@ describe("a secret in a file", () => {
     assert.ok(reads <= 2, `waited ${reads} times`);
   });
 
-  it("is found by one who asks after it was written, also while a look is under way", async (t) => {
+  it("is found by a request after it was written, even while a check is running", async (t) => {
     const { live, path, tokens } = scene(t);
     const third = `third-${SECOND}`;
     writeFileSync(path, SECOND);
@@ -110,7 +110,7 @@ describe("a secret in a file", () => {
     await first;
   });
 
-  it("is taken when it is renamed into place, and when Kubernetes swaps the folder that ..data links to", async (t) => {
+  it("is accepted when it is renamed into place, and when Kubernetes swaps the folder that ..data links to", async (t) => {
     const folder = temporaryFolder(t);
     const secret = (version: string, text: string) => {
       mkdirSync(join(folder, version));
@@ -135,7 +135,7 @@ describe("a secret in a file", () => {
     assert.deepEqual(tokens(), [FIRST]);
   });
 
-  it("is not taken while it is written in place, only as a whole", async (t) => {
+  it("is not accepted while it is written in place, only when it is complete", async (t) => {
     const taken: string[] = [];
     const { live, path, tokens } = scene(t, {
       whileSettling: async (waits) => {
@@ -150,7 +150,7 @@ describe("a secret in a file", () => {
     assert.deepEqual([...new Set(taken)], [FIRST]);
   });
 
-  it("that cannot be used leaves the old one in use, and is reported once, without its text", async (t) => {
+  it("that is invalid leaves the old one in use, and is reported once, without its text", async (t) => {
     const { path, look, tokens, warnings, live, lines } = scene(t);
     const cases: readonly (readonly [what: () => void, says: RegExp])[] = [
       [() => writeFileSync(path, ""), /the file named by AUTH_TOKENS_FILE is empty/],
@@ -183,7 +183,7 @@ describe("a secret in a file", () => {
     assert.doesNotMatch(lines.join(""), /(?:first|second)-token/);
   });
 
-  it("that may not be read leaves the old one in use", async (t) => {
+  it("that cannot be read leaves the old one in use", async (t) => {
     const { path, look, tokens, warnings, live } = scene(t, { path: join(tmpdir(), `secret-${process.pid}`) });
     t.after(() => rmSync(path));
     writeFileSync(path, SECOND);
@@ -197,7 +197,7 @@ describe("a secret in a file", () => {
     assert.deepEqual(live.rejected(), []);
   });
 
-  it("that is wrong does not hold up another one that is right", async (t) => {
+  it("that is wrong does not delay another one that is right", async (t) => {
     const folder = temporaryFolder(t);
     const webhook = join(folder, "webhook");
     writeFileSync(webhook, "a-webhook-secret");
@@ -212,7 +212,7 @@ describe("a secret in a file", () => {
     );
   });
 
-  it("stays out of the log for as long as it may still be said, before and after", async (t) => {
+  it("is hidden from the log while it may still appear, before and after the change", async (t) => {
     const { path, look, secrets } = scene(t);
     writeFileSync(path, SECOND);
     await look();
@@ -222,7 +222,7 @@ describe("a secret in a file", () => {
     assert.equal(secrets.scrub(`with ${FIRST.toUpperCase()}`), "with ***");
   });
 
-  it("that is the App's private key is one that is sound, in any spelling", async (t) => {
+  it("that is the App's private key must be valid, in any spelling", async (t) => {
     const [first, second] = [appKey().privateKey, appKey().privateKey];
     const settings = { GITHUB_APP_ID: "7" };
     const { path, look, live, warnings } = scene(t, { name: "GITHUB_APP_PRIVATE_KEY", text: first, settings });
@@ -236,7 +236,7 @@ describe("a secret in a file", () => {
     assert.notEqual(live.now().github.app?.privateKey, before);
   });
 
-  it("that is the address of the database may have another user and password, and nothing else", async (t) => {
+  it("that is the address of the database may change only its user and password", async (t) => {
     const text = "postgres://runner:one-password@db.example:5432/runs?sslmode=require";
     const { path, look, live, warnings } = scene(t, { name: "DATABASE_URL", text });
     const url = () => live.now().store.database?.url;
@@ -263,7 +263,7 @@ describe("a secret in a file", () => {
     assert.deepEqual(live.rejected(), []);
   });
 
-  it("costs no timer where no secret is in a file", async (t) => {
+  it("costs no timer if no secret is in a file", async (t) => {
     const clock = movedClock();
     const secrets = knownSecrets([]);
     const live = openLiveConfig(readConfig({ AUTH_TOKENS: FIRST }), {
@@ -275,7 +275,7 @@ describe("a secret in a file", () => {
     assert.equal(clock.next(), undefined);
   });
 
-  it("that cannot be used is on the page of operators, a metric and no reason not to be ready", async (t) => {
+  it("that is invalid is on the page for operators and in a metric, and the service stays ready", async (t) => {
     const folder = temporaryFolder(t);
     const [tokens, webhook] = [join(folder, "tokens"), join(folder, "webhook")];
     const [operator, viewer] = ["operator-token-0123456789", "viewer-token-0123456789"];
@@ -288,7 +288,7 @@ describe("a secret in a file", () => {
     const metric = async () => /^gh_runner_secrets_rejected (\d)$/m.exec((await as(viewer, "/metrics")).text)?.[1];
     assert.equal(await metric(), "0");
     writeFileSync(webhook, "'a-webhook-secret'");
-    // One who brings something wrong has the files looked at.
+    // A wrong credential triggers a check of the files.
     assert.equal((await as("wrong", "/")).status, 401);
     assert.match(
       (await as(operator, "/")).text,
@@ -310,7 +310,7 @@ describe("a secret in a file", () => {
     assert.equal(await metric(), "0");
   });
 
-  it("is named by doctor, and so is what is wrong with it", async (t) => {
+  it("is checked by doctor, which names what is wrong", async (t) => {
     const path = join(temporaryFolder(t), "secret");
     writeFileSync(path, FIRST);
     const of = async (settings: Record<string, string>) =>

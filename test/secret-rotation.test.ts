@@ -16,20 +16,20 @@ const ROUNDS = 50;
 
 const postgres = postgresForTests();
 
-/** A role that others change the password of. */
+/** A role whose password is changed during the test. */
 const ROLE = `rotating_${randomBytes(4).toString("hex")}`;
 const passwordOf = (round: number) => `password-${ROLE}-${round}`;
 let owner: pg.Client;
 
 const changePassword = (round: number) => owner.query(`ALTER ROLE ${ROLE} PASSWORD '${passwordOf(round)}'`);
 
-/** How many connections the role has, by when they began. */
+/** The start times of the role's connections. */
 async function connections(): Promise<readonly number[]> {
   const { rows } = await owner.query("SELECT pid FROM pg_stat_activity WHERE usename = $1", [ROLE]);
   return rows.map(({ pid }) => pid as number);
 }
 
-/** Files of secrets, each written as a whole under another name first. */
+/** Files with secrets. Each is written completely under another name first. */
 function filesOf(t: TestContext, texts: Readonly<Record<string, string>>) {
   const folder = temporaryFolder(t);
   const write = (name: string, text: string) => {
@@ -62,7 +62,7 @@ const keyed = defineWorkflow({
   run: async ({ env }) => ({ round: Number(env.PATH_TOKEN.split("-").at(-1)) }),
 }) as unknown as Workflow;
 
-/** Sends again and again until it is ended; resolves with all answers. */
+/** Sends requests until it is ended. Resolves with all answers. */
 function sender(request: (nth: number) => Promise<HttpAnswer>) {
   let ended = false;
   const answers: HttpAnswer[] = [];
@@ -79,7 +79,7 @@ function sender(request: (nth: number) => Promise<HttpAnswer>) {
   };
 }
 
-/** Ends all that the role has, so that the service has to begin new ones. They have ended when it resolves. */
+/** Ends all connections of the role, so that the service must open new ones. Resolves when they have ended. */
 const endConnections = () =>
   owner.query("SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity WHERE usename = $1", [ROLE]);
 
@@ -95,7 +95,7 @@ describe("secrets that are rotated under load", () => {
   });
   after(() => owner.end());
 
-  it(`${ROUNDS} times lose no request, and none is rejected that should pass`, { timeout: 600_000 }, async (t) => {
+  it(`${ROUNDS} times lose no request, and reject none that is valid`, { timeout: 600_000 }, async (t) => {
     const url = new URL(postgres.url);
     url.username = ROLE;
     url.password = "";
@@ -137,7 +137,7 @@ describe("secrets that are rotated under load", () => {
     const seen = new Set<number>();
     const senders = [...callers, hooks, others];
     for (let next = 1; next <= ROUNDS; next++) {
-      // Whichever of the two is changed first.
+      // The order of the two changes alternates.
       if (next % 2 === 0) await changePassword(next);
       files.write("DATABASE_PASSWORD", passwordOf(next));
       github.token(githubToken(next));
@@ -145,14 +145,14 @@ describe("secrets that are rotated under load", () => {
       files.write("AUTH_TOKENS", two(callerToken, next, ","));
       files.write("GITHUB_WEBHOOK_SECRET", two(webhookSecret, next, "\n"));
       files.write("PATH_TOKEN", two(pathToken, next, "\n"));
-      // From now on everyone has the new ones alone.
+      // From now on everyone has only the new ones.
       github.revoke(githubToken(next - 1));
       round = next;
       await sleep(100);
       if (next % 2 === 1) await changePassword(next);
       const before = senders.map(({ answers }) => answers.length);
       await sleep(100);
-      // However slow the machine is.
+      // The machine may be slow.
       await until("everyone was answered", () =>
         senders.every(({ answers }, at) => answers.length > (before[at] ?? 0)),
       );
@@ -176,19 +176,19 @@ describe("secrets that are rotated under load", () => {
     await until("nothing runs", async () => !(await statuses()).some((status) => /queued|running/.test(status)));
     assert.deepEqual(await statuses(), ["success"]);
     const last = keyedAnswers.at(-1)?.json as { round: number };
-    assert.ok(last.round >= ROUNDS - 1, "a workflow has the variable as it is now");
+    assert.ok(last.round >= ROUNDS - 1, "a workflow has the current value of the variable");
     const text = service.logLines.join("");
     assert.doesNotMatch(text, /a secret cannot be read again|without a valid credential/);
     assert.doesNotMatch(text, /caller-token|webhook-secret|path-token|ghp_rotated|password-rotating/);
 
-    // What was replaced does not count any more.
+    // Replaced secrets do not count any more.
     const old = await notify(service.url, { application: "pr-0" }, bearer(callerToken(ROUNDS - 2)));
     assert.equal(old.status, 401);
     const wrong = await deliver(service.url, "push", payloadOf("push"), { secret: webhookSecret(ROUNDS - 2) });
     assert.equal(wrong.status, 401);
   });
 
-  it("have a role of PostgreSQL whose password is changed long after its file, or long before, work all the while", async (t) => {
+  it("keep working if the password of the PostgreSQL role changes long after its file, or long before", async (t) => {
     await changePassword(1000);
     const url = new URL(postgres.url);
     url.username = ROLE;
@@ -208,14 +208,14 @@ describe("secrets that are rotated under load", () => {
     deploy(github, "pr-1", "abc");
     const works = async () => {
       await endConnections();
-      // What was on a connection that ends is not sent again.
+      // A statement on a closing connection is not sent again.
       await until("it works", async () => (await notify(address, { application: "pr-1" })).status === 200);
       return notify(address, { application: "pr-1" });
     };
     const metrics = async () => (await send(address, { path: "/metrics" })).text;
     const rejected = () => log().filter(({ msg }) => /^PostgreSQL rejects the new user or password/.test(String(msg)));
     files.write("DATABASE_PASSWORD", passwordOf(1001));
-    // One who brings something wrong has the files looked at.
+    // A wrong credential triggers a check of the files.
     assert.equal((await deliver(address, "push", {}, { secret: "wrong" })).status, 401);
     assert.equal((await works()).status, 200, "the previous one is used");
     assert.equal(rejected().length, 1);
@@ -226,7 +226,7 @@ describe("secrets that are rotated under load", () => {
     assert.equal(rejected().length, 1);
     await changePassword(1002);
     await endConnections();
-    // Until it has heard of that.
+    // Until it is notified about that.
     await sleep(100);
     const soon = sleep(600).then(() => files.write("DATABASE_PASSWORD", passwordOf(1002)));
     assert.equal((await notify(address, { application: "pr-1" })).status, 200, "the file came late");

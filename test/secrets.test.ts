@@ -5,15 +5,15 @@ import { knownSecrets } from "../src/observe/secrets.ts";
 import { deploy, notify, send, startService, TOKEN } from "./support/service.ts";
 
 const CALLER = "caller-Token/with+odd=chars~1234567890";
-const OWN = 'own"tok\\en-0123456789-abcdef';
+const CALLERS_TOKEN = 'git"tok\\en-0123456789-abcdef';
 
 describe("a token never shows", () => {
-  it("in no log line, answer or error, however it comes", async (t) => {
+  it("in no log line, answer or error, for every way in which it arrives", async (t) => {
     const settings = { AUTH_TOKENS: CALLER, LOG_LEVEL: "trace" };
     const { github, url, logLines } = await startService(t, { settings });
-    github.token(OWN);
+    github.token(CALLERS_TOKEN);
     deploy(github, "pr-1", "abc");
-    const secrets = [TOKEN, CALLER, OWN];
+    const secrets = [TOKEN, CALLER, CALLERS_TOKEN];
     const answers: string[] = [];
     const authorization = `Bearer ${CALLER}`;
     const keep = async (answer: ReturnType<typeof send>) => {
@@ -68,7 +68,7 @@ describe("a token never shows", () => {
     for (const line of logLines) JSON.parse(line);
   });
 
-  it("not even one that nobody announced, when it looks like GitHub's", () => {
+  it("not even an unknown one, if it looks like a token of GitHub", () => {
     const { scrub } = knownSecrets([]);
     for (const token of [`ghp_${"a1".repeat(18)}`, `github_pat_${"b2".repeat(30)}`, `ghs_123_${"c3".repeat(20)}.x.y`]) {
       assert.equal(scrub(`reading ${token} failed`), "reading *** failed");
@@ -79,9 +79,9 @@ describe("a token never shows", () => {
   for (const [name, token] of Object.entries({
     classic: `ghp_${"a1B2c3D4e5F6".repeat(3)}`,
     "of an installation": `ghs_123456_eyJhbGciOi.${"Zx9-_".repeat(97)}.s1g`,
-    "with odd characters": "own\"tok\\en/with+odd=chars~!'(0123456789)*<&>",
+    "with odd characters": "git\"tok\\en/with+odd=chars~!'(0123456789)*<&>",
   })) {
-    it(`in no encoding either: a token ${name}`, () => {
+    it(`in no encoding: a token ${name}`, () => {
       const { scrub, withoutTokens, tokenIn } = knownSecrets([token]);
       const encoded = encodings(token);
       for (const text of encoded) {
@@ -94,7 +94,7 @@ describe("a token never shows", () => {
     });
   }
 
-  it("though its beginning is that of another, or it overlaps with one", () => {
+  it("even if it begins like another one, or overlaps with one", () => {
     const { scrub } = knownSecrets(["one-secret-0123456789", "one-secret-9876543210", "9876543210-and-more"]);
     assert.equal(scrub("a one-secret-0123456789 b"), "a *** b");
     assert.equal(scrub("a one-secret-9876543210-and-more b"), "a *** b");
@@ -102,7 +102,7 @@ describe("a token never shows", () => {
     assert.equal(scrub("one-secret-0123456789one-secret-9876543210"), "******");
   });
 
-  it("whatever else is in the text: the same as a search for each secret in turn", () => {
+  it("in any text: the result equals a search for each secret, one after the other", () => {
     fc.assert(
       fc.property(
         fc.array(fc.string({ unit: fc.constantFrom("a", "b", "\u{161}", "%", "A"), minLength: 12, maxLength: 20 }), {
@@ -125,7 +125,7 @@ describe("a token never shows", () => {
     );
   });
 
-  it("nor is anyone's password in an address, or the path of a webhook", () => {
+  it("and neither does a password in an address, or the path of a webhook", () => {
     const { scrub } = knownSecrets([]);
     for (const [given, said] of [
       ["at https://x:s3cret@github.com/a/b and", "at https://x:***@github.com/a/b and"],
@@ -143,7 +143,7 @@ describe("a token never shows", () => {
     }
   });
 
-  it("is hidden only as long as somebody asks for it", () => {
+  it("is hidden only while some caller needs it", () => {
     const { hide, scrub } = knownSecrets(["permanent-secret"]);
     const [first, second] = [hide("passing-secret"), hide("passing-secret")];
     first();
@@ -161,7 +161,7 @@ describe("a token never shows", () => {
   });
 });
 
-/** As others write a token down. */
+/** Other spellings of a token. */
 function encodings(token: string): readonly string[] {
   const hex = Buffer.from(token).toString("hex");
   const percent = [encodeURIComponent(token), encodeURI(token), String(new URLSearchParams({ "": token })).slice(1)];
@@ -192,7 +192,7 @@ function encodings(token: string): readonly string[] {
 }
 
 describe("the log", () => {
-  it("says everything about an attempt in one record", async (t) => {
+  it("has everything about an attempt in one record", async (t) => {
     const { github, url, log } = await startService(t);
     deploy(github, "pr-1", "abc");
     github

@@ -4,10 +4,10 @@ import { until } from "./support/clock.ts";
 import { send, startService, TOKEN } from "./support/service.ts";
 import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
-const OWN = "ghp_callersOwnToken0123456789abcdef0123";
+const CALLERS_TOKEN = "ghp_callersOwnToken0123456789abcdef0123";
 const WRITES = "POST /repos/{owner}/{repo}/dispatches";
 
-/** A service with one workflow that does this. */
+/** A service with one workflow that does this work. */
 async function serviceThat(t: TestContext, body: string, options = "", settings = {}) {
   const WORKFLOWS_DIR = workflowsFolder(t, { "write.ts": httpWorkflow("write", body, options) });
   const service = await startService(t, { settings: { WORKFLOWS_DIR, ...settings } });
@@ -39,7 +39,7 @@ const told = ({
   );
 
 describe("What an attempt has changed at GitHub", () => {
-  it("is kept with it, without reads: method, path, status and body", async (t) => {
+  it("is stored with it, without reads: method, path, status and body", async (t) => {
     const { run } = await serviceThat(
       t,
       `await github.request("GET /repos/{owner}/{repo}", { owner: "acme", repo: "shop" });
@@ -58,13 +58,13 @@ describe("What an attempt has changed at GitHub", () => {
     assert.deepEqual(JSON.parse(sent.requests[0].body), { event_type: "hello", client_payload: { n: 1 } });
   });
 
-  it("is nothing for a workflow that only reads, and the row has no such value", async (t) => {
+  it("is empty for a workflow that only reads, and the row has no such value", async (t) => {
     const { run } = await serviceThat(t, `await github.readFile("acme/shop", "a.txt");`);
     const ended = await run();
     assert.ok(!("sent" in ended.attempts[0]), JSON.stringify(ended.attempts));
   });
 
-  it("has every try, those that failed and those without an answer too", async (t) => {
+  it("has every try, including failed ones and those without an answer", async (t) => {
     const { run, github } = await serviceThat(t, `await github.dispatch("acme/shop", "hello", {});`);
     github.fault({ route: WRITES, times: 1 }, { kind: "status", status: 502 });
     github.fault({ route: WRITES, times: 1 }, { kind: "reset", afterHandling: true });
@@ -83,12 +83,12 @@ describe("What an attempt has changed at GitHub", () => {
     for (const { body } of sent.requests) assert.ok(body.length <= 1001 && body.endsWith("…"));
   });
 
-  it("never holds a token, wherever a body or a path has it, however it is spelled", async (t) => {
+  it("never holds a token, in any place of a body or a path, in any spelling", async (t) => {
     const known = "q7Zk1Xw9Vb3Nf5Tg8Jm2Hs6Dr4Lp0Yc-Ua_Ei.Ox";
     const { run } = await serviceThat(
       t,
       `const at = "x".repeat(985);
-       for (const secret of [env.KNOWN, "${OWN}"]) {
+       for (const secret of [env.KNOWN, "${CALLERS_TOKEN}"]) {
          await github.dispatch("acme/shop", "hello", { text: secret, base64: Buffer.from(secret).toString("base64") });
          await github.dispatch("acme/shop", "hello", { cut: at + secret });
          await github.request("PUT /repos/{owner}/{repo}/contents/{path}", { owner: "acme", repo: "shop", path: secret, message: "m", content: "" }, { allow: [404, 422, 409, 403] });
@@ -97,7 +97,7 @@ describe("What an attempt has changed at GitHub", () => {
       { KNOWN: known },
     );
     const text = JSON.stringify(await run());
-    for (const secret of [known, OWN, TOKEN]) {
+    for (const secret of [known, CALLERS_TOKEN, TOKEN]) {
       for (let at = 0; at + 10 <= secret.length; at++) assert.ok(!text.includes(secret.slice(at, at + 10)), text);
     }
     assert.ok(!text.includes(Buffer.from(known).toString("base64").slice(0, 20)));

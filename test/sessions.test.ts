@@ -20,7 +20,7 @@ const signInWith = async (url: string, token: string) => {
 const isIn = async (url: string, browser: ReturnType<typeof openClient>) =>
   (await browser.ask(`${url}/`)).status === 200;
 
-/** A browser that has the cookies of another. */
+/** A browser with the cookies of another one. */
 function stolenFrom(browser: ReturnType<typeof openClient>) {
   const thief = openClient();
   for (const [name, cookie] of browser.jar) thief.jar.set(name, cookie);
@@ -28,7 +28,7 @@ function stolenFrom(browser: ReturnType<typeof openClient>) {
 }
 
 describe("signing out", () => {
-  it("ends the session on the server: a copy of its cookie is worth nothing", async (t) => {
+  it("ends the session on the server: a copy of its cookie is useless", async (t) => {
     const { url } = await startService(t, { settings: { AUTH_TOKENS: TOKEN } });
     const browser = await signInWith(url, TOKEN);
     const other = await signInWith(url, TOKEN);
@@ -42,7 +42,7 @@ describe("signing out", () => {
     assert.ok(await isIn(url, other), "another browser stays signed in");
   });
 
-  it("ends what an open page hears, and no other's", async (t) => {
+  it("ends the live events of an open page, and of no other", async (t) => {
     const clock = movedClock(Date.now());
     const { url } = await startService(t, { settings: { AUTH_TOKENS: TOKEN }, options: { clock } });
     const open = async () => {
@@ -50,7 +50,7 @@ describe("signing out", () => {
       const cookie = [...browser.jar].map(([name, { value }]) => `${name}=${value}`).join("; ");
       const reader = (await fetch(`${url}/live`, { headers: { cookie } })).body!.getReader();
       await reader.read();
-      /** What it hears until it ends, or gets a sign of life. */
+      /** Reads the events until they end, or until a sign of life. */
       const heard = async () => {
         for (;;) {
           const { value, done } = await reader.read();
@@ -67,7 +67,7 @@ describe("signing out", () => {
     assert.deepEqual(await Promise.all(heard), ["the end", "still here"]);
   });
 
-  it("everywhere ends all sessions of the same person, and nobody else's", async (t) => {
+  it("everywhere ends all sessions of the same person, and of no other", async (t) => {
     const { url, issuer } = await startWithIssuer(t, { settings: { AUTH_TOKENS: TOKEN } });
     const [here, there, byToken] = [openClient(), openClient(), await signInWith(url, TOKEN)];
     await here.walk(`${url}/sign-in/oidc`);
@@ -90,7 +90,7 @@ describe("signing out", () => {
       assert.equal(await isIn(url, browser), stays);
   });
 
-  it("is not asked for by another site, and needs no session", async (t) => {
+  it("cannot be triggered by another site, and needs no session", async (t) => {
     const { url } = await startService(t, { settings: { AUTH_TOKENS: TOKEN } });
     const browser = await signInWith(url, TOKEN);
     const cookie = `gh-runner-session-${new URL(url).port}=${browser.secret()}`;
@@ -107,7 +107,7 @@ describe("signing out", () => {
 });
 
 describe("the audit log", () => {
-  it("has who signed in, how and as what, who did not, and who signed out", async (t) => {
+  it("has who signed in, how and in which role, who failed, and who signed out", async (t) => {
     const { url, app, issuer } = await startWithIssuer(t, { settings: { AUTH_TOKENS: `ops:${TOKEN}` } });
     const browser = openClient();
     await browser.walk(`${url}/sign-in/oidc`);
@@ -140,7 +140,7 @@ describe("the audit log", () => {
 });
 
 describe("a session", () => {
-  it("outlives a restart, and is in the store as a hash from which nothing can be tried", async (t) => {
+  it("survives a restart, and is stored only as a hash that cannot be used", async (t) => {
     const folder = temporaryFolder(t);
     const settings = { DATA_DIR: folder, AUTH_TOKENS: TOKEN, PORT: String(await fixedPort()) };
     const first = await startService(t, { settings });
@@ -156,7 +156,7 @@ describe("a session", () => {
     assert.ok(await isIn(second.url, browser));
   });
 
-  it("ends when its token is withdrawn, and has the role that its token has now", async (t) => {
+  it("ends when its token is withdrawn, and has the current role of its token", async (t) => {
     const common = { DATA_DIR: temporaryFolder(t), PORT: String(await fixedPort()) };
     const first = await startService(t, {
       settings: { ...common, AUTH_TOKENS: `ui:${TOKEN},ci:another-token-0123456789` },
@@ -177,7 +177,7 @@ describe("a session", () => {
     assert.ok(!(await isIn(withdrawn.url, browser)), "the name alone is not enough");
   });
 
-  it("of a person is narrowed, widened and ended by SIGN_IN_ROLES, and ends with what they signed in with", async (t) => {
+  it("of a person is narrowed, widened and ended by SIGN_IN_ROLES, and ends with the sign-in method", async (t) => {
     const issuer = await startIssuer(t, ALICE);
     const common = { DATA_DIR: temporaryFolder(t), PORT: String(await fixedPort()) };
     const browser = openClient();
@@ -207,7 +207,7 @@ describe("two replicas", () => {
     const other = await startWithIssuer(t, { issuer, settings: { ...settings, PUBLIC_URL: publicUrl } });
     return { one: one.url, other: other.app.url, issuer };
   };
-  /** As a proxy in front passes it on: the browser sees one address. */
+  /** As a proxy in front forwards it: the browser sees one address. */
   const at = (replica: string, secret: string | undefined, path = "/", init: RequestInit = {}) =>
     fetch(replica + path, {
       ...{ redirect: "manual", ...init },
@@ -232,7 +232,7 @@ describe("two replicas", () => {
     assert.equal((await at(other, secondSecret)).status, 303);
   });
 
-  it("finish a sign-in that was begun at the other, once", async (t) => {
+  it("finish a sign-in that began at the other one, once", async (t) => {
     const { one, other } = await replicas(t);
     const browser = openClient();
     const start = await browser.ask(`${one}/sign-in/oidc`);

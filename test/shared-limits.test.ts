@@ -49,21 +49,21 @@ const sql = async (text: string, values: unknown[] = []) => {
   }
 };
 
-/** A process's store: to open one takes longer than a test. */
+/** A process's store. Opening one takes longer than a test. */
 type Shared = { readonly store: RunStore; readonly listener: number; readonly errors: Error[] };
 
 const stores: Shared[] = [];
 type Replica = {
   readonly gate: Gate;
-  /** What was told of the trouble with asking: why it began, and undefined for its end. */
+  /** Reports about database trouble: the cause when it begins, and undefined when it ends. */
   readonly told: readonly unknown[];
   readonly log: LimitLog;
-  /** How often room was asked for. */
+  /** How many times the gate asked for room. */
   asked(): number;
   send(kind: Kind, reply?: () => Answer | Promise<Answer>, name?: string): Promise<Sent | NotYet>;
 };
 
-/** The gates that several processes have for one account, on one database and one clock. */
+/** The gates of several processes for one account, on one database and one clock. */
 async function replicas(t: TestContext, count: number, { limits }: { limits: readonly Limit[] }) {
   const account = randomUUID();
   const clock = movedClock();
@@ -107,7 +107,7 @@ async function replicas(t: TestContext, count: number, { limits }: { limits: rea
   const opened: Replica[] = [];
   for (const shared of stores.slice(0, count)) opened.push(await open(shared));
 
-  /** Lets everything go on that needs no time of the clock. */
+  /** Lets everything continue that needs no time of the clock. */
   async function settled(): Promise<void> {
     for (let calm = 0; calm < 5; calm = busy > 0 ? 0 : calm + 1) await new Promise((resolve) => setImmediate(resolve));
   }
@@ -116,12 +116,12 @@ async function replicas(t: TestContext, count: number, { limits }: { limits: rea
 
 const isSent = (result: Sent | NotYet): result is Sent => "answer" in result;
 
-function refusal(result: unknown): NotYet {
-  assert.ok(typeof result === "object" && result !== null && "why" in result, "it was let through");
+function rejection(result: unknown): NotYet {
+  assert.ok(typeof result === "object" && result !== null && "why" in result, "it was sent");
   return result as NotYet;
 }
 
-/** Moves the clock from alarm to alarm, until all is done. */
+/** Moves the clock from alarm to alarm, until everything is done. */
 async function live(clock: MovedClock, settled: () => Promise<void>, isDone: () => boolean): Promise<void> {
   const end = performance.now() + 60_000;
   for (await settled(); !isDone(); await settled()) {
@@ -147,10 +147,10 @@ describe("replicas of one deployment", () => {
   });
 
   describe("the windows of three replicas", () => {
-    /** Of each request in turn, so that the answers come in another order. */
+    /** The latency of each request. It varies, so that the answers come in another order. */
     const latencyMs = (nth: number) => 80 + 2 * ((nth * 619) % 700);
 
-    /** GitHub, at which requests arrive some time after they were sent. */
+    /** A GitHub at which requests arrive some time after they were sent. */
     function githubOn(clock: MovedClock) {
       const keeper = limitKeeper();
       const met: unknown[] = [];
@@ -182,7 +182,7 @@ describe("replicas of one deployment", () => {
     const mostWithin = (ms: number, times: readonly number[]) =>
       Math.max(...times.map((from) => times.filter((at) => at >= from && at < from + ms).length));
 
-    it("hold a burst of 300 runs together, and let it end when the limits allow", async (t) => {
+    it("are respected by all together in a burst of 300 runs, which ends when the limits allow", async (t) => {
       const { replicas: three, clock, settled } = await replicas(t, 3, { limits: DOCUMENTED });
       const { reply, met, writes } = githubOn(clock);
       const start = clock.now();
@@ -194,10 +194,10 @@ describe("replicas of one deployment", () => {
         const reservation = await gate.reserve(name);
         if ("notBefore" in reservation) return later(reservation);
         const read = await Promise.all([send("read", reply("read")), send("read", reply("read"))]);
-        const refused = read.find((each) => !isSent(each));
-        if (refused) {
+        const rejected = read.find((each) => !isSent(each));
+        if (rejected) {
           reservation.settle(undefined);
-          return later(refused as NotYet);
+          return later(rejected as NotYet);
         }
         const sent = await gate.pass(
           "write",
@@ -223,24 +223,24 @@ describe("replicas of one deployment", () => {
       assert.ok(tookMs <= 1.2 * leastMs, `${tookMs / SECOND} s`);
     });
 
-    it("hold reads and writes that all come at once", async (t) => {
+    it("are respected by reads and writes that all come at once", async (t) => {
       const { replicas: three, clock, settled } = await replicas(t, 3, { limits: DOCUMENTED });
       const { reply, met, writes, points } = githubOn(clock);
-      let [sent, refused] = [0, 0];
+      let [sent, rejected] = [0, 0];
       const come = (kind: Kind, at: number) =>
         void three[at % 3]!.send(kind, reply(kind), `${kind} ${at}`).then(
-          (result) => void (isSent(result) ? sent++ : refused++),
+          (result) => void (isSent(result) ? sent++ : rejected++),
         );
       for (let at = 0; at < 900; at++) come("read", at);
       for (let at = 0; at < 120; at++) come("write", at);
-      await live(clock, settled, () => sent + refused === 1020);
+      await live(clock, settled, () => sent + rejected === 1020);
       assert.deepEqual(met, []);
       assert.equal(writes.length, 80);
       // Reads leave the points that writes need, and no more.
       assert.equal(points(), 900);
     });
 
-    it("take back what a replica held that has died", async (t) => {
+    it("take back the room that a dead replica held", async (t) => {
       const limits: readonly Limit[] = [
         { unit: "writes", most: 2, ms: MINUTE },
         { unit: "writes", most: 3, ms: HOUR },
@@ -250,14 +250,14 @@ describe("replicas of one deployment", () => {
       const start = clock.now();
       for (const name of ["a", "b"]) assert.ok("settle" in (await dying.gate.reserve(name)));
       clock.move(10 * SECOND);
-      assert.equal(refusal(await other.gate.reserve("c")).notBefore, clock.now() + MINUTE);
+      assert.equal(rejection(await other.gate.reserve("c")).notBefore, clock.now() + MINUTE);
       clock.move(MINUTE);
       assert.ok(isSent(await other.send("write", () => OK, "c")), "what it held is never free again");
-      // Nobody knows whether it was sent: it counts as spent when it was held.
-      assert.equal(refusal(await other.send("write", () => OK, "d")).notBefore, start + HOUR);
+      // It is unknown whether it was sent, so it counts as spent at the time when it was reserved.
+      assert.equal(rejection(await other.send("write", () => OK, "d")).notBefore, start + HOUR);
     });
 
-    it("give back what was held in vain, to all", async (t) => {
+    it("give back unused room, to all", async (t) => {
       const { replicas: three, settled } = await replicas(t, 3, { limits: [{ unit: "writes", most: 1, ms: MINUTE }] });
       const [one, two, other] = three as [Replica, Replica, Replica];
       const room = await one.gate.reserve("a");
@@ -270,7 +270,7 @@ describe("replicas of one deployment", () => {
       assert.ok(!isSent(await one.send("write", () => OK, "d")));
     });
 
-    it("give room that waited too long for a connection to others: it is asked for again before anything is sent", async (t) => {
+    it("give room that waited too long for a connection to others: the request asks again before it is sent", async (t) => {
       const {
         replicas: both,
         clock,
@@ -290,12 +290,12 @@ describe("replicas of one deployment", () => {
         { name: "a" },
       );
       await settled();
-      // Held for a minute, of which it may be sent for half; then spent when it was held.
+      // Reserved for a minute; it may be sent in the first half. Then it counts as spent at the time of the reservation.
       clock.move(61 * SECOND);
       assert.ok(isSent(await other.send("write", () => OK, "b")));
       await settled();
       connect();
-      assert.equal(refusal(await late).notBefore, clock.now() + 40 * SECOND);
+      assert.equal(rejection(await late).notBefore, clock.now() + 40 * SECOND);
     });
 
     it("are known to a replica that starts later", async (t) => {
@@ -304,11 +304,11 @@ describe("replicas of one deployment", () => {
       for (let at = 0; at < 80; at++) assert.ok(isSent(await one.send("write", () => OK, `run ${at}`)));
       await settled();
       clock.move(20 * SECOND);
-      assert.equal(refusal(await other.send("write")).notBefore, clock.now() + 40 * SECOND);
+      assert.equal(rejection(await other.send("write")).notBefore, clock.now() + 40 * SECOND);
       assert.ok(isSent(await other.send("read")));
     });
 
-    it("keep a fifth for dispatches from the reports of all of them", async (t) => {
+    it("reserve a fifth for dispatches against the reports of all replicas", async (t) => {
       const { replicas: both, clock, settled } = await replicas(t, 2, { limits: DOCUMENTED });
       const [one, other] = both as [Replica, Replica];
       for (let at = 0; at < 64; at++) {
@@ -317,7 +317,7 @@ describe("replicas of one deployment", () => {
       }
       for (const replica of both) {
         assert.equal(
-          refusal(await replica.send("report", () => OK, "late")).notBefore,
+          rejection(await replica.send("report", () => OK, "late")).notBefore,
           clock.now() + MINUTE + 30 * SECOND,
         );
       }
@@ -328,12 +328,12 @@ describe("replicas of one deployment", () => {
       assert.ok(isSent(await other.send("report", () => OK, "late")));
     });
 
-    it("let no report of one replica take a turn that another has promised", async (t) => {
+    it("let no report of one replica use a turn that another one has promised", async (t) => {
       const { replicas: both, clock, settled } = await replicas(t, 2, { limits: DOCUMENTED });
       const [one, other] = both as [Replica, Replica];
       for (let at = 0; at < 80; at++) await one.send("write", () => OK, `first ${at}`);
       for (let at = 0; at < 80; at++) {
-        const { notBefore } = refusal(await one.send("write", () => OK, `dispatch ${at}`));
+        const { notBefore } = rejection(await one.send("write", () => OK, `dispatch ${at}`));
         assert.equal(notBefore, clock.now() + MINUTE);
       }
       const reports = async () => {
@@ -354,7 +354,7 @@ describe("replicas of one deployment", () => {
       assert.equal(await reports(), 64);
     });
 
-    it("let nobody through who cannot be counted: it comes again a second later, and goes on with the database", async (t) => {
+    it("reject a request that cannot be counted: it retries a second later, and continues with the database", async (t) => {
       const { replicas: both, clock, settled } = await replicas(t, 1, { limits: DOCUMENTED });
       const [one] = both as [Replica];
       await sql(`ALTER TABLE ${schema}.github_spending RENAME TO away`);
@@ -374,7 +374,7 @@ describe("replicas of one deployment", () => {
         clock.move(SECOND);
       }
       for (const result of await Promise.all(results)) {
-        const { notBefore, why } = refusal(result);
+        const { notBefore, why } = rejection(result);
         assert.ok(notBefore <= clock.now() + SECOND, "it waits for too long");
         assert.match(why, /database/);
       }
@@ -390,7 +390,7 @@ describe("replicas of one deployment", () => {
       assert.deepEqual(one.told.slice(1), [undefined]);
     });
 
-    it("ask nobody when there are none", async (t) => {
+    it("ask no database when there are none", async (t) => {
       const { replicas: both } = await replicas(t, 1, { limits: [] });
       const [one] = both as [Replica];
       assert.ok(isSent(await one.send("write")));
@@ -398,14 +398,14 @@ describe("replicas of one deployment", () => {
     });
   });
 
-  describe("a pause that one replica is told", () => {
+  describe("a pause that one replica gets", () => {
     const pausedUntil = ({ gate }: Replica) => gate.state().pausedUntil;
 
     for (const [what, limits] of [
       ["without windows", []],
       ["with windows", DOCUMENTED],
     ] as const) {
-      it(`silences all of them, also what is about to be sent: ${what}`, async (t) => {
+      it(`pauses all of them, also requests that are about to be sent: ${what}`, async (t) => {
         const { replicas: three, clock, settled } = await replicas(t, 3, { limits });
         const [told, ...others] = three as [Replica, Replica, Replica];
         const { promise: connected, resolve: connect } = Promise.withResolvers<void>();
@@ -427,15 +427,15 @@ describe("replicas of one deployment", () => {
         await told.send("read", () => silence(70));
         await until("the others have heard", () => others.every((other) => pausedUntil(other) === end));
         connect();
-        for (const result of await Promise.all(late)) assert.equal(refusal(result).notBefore, end);
-        for (const other of others) assert.equal(refusal(await other.send("read")).notBefore, end);
+        for (const result of await Promise.all(late)) assert.equal(rejection(result).notBefore, end);
+        for (const other of others) assert.equal(rejection(await other.send("read")).notBefore, end);
         assert.equal(sent, 0);
         clock.move(70 * SECOND);
         for (const replica of three) assert.ok(isSent(await replica.send("read")));
       });
     }
 
-    it("is over only when something passes that was sent after it, and with it the strikes of all", async (t) => {
+    it("ends, with the strikes of all, only when a request succeeds that was sent after it", async (t) => {
       const { replicas: both, clock } = await replicas(t, 2, { limits: [] });
       const [told, other] = both as [Replica, Replica];
       const stored = async () => (await told.log.recall(0))[0]?.pause;
@@ -451,7 +451,7 @@ describe("replicas of one deployment", () => {
       clock.move(30 * SECOND);
       await until("the pause is stored", async () => (await stored())?.strikes === 1);
 
-      // Without a time the silence doubles with each strike, whoever had the one before.
+      // Without a time the pause doubles with each strike, for a strike of any replica.
       const from = clock.now();
       await other.send("read", () => answer(429));
       await until("the first has heard", () => pausedUntil(told) === from + 120 * SECOND);
@@ -465,7 +465,7 @@ describe("replicas of one deployment", () => {
       assert.equal(pausedUntil(other), again + 60 * SECOND);
     });
 
-    it("is heard after the connection was lost on which it would have been told", async (t) => {
+    it("arrives even if the connection for its notification was lost", async (t) => {
       const { replicas: both, clock } = await replicas(t, 2, { limits: [] });
       const [told, deaf] = both as [Replica, Replica];
       const { listener, errors } = stores[1]!;
@@ -473,11 +473,11 @@ describe("replicas of one deployment", () => {
       await until("the connection is known to be lost", () => errors.length > 0);
       const end = clock.now() + 70 * SECOND;
       await told.send("read", () => silence(70));
-      await until("it has heard all the same", () => pausedUntil(deaf) === end);
-      assert.equal(refusal(await deaf.send("write")).notBefore, end);
+      await until("it still knows", () => pausedUntil(deaf) === end);
+      assert.equal(rejection(await deaf.send("write")).notBefore, end);
     });
 
-    it("is stored as soon as the database is back, and heard then", async (t) => {
+    it("is stored as soon as the database is back, and arrives then", async (t) => {
       const { replicas: both, clock, settled } = await replicas(t, 2, { limits: [] });
       const [told, other] = both as [Replica, Replica];
       await sql(`ALTER TABLE ${schema}.github_pauses RENAME TO away`);
@@ -490,7 +490,7 @@ describe("replicas of one deployment", () => {
       await until("the other has heard", () => pausedUntil(other) === end);
     });
 
-    it("is known to a replica that starts in it", async (t) => {
+    it("is known to a replica that starts during it", async (t) => {
       const { account, replicas: both, clock } = await replicas(t, 2, { limits: [] });
       const [told, other] = both as [Replica, Replica];
       await told.send("read", () => silence(70));
@@ -498,7 +498,7 @@ describe("replicas of one deployment", () => {
       const gates = await openGates({ host: HOST, limits: [], clock, log: other.log, onPause: () => {} });
       t.after(gates.close);
       assert.equal(
-        refusal(await gates.of(account).pass("read", async () => OK, { name: "run" })).notBefore,
+        rejection(await gates.of(account).pass("read", async () => OK, { name: "run" })).notBefore,
         clock.now() + 70 * SECOND,
       );
     });

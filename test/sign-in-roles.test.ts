@@ -15,7 +15,7 @@ const octocat: Person = { from: "github", name: "Octocat", memberships: ["acme",
 const rolesOf = (text: string, person: Person) => grantsOfPerson(signInRoles(text), person).map(({ role }) => role);
 
 describe("SIGN_IN_ROLES", () => {
-  it("gives a person all that matches them, by group, e-mail address, name and subject", () => {
+  it("gives a person all matching roles, by group, e-mail address, name and subject", () => {
     assert.deepEqual(rolesOf("group:platform=operator,email:*@acme.com=viewer,group:other=caller", alice), [
       "operator",
       "viewer",
@@ -23,11 +23,11 @@ describe("SIGN_IN_ROLES", () => {
     assert.deepEqual(rolesOf("user:alice@acme.com=viewer", alice), ["viewer"]);
     assert.deepEqual(rolesOf("user:7=viewer", alice), ["viewer"]);
     assert.deepEqual(rolesOf("email:ALICE@acme.com=viewer", alice), ["viewer"], "addresses in any case");
-    assert.deepEqual(rolesOf("group:Platform=viewer", alice), [], "groups as they are written");
+    assert.deepEqual(rolesOf("group:Platform=viewer", alice), [], "groups match exactly");
     assert.deepEqual(rolesOf("*=viewer", alice), ["viewer"]);
   });
 
-  it("gives none where nothing matches", () => {
+  it("gives none if nothing matches", () => {
     for (const text of [
       "",
       "group:plat=viewer",
@@ -40,13 +40,13 @@ describe("SIGN_IN_ROLES", () => {
     assert.deepEqual(rolesOf("email:*=operator", unverified), []);
   });
 
-  it("matches people of GitHub by organisation, team and login alone", () => {
+  it("matches people of GitHub only by organisation, team and login", () => {
     assert.deepEqual(rolesOf("github:Acme=viewer,github:acme/Platform=operator,github:acme/other=caller", octocat), [
       "viewer",
       "operator",
     ]);
     assert.deepEqual(rolesOf("github:@octocat=viewer", octocat), ["viewer"]);
-    // Everyone can have an account there, under any name that is free.
+    // Everyone can have an account there, under any free name.
     assert.deepEqual(
       rolesOf("*=viewer,user:Octocat=operator,user:*=operator,email:*=operator,group:*=operator", octocat),
       [],
@@ -63,13 +63,13 @@ describe("SIGN_IN_ROLES", () => {
     ]);
   });
 
-  it("takes one entry per line, so that the name of a group may have commas and equals signs", () => {
+  it("accepts one entry per line, so that the name of a group may have commas and equals signs", () => {
     const text = "group:CN=Platform,OU=Groups,DC=acme=operator\n*=viewer\n";
     const person: Person = { from: "oidc", name: "bob", groups: ["CN=Platform,OU=Groups,DC=acme"] };
     assert.deepEqual(rolesOf(text, person), ["operator", "viewer"]);
   });
 
-  it("takes * for any characters, in a time that no pattern makes long", () => {
+  it("treats * as any characters, in short time for any pattern", () => {
     const person = (name: string): Person => ({ from: "proxy", name, groups: [] });
     assert.deepEqual(rolesOf("user:a*b*c=viewer", person("a-b-c")), ["viewer"]);
     assert.deepEqual(rolesOf("user:a*bc=viewer", person("abxc")), []);
@@ -77,7 +77,7 @@ describe("SIGN_IN_ROLES", () => {
     assert.deepEqual(rolesOf(`user:${"*a".repeat(50)}=viewer`, person(`${"a".repeat(10_000)}b`)), []);
   });
 
-  it("says what is wrong with which entry", () => {
+  it("reports what is wrong with which entry", () => {
     for (const [text, expected] of [
       ["group:platform", /expected entries such as .*got "group:platform"/],
       ["team:x=viewer", /expected user:NAME.* in "team:x=viewer"/],

@@ -9,12 +9,12 @@ import { ALICE, gitHubApp, openClient, startWithIssuer } from "./support/signing
 const TOKEN = "a-token-of-a-person-0123456789";
 
 describe("a person who signs in by OpenID Connect", () => {
-  it("comes back to the page that they wanted, with a session that the pages and the API take", async (t) => {
+  it("comes back to the page that they wanted, with a session that the pages and the API accept", async (t) => {
     const { url, log } = await startWithIssuer(t);
     const browser = openClient();
     const first = await browser.walk(`${url}/runs/abc?x=1`);
     assert.match(first.answer.text, /<h1>Sign in<\/h1>/);
-    assert.doesNotMatch(first.answer.text, /AUTH_TOKENS|type="password"/, "without tokens nobody is asked for one");
+    assert.doesNotMatch(first.answer.text, /AUTH_TOKENS|type="password"/, "without tokens there is no field for one");
     const [, button = ""] =
       /<a class="button primary" href="([^"]+)">Sign in with 127\.0\.0\.1:\d+</.exec(first.answer.text) ?? [];
     assert.equal(button, `${url}/sign-in/oidc?next=%2Fruns%2Fabc%3Fx%3D1`);
@@ -36,7 +36,7 @@ describe("a person who signs in by OpenID Connect", () => {
     );
   });
 
-  it("gets a cookie that scripts and other sites cannot use, and the store only its hash", async (t) => {
+  it("gets a cookie that scripts and other sites cannot use, and the store has only its hash", async (t) => {
     const { url } = await startWithIssuer(t);
     const browser = openClient();
     const start = await browser.ask(`${url}/sign-in/oidc`);
@@ -53,12 +53,12 @@ describe("a person who signs in by OpenID Connect", () => {
     assert.match(
       answer.text,
       /http-equiv="refresh" content="0;url=\/"/,
-      "from the service's own page, or the browser would not bring the session",
+      "from a page of the service, otherwise the browser would not send the session",
     );
     assert.match(String(answer.headers["content-security-policy"]), /default-src 'none'/);
   });
 
-  it("has the roles of SIGN_IN_ROLES: none lets them in, and says so to them", async (t) => {
+  it("has the roles of SIGN_IN_ROLES: without one they sign in, and read that they have none", async (t) => {
     const { url, issuer, log } = await startWithIssuer(t, { settings: { SIGN_IN_ROLES: "group:platform=viewer" } });
     const viewer = openClient();
     await viewer.walk(`${url}/sign-in/oidc`);
@@ -103,7 +103,7 @@ describe("a person who signs in by OpenID Connect", () => {
     assert.equal(replayed.secret(), undefined);
   });
 
-  it("is not signed in when it took too long", async (t) => {
+  it("is not signed in after the time limit", async (t) => {
     const clock = movedClock(Date.now());
     const { url } = await startWithIssuer(t, { options: { clock } });
     const browser = openClient();
@@ -113,7 +113,7 @@ describe("a person who signs in by OpenID Connect", () => {
     assert.match((await browser.ask(back)).text, /within the last ten minutes/);
   });
 
-  it("comes to no other site, whatever the link says", async (t) => {
+  it("reaches no other site, for any link", async (t) => {
     const { url } = await startWithIssuer(t);
     for (const next of [
       "https://evil.example/",
@@ -127,7 +127,7 @@ describe("a person who signs in by OpenID Connect", () => {
     }
   });
 
-  it("sees a clear page while the issuer is down; who is signed in stays so, and tokens still work", async (t) => {
+  it("sees a clear page while the issuer is down; existing sessions and tokens still work", async (t) => {
     const { url, issuer } = await startWithIssuer(t, { settings: { AUTH_TOKENS: TOKEN } });
     const browser = openClient();
     await browser.walk(`${url}/sign-in/oidc`);
@@ -160,7 +160,7 @@ describe("a person who signs in by OpenID Connect", () => {
 });
 
 describe("signing in beneath a path, behind a proxy that ends TLS", () => {
-  it("keeps the prefix in the callback, the cookies and the page that follows", async (t) => {
+  it("keeps the prefix in the callback, the cookies and the next page", async (t) => {
     const port = await fixedPort();
     const publicUrl = `http://127.0.0.1:${port}/gh-runner`;
     const { issuer } = await startWithIssuer(t, { settings: { PORT: String(port), PUBLIC_URL: publicUrl } });
@@ -177,12 +177,12 @@ describe("signing in beneath a path, behind a proxy that ends TLS", () => {
     const start = await send(app.url, { path: "/sign-in/oidc" });
     assert.match(String(start.headers["set-cookie"]), /; Secure/);
     const asked = new URL(String(start.headers.location)).searchParams.get("redirect_uri");
-    assert.equal(asked, "https://ci.example/sign-in/oidc/callback", "whatever Host the request has");
+    assert.equal(asked, "https://ci.example/sign-in/oidc/callback", "for any Host header");
   });
 });
 
 describe("a person who signs in with GitHub", () => {
-  it("has the roles of their organisations and teams, and leaves no token of theirs behind", async (t) => {
+  it("has the roles of their organisations and teams, and their token is not stored", async (t) => {
     const port = await fixedPort();
     const url = `http://127.0.0.1:${port}`;
     const app = gitHubApp(url);
@@ -221,7 +221,7 @@ describe("a person who signs in with GitHub", () => {
     assert.doesNotMatch(logLines.join("\n"), /gho_|github-client-secret/);
   });
 
-  it("is asked about organisations at an Enterprise Server's own addresses", async (t) => {
+  it("is checked for organisations at the addresses of an Enterprise Server", async (t) => {
     const port = await fixedPort();
     const url = `http://127.0.0.1:${port}`;
     const github = await startGitHub({ enterprise: "3.19.0", basePath: "/api/v3" });

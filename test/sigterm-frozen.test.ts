@@ -16,7 +16,7 @@ import { DEPLOYMENT, deploy, TARGET, TOKEN } from "./support/service.ts";
 
 const MANIFEST = fileURLToPath(new URL("../deploy/kubernetes/base/deployment.yaml", import.meta.url));
 
-/** What the pod has to end in, without the five seconds of its preStop hook. */
+/** The pod's time to end, without the five seconds of its preStop hook. */
 const GRACE_MS = (() => {
   const { spec } = load(readFileSync(MANIFEST, "utf8")) as {
     spec: { template: { spec: { terminationGracePeriodSeconds: number } } };
@@ -40,7 +40,7 @@ function onPostgres(url = postgres.url) {
     settings: { DATABASE_URL: url, DATABASE_SCHEMA: schema },
     statuses: async () =>
       (await ask(postgres.url, `SELECT id, status FROM ${schema}.runs`)).map(({ id, status }) => [id, status] as const),
-    // Otherwise they end after 21 s.
+    // Otherwise the leases end after 21 s.
     endLeases: () => endLeases(postgres.url, schema),
   };
 }
@@ -73,7 +73,7 @@ async function stopFrozen(
     runs.push(heard?.run ?? "");
   }
   await freeze(dataDir);
-  // Callers are told; the probe of Kubernetes would have them go elsewhere.
+  // Callers get an answer; the readiness probe of Kubernetes would send them to another replica.
   const rejected = dispatchOnce(port, { application: "pr-late" }, { prefer: "respond-async" });
   const since = performance.now();
   service.stop();
@@ -106,7 +106,7 @@ async function stopFrozen(
   assert.equal(await again.ended, 0);
 }
 
-/** Between the service and its database: from `swallow` on nothing arrives, and no connection is closed. */
+/** A proxy between the service and its database: after `swallow` nothing arrives, and no connection is closed. */
 async function blackHole(t: TestContext, databaseUrl: string) {
   const target = new URL(databaseUrl);
   const databasePort = Number(target.port);

@@ -15,17 +15,17 @@ import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 const STOPS = 8;
 const RUNS_A_ROUND = 12;
 
-/** Give `SIGTERM_SEED` to repeat a test run's moments. */
+/** Set `SIGTERM_SEED` to repeat the moments of a test run. */
 const SEED = Number(process.env.SIGTERM_SEED ?? Math.floor(Math.random() * 2 ** 32));
 
-/** The service with less than its ten seconds for a stop, all of which it takes while runs wait: that shows the same. */
+/** The service with less than ten seconds for a stop. It uses all of them while runs wait, so this shows the same faster. */
 function hasty(drainMs: number): readonly string[] {
   const { href } = new URL("../src/http/server.ts", import.meta.url);
   const set = `import { SERVER_LIMITS } from ${JSON.stringify(href)}; SERVER_LIMITS.drainMs = ${drainMs};`;
   return [`--import=data:text/javascript,${encodeURIComponent(set)}`, "src/main.ts", "serve"];
 }
 
-/** A preview whose address \`/n\` answers with 503 up to three times, as n says, and then with 200. */
+/** A preview whose address \`/n\` answers up to three times with 503, depending on n, and then with 200. */
 async function startPreviews(t: TestContext): Promise<string> {
   const asked = new Map<string, number>();
   const server = createServer(({ url = "" }, response) => {
@@ -40,7 +40,7 @@ async function startPreviews(t: TestContext): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** A step that reads, a wait, and a dispatch: in a step, or as the last thing that the workflow does. */
+/** A step that reads, a wait, and a dispatch: in a step, or as the last action of the workflow. */
 const workOf = (previews: string) => `
     await step("look", () => github.readFile("acme/shop", "a.txt"));
     await waitFor(\`${previews}/\${body.n}\`);
@@ -128,7 +128,7 @@ describe("a service that is stopped by SIGTERM", () => {
     assert.equal(sent.length, runs.length);
   });
 
-  it("four times while it waits for a URL goes on after each start", { timeout: 600_000 }, async (t) => {
+  it("four times while it waits for a URL continues after each start", { timeout: 600_000 }, async (t) => {
     const { dataDir, port, start, post } = await scene(t);
     const down = await fixedPort();
     const folder = workflowsFolder(t, {
@@ -138,7 +138,7 @@ describe("a service that is stopped by SIGTERM", () => {
       const service = start(500, { WORKFLOWS_DIR: folder });
       await listening(service, port);
       if (stop === 0) assert.equal(await post("/wait", {}), 202);
-      await eventually("the run goes on", 60_000, () => readHistory(dataDir)[0]?.status === "running");
+      await eventually("the run continues", 60_000, () => readHistory(dataDir)[0]?.status === "running");
       service.stop();
       assert.equal(await service.ended, 0, service.output());
       assert.deepEqual(

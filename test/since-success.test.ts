@@ -11,7 +11,7 @@ const now = (input: never | object, trigger = LAST.trigger, outputs?: object) =>
 const text = (...given: Parameters<typeof sinceSuccess>) => changesText(sinceSuccess(...given));
 
 describe("What changed since the last success", () => {
-  it("is said in one sentence: the code, the commit, and fields of the input", () => {
+  it("is shown in one sentence: the code, the commit, and fields of the input", () => {
     const [one, other] = ["a".repeat(40), "b".repeat(40)];
     const last = { ...LAST, codeNow: "bbbbbbbbbbbb", outputs: { commitHash: one } };
     const run = now({ n: 1, region: "us", application: "pr-1", force: true }, "http", { commitHash: other });
@@ -21,7 +21,7 @@ describe("What changed since the last success", () => {
     );
   });
 
-  it("is nothing when all is the same, in whatever order its fields are", () => {
+  it("is empty when everything is the same, in any order of its fields", () => {
     assert.equal(
       text(now({ n: 1, region: "eu", application: "pr-1" }), LAST),
       "Since then the code and input are the same.",
@@ -29,7 +29,7 @@ describe("What changed since the last success", () => {
     assert.equal(text(now({}), { ...LAST, code: undefined, input: undefined }), "");
   });
 
-  it("takes the commit of a run from its event, its outputs or the steps before its failure", () => {
+  it("reads the commit of a run from its event, its outputs or the steps before its failure", () => {
     const step = { name: "values", kind: "step", attempt: 1, startedAt: 1, endedAt: 2, error: undefined } as const;
     const last = { ...LAST, outputs: { commitHash: "v1" } };
     const { changes } = sinceSuccess(now({ n: 1, region: "eu", application: "pr-1" }), last, [
@@ -38,7 +38,7 @@ describe("What changed since the last success", () => {
     assert.deepEqual(changes, [{ what: "commit", from: "v1", to: "v2" }]);
   });
 
-  it("compares of an event of GitHub what it is about, and not what differs in every delivery", () => {
+  it("compares the subject of a GitHub event, not what differs in every delivery", () => {
     const event = (login: string, sha: string, delivery: string) => ({
       name: "pull_request",
       delivery,
@@ -57,20 +57,20 @@ describe("What changed since the last success", () => {
     assert.deepEqual(sinceSuccess(now(event("alice", "a", "2"), "github"), last).changes, []);
   });
 
-  it("says that another trigger started it, and ignores the time of a schedule", () => {
+  it("reports that another trigger started it, and ignores the time of a schedule", () => {
     assert.equal(sinceSuccess(now({}, "manual"), LAST).changes[0]?.what, "the trigger");
     const last: LastSuccess = { ...LAST, trigger: "schedule", input: { scheduledAt: "1" } };
     assert.deepEqual(sinceSuccess(now({ scheduledAt: "2" }, "schedule"), last).changes, []);
   });
 
-  it("cuts long values, and names five fields at most", () => {
+  it("cuts long values, and names at most five fields", () => {
     const input = Object.fromEntries(Array.from({ length: 30 }, (_, at) => [`f${at}`, "😀".repeat(200)]));
     const { changes } = sinceSuccess(now(input), LAST);
     assert.equal(changes.length, 5);
     assert.ok(JSON.stringify(changes).length < 1500 && changes.every(({ to = "" }) => to.isWellFormed()));
   });
 
-  it("holds against input of any shape", () => {
+  it("accepts input of any shape", () => {
     for (const input of [null, "text", 1, [], [1], true]) {
       assert.ok(text(now(input as never), LAST).length > 0);
       assert.doesNotThrow(() =>

@@ -17,7 +17,7 @@ function start() {
     clock,
     counts,
     checks,
-    /** As the service checks: who it is, or undefined. */
+    /** Checks a credential like the service: the caller, or undefined. */
     bring: (address: string, credential: string, wrong: "wrong" | "beside" = "wrong") =>
       slow.checked(
         address,
@@ -33,7 +33,7 @@ function start() {
 
 const isTooMany = (found: unknown): found is TryLater => (found as TryLater | undefined)?.status === "later";
 
-/** Ten wrong ones are answered at once. */
+/** Sends ten wrong credentials, which get their answers at once. */
 function fail(bring: ReturnType<typeof start>["bring"], address = ATTACKER, times = 10): void {
   for (let nth = 0; nth < times; nth++) assert.equal(bring(address, `wrong ${nth}`), undefined);
 }
@@ -48,7 +48,7 @@ const settled = async (promises: readonly unknown[]) => {
 };
 
 describe("slowing down wrong credentials", () => {
-  it("answers at once, without a promise, as long as an address has few wrong ones", () => {
+  it("answers at once, without a promise, while an address has few wrong ones", () => {
     const { bring, counts } = start();
     fail(bring, ATTACKER, 9);
     assert.equal(bring(ATTACKER, GUESSABLE), "alice");
@@ -79,7 +79,7 @@ describe("slowing down wrong credentials", () => {
     assert.deepEqual(counts, { waited: 0, rejected: 0 });
   });
 
-  it("forgets after a minute without a wrong one, and not before", async () => {
+  it("forgets them after a minute without a wrong one, and not before", async () => {
     const { bring, clock } = start();
     fail(bring);
     clock.move(59_000);
@@ -92,7 +92,7 @@ describe("slowing down wrong credentials", () => {
     assert.equal(bring(ATTACKER, GUESSABLE), "alice");
   });
 
-  it("lets 20 wait at an address, and tells the others when to come again", async () => {
+  it("lets 20 wait at an address, and tells the others when to retry", async () => {
     const { bring, clock, counts, checks } = start();
     fail(bring);
     const guesses = Array.from({ length: 50 }, (_, nth) => bring(ATTACKER, `guess ${nth}`));
@@ -105,7 +105,7 @@ describe("slowing down wrong credentials", () => {
     assert.equal(checks.length, 10 + 20, "rejected ones are not checked at all");
   });
 
-  it("never holds up what was right before from there, nor what cannot be guessed", async () => {
+  it("never delays a credential that was right before from there, or one that cannot be guessed", async () => {
     const { bring, clock } = start();
     assert.equal(bring(ATTACKER, GUESSABLE), "alice");
     fail(bring);
@@ -117,7 +117,7 @@ describe("slowing down wrong credentials", () => {
     clock.move(60_000);
   });
 
-  it("does not take what was right elsewhere for right here", async () => {
+  it("does not trust a credential here because it was right elsewhere", async () => {
     const { bring, checks } = start();
     assert.equal(bring("203.0.113.9", GUESSABLE), "alice");
     fail(bring);
@@ -128,7 +128,7 @@ describe("slowing down wrong credentials", () => {
     assert.equal(checks.length, before, "it is not checked before its turn");
   });
 
-  it("checks long ones at once, and answers the wrong among them in turn", async () => {
+  it("checks long ones at once, and answers wrong ones one after the other", async () => {
     const { bring, clock, counts } = start();
     const wrong = "b".repeat(64);
     for (let nth = 0; nth < 10; nth++) assert.equal(bring(ATTACKER, wrong), undefined);
@@ -152,7 +152,7 @@ describe("slowing down wrong credentials", () => {
     assert.equal(await later, undefined);
   });
 
-  it("counts different ones that are checked at the same time, and one that many bring once", async () => {
+  it("counts different ones that are checked at the same time, and one that many senders use once", async () => {
     const clock = movedClock();
     const slow = slowDown(clock, () => {});
     const checks: string[] = [];
@@ -177,7 +177,7 @@ describe("slowing down wrong credentials", () => {
     await Promise.all([...same, ...different]);
   });
 
-  it("counts a wrong one once of a sender who is known by something else", async () => {
+  it("counts a wrong one once for a sender that is known by another credential", async () => {
     const { bring, counts } = start();
     const beside = (credential: string) => bring(ATTACKER, credential, "beside");
     for (let nth = 0; nth < 50; nth++) assert.equal(beside("the password of a proxy"), undefined);
@@ -187,7 +187,7 @@ describe("slowing down wrong credentials", () => {
     assert.equal(beside("the password of a proxy"), undefined, "what came before passes at once");
   });
 
-  it("counts neither for nor against an address what could not be checked", async () => {
+  it("ignores credentials that could not be checked", async () => {
     const clock = movedClock();
     const slow = slowDown(clock, () => assert.fail("nothing is slowed down"));
     for (const credential of ["short", LONG])
@@ -203,7 +203,7 @@ describe("slowing down wrong credentials", () => {
         );
   });
 
-  it("takes all addresses of an IPv6 network of 64 bits for one, and an IPv4 address for itself", () => {
+  it("treats an IPv6 network of 64 bits as one address, and each IPv4 address separately", () => {
     const { bring, counts } = start();
     for (let nth = 0; nth < 10; nth++) fail(bring, `2001:db8:1:2::${nth}`, 1);
     void bring("2001:db8:1:2:ffff::1", "guess");
@@ -218,7 +218,7 @@ describe("slowing down wrong credentials", () => {
     assert.equal(networkOf(""), "");
   });
 
-  it("remembers 10,000 addresses at most, and lets 200 wait in all", () => {
+  it("remembers at most 10,000 addresses, and lets at most 200 requests wait", () => {
     const { bring, counts } = start();
     fail(bring);
     for (let nth = 0; nth < 10_000; nth++) fail(bring, `10.${nth >> 8}.${nth & 255}.1`, 1);

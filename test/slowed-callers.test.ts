@@ -10,7 +10,7 @@ const OTHER = "203.0.113.9";
 
 type Scene = Service & { readonly clock: MovedClock; get(token: string, from?: string): Promise<HttpAnswer> };
 
-/** The service behind a proxy on this machine, which reports who the client is. */
+/** The service behind a proxy on this machine, which reports the client's address. */
 async function start(t: TestContext, settings: Record<string, string> = {}): Promise<Scene> {
   const clock = movedClock();
   const service = await startService(t, {
@@ -25,7 +25,7 @@ async function start(t: TestContext, settings: Record<string, string> = {}): Pro
   return { ...service, clock, get };
 }
 
-/** How many credentials were slowed down so far, by result. */
+/** The number of slowed-down credentials so far, by result. */
 async function slowed({ url }: Service): Promise<Readonly<Record<string, number>>> {
   const { text } = await send(url, { path: "/metrics", headers: { authorization: `Bearer ${GOOD}` } });
   const found = text.matchAll(/^gh_runner_slowed_credentials_total\{result="(\w+)"\} (\d+)$/gm);
@@ -46,7 +46,7 @@ async function guess({ get }: Scene, times = 10, from = ATTACKER): Promise<void>
 }
 
 describe("wrong tokens over HTTP", () => {
-  it("slow down their address and no other, and never a caller whose token is right", async (t) => {
+  it("slow down only their address, and never a caller with a right token", async (t) => {
     const scene = await start(t);
     const { get, clock } = scene;
     assert.equal((await get(SHORT)).status, 200, "right before");
@@ -69,7 +69,7 @@ describe("wrong tokens over HTTP", () => {
     assert.deepEqual(await slowed(scene), { waited, rejected: 31 - waited });
   });
 
-  it("are slowed down also for one who has a session, so that it is of no use for guessing", async (t) => {
+  it("are slowed down also with a session, so that a session does not help guessing", async (t) => {
     const scene = await start(t);
     const signedIn = await send(scene.url, {
       ...{ method: "POST", path: "/sign-in", body: `token=${SHORT}` },
@@ -86,11 +86,11 @@ describe("wrong tokens over HTTP", () => {
     const guesses = Array.from({ length: 30 }, (_, nth) => guessing(`guess-again-${nth}`));
     await untilSlowed(scene, 30);
     scene.clock.move(60_000);
-    // The first has its turn at once, and may be gone before the last comes.
+    // The first has its turn at once, and may be gone before the last arrives.
     assert.ok((await statuses(guesses)).filter((status) => status === 429).length >= 9);
   });
 
-  it("do not hold up an orderly stop", async (t) => {
+  it("do not delay an orderly stop", async (t) => {
     const scene = await start(t);
     await guess(scene);
     const guesses = [1, 2, 3, 4].map((nth) => scene.get(`guess-${nth}`).catch(() => undefined));
@@ -99,7 +99,7 @@ describe("wrong tokens over HTTP", () => {
     await Promise.all(guesses);
   });
 
-  it("cost requests without any credential nothing", async (t) => {
+  it("do not slow down requests without a credential", async (t) => {
     const scene = await start(t);
     for (let nth = 0; nth < 30; nth++) assert.equal((await send(scene.url, { path: "/api/runs" })).status, 401);
     assert.equal((await scene.get(SHORT, "127.0.0.1")).status, 200);
@@ -117,12 +117,12 @@ describe("the client's address over HTTP", () => {
   });
 
   for (const TRUSTED_PROXIES of ["", "192.0.2.0/24"])
-    it(`is the connection's where it is no trusted proxy (${TRUSTED_PROXIES || "none"})`, async (t) => {
+    it(`is the connection's if that is no trusted proxy (${TRUSTED_PROXIES || "none"})`, async (t) => {
       const scene = await start(t, { TRUSTED_PROXIES });
       await scene.get("guess");
       const [record] = rejected(scene);
       assert.deepEqual([record?.address, record?.forwarded_for], ["127.0.0.1", ATTACKER]);
-      // So an attacker cannot slow down another address, nor escape by a new one each time.
+      // So an attacker cannot slow down another address, or escape with a new one each time.
       for (let nth = 0; nth < 9; nth++) await scene.get(`guess-${nth}`, `198.51.100.${nth}`);
       assert.equal((await scene.get("guess", "198.51.100.99")).status, 401);
       assert.deepEqual(await slowed(scene), { waited: 1, rejected: 0 });
@@ -130,7 +130,7 @@ describe("the client's address over HTTP", () => {
 });
 
 describe("huge tokens", () => {
-  it("are rejected before they are looked at, or at once", async (t) => {
+  it("are rejected before a check, or at once", async (t) => {
     const { get } = await start(t, {
       AUTH_OIDC: '[{"issuer":"https://issuer.invalid","audience":"x","claims":{"sub":"*"},"role":"viewer"}]',
     });

@@ -4,7 +4,7 @@ import { type Sample, soakTable, soakVerdict } from "../bench/soak-verdict.ts";
 
 const MINUTES = 60;
 
-/** An hour of samples, one per minute, made by a function of the minute. */
+/** An hour of samples, one per minute, computed from the minute. */
 function hour(of: (minute: number) => Partial<Sample>) {
   const at = (minute: number, more: Partial<Sample> = {}): Sample => ({
     minute,
@@ -24,19 +24,19 @@ function hour(of: (minute: number) => Partial<Sample>) {
 }
 
 describe("the verdict of a soak", () => {
-  it("is flat where memory varies and does not grow, and nothing is left open", () => {
+  it("is flat if memory varies and does not grow, and nothing is left open", () => {
     const { samples, idle } = hour(() => ({}));
     const { text, isFine } = soakVerdict({ before: idle(0, 33), samples, after: idle(61, 33) }, MINUTES);
     assert.match(text, /Verdict: flat\.$/);
     assert.equal(isFine, true);
   });
 
-  it("passes over what is only kept until the first runs are forgotten", () => {
+  it("ignores growth before the first runs are deleted", () => {
     const { samples, idle } = hour((minute) => ({ heap: minute < 18 ? minute : 20 }));
     assert.equal(soakVerdict({ before: idle(0, 33), samples, after: idle(61, 33) }, MINUTES).isFine, true);
   });
 
-  it("names the heap where each request leaves an object of 24 bytes", () => {
+  it("names the heap if each request leaves an object of 24 bytes", () => {
     const perMinute = (40 * 60 * 24) / 2 ** 20;
     const { samples, idle } = hour((minute) => ({ heap: 21 + minute * perMinute }));
     const { text, isFine } = soakVerdict({ before: idle(0, 33), samples, after: idle(61, 33) }, MINUTES);
@@ -44,21 +44,21 @@ describe("the verdict of a soak", () => {
     assert.equal(isFine, false);
   });
 
-  it("names private memory where each request leaves an allocation, and the database that is never forgotten from", () => {
+  it("names private memory if each request leaves an allocation, and a database without deletions", () => {
     const perMinute = (40 * 60 * 48) / 2 ** 20;
     const { samples, idle } = hour((minute) => ({ privateDirty: 60 + minute * perMinute, database: minute * 2 }));
     const { text } = soakVerdict({ before: idle(0, 33), samples, after: idle(61, 33) }, MINUTES);
     assert.match(text, /Verdict: NOT flat: private memory, database\.$/);
   });
 
-  it("names one descriptor that is open at the end and was not at the beginning", () => {
+  it("names a descriptor that is open at the end and was not at the beginning", () => {
     const { samples, idle } = hour(() => ({}));
     const { text, isFine } = soakVerdict({ before: idle(0, 33), samples, after: idle(61, 34) }, MINUTES);
     assert.match(text, /Verdict: NOT flat: open file descriptors\.$/);
     assert.equal(isFine, false);
   });
 
-  it("is not given after a few minutes, but for what was left open", () => {
+  it("needs more than a few minutes, except for what was left open", () => {
     const { samples, idle } = hour((minute) => ({ heap: 20 + minute }));
     const short = samples.slice(0, 2);
     assert.match(
@@ -71,7 +71,7 @@ describe("the verdict of a soak", () => {
     );
   });
 
-  it("has a dash for a slope through fewer than two samples", () => {
+  it("has a dash for a slope of fewer than two samples", () => {
     const { samples, idle } = hour(() => ({}));
     const { text } = soakVerdict({ before: idle(0, 33), samples: samples.slice(0, 1), after: idle(2, 33) }, 1);
     assert.match(text, /^\| heap after collection \| 21\.10 MB \| 21\.10 MB \| – \| too short to tell \|$/m);

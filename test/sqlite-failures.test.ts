@@ -28,7 +28,7 @@ const NOW = Date.parse("2026-11-24T12:00:00Z");
 const LEASE = { owner: "one", now: NOW, leaseMs: 60_000, take: false };
 const FILE = "gh-runner.sqlite";
 
-/** Every message at start begins like this and names what can be done. */
+/** Every message at start begins like this and names what to do. */
 const CANNOT = /^Cannot .+\. (Set|Make|Stop|Start|Restore|See)\b/s;
 
 const event = (id: string, text = ""): NewRun => ({
@@ -41,7 +41,7 @@ const event = (id: string, text = ""): NewRun => ({
 
 type SmallDisk = { readonly folder: string; fill(): void; makeRoom(): void };
 
-/** A real file system, which only root can mount; else the test is skipped. */
+/** A real file system. Only root can mount it; otherwise the test is skipped. */
 function smallDisk(t: TestContext, size = "2m"): SmallDisk | undefined {
   const folder = mounted(t, `size=${size}`);
   if (!folder) return undefined;
@@ -69,7 +69,7 @@ describe("when a file of the database is gone", () => {
     ["all files are deleted", [FILE, `${FILE}-wal`, `${FILE}-shm`, "lock.sqlite"], "was deleted or moved"],
   ] as const;
   for (const [what, files, said] of cases) {
-    it(`${what}: nothing is accepted, and /ready, the log and a metric say so`, async (t) => {
+    it(`${what}: nothing is accepted, and /ready, the log and a metric report it`, async (t) => {
       const folder = temporaryFolder(t);
       const { github, url, log } = await startService(t, {
         settings: { DATA_DIR: folder },
@@ -94,7 +94,7 @@ describe("when a file of the database is gone", () => {
     });
   }
 
-  it("it is replaced: nothing is accepted; put back as it was, all goes on", async (t) => {
+  it("it is replaced: nothing is accepted; when it is restored, everything continues", async (t) => {
     const folder = temporaryFolder(t);
     const { github, url } = await startService(t, { settings: { DATA_DIR: folder } });
     deploy(github, "pr-1", "abc");
@@ -110,7 +110,7 @@ describe("when a file of the database is gone", () => {
     assert.match(text, /^gh_runner_store_unavailable\{reason="files_gone"\} 0$/m);
   });
 
-  it("its lock is deleted: no second process starts beside the first, and one starts after it", async (t) => {
+  it("its lock is deleted: no second process starts beside the first, but one can start after it", async (t) => {
     const folder = temporaryFolder(t);
     const first = openSqliteStore(folder, movedClock(NOW));
     await first.accept(event("a"), LEASE);
@@ -130,7 +130,7 @@ describe("when a file of the database is gone", () => {
 describe("the files of the database", () => {
   const modeOf = (path: string) => (statSync(path).mode & 0o7777).toString(8);
 
-  it("are for their owner alone, whatever the umask, and so is the folder", async (t) => {
+  it("are only for their owner, for any umask, and so is the folder", async (t) => {
     const before = process.umask(0);
     t.after(() => process.umask(before));
     const folder = join(temporaryFolder(t), "new", "data");
@@ -145,7 +145,7 @@ describe("the files of the database", () => {
     await store.close();
   });
 
-  it("that are open to every user are a warning at the start that says what to do; the group's access is none", async (t) => {
+  it("that are open to every user cause a warning at the start that says what to do; access of the group does not", async (t) => {
     const folder = temporaryFolder(t);
     await openSqliteStore(folder, movedClock(NOW)).close();
     for (const [ofFolder, ofFile, expected] of [
@@ -181,7 +181,7 @@ describe("the files of the database", () => {
 });
 
 describe("while the disk is full", () => {
-  it("an event is refused with 503 and Retry-After: 1, nothing of it is kept, and room is all it takes", async (t) => {
+  it("an event is rejected with 503 and Retry-After: 1, nothing of it is stored, and free room is enough to continue", async (t) => {
     const disk = smallDisk(t);
     if (!disk) return;
     const { github, url, app } = await startService(t, { settings: { DATA_DIR: disk.folder } });
@@ -243,7 +243,7 @@ describe("while the disk is full", () => {
     await app.close();
   });
 
-  it("every write is refused as StoreUnavailable, whole: reads go on, and the same writes succeed later", async (t) => {
+  it("every write fails completely with StoreUnavailable: reads continue, and the same writes succeed later", async (t) => {
     const disk = smallDisk(t);
     if (!disk) return;
     const store = openSqliteStore(disk.folder, movedClock(NOW));
@@ -287,7 +287,7 @@ describe("while the disk is full", () => {
     assert.equal(integrity(disk.folder), "ok");
   });
 
-  it("that becomes so while the log is carried over is called full, and room is all it takes", async (t) => {
+  it("a disk that gets full during a checkpoint is reported as full, and free room is enough to continue", async (t) => {
     const disk = smallDisk(t, "10m");
     if (!disk) return;
     const clock = movedClock(NOW);
@@ -311,7 +311,7 @@ describe("while the disk is full", () => {
     assert.equal(integrity(disk.folder), "ok");
   });
 
-  it("a kill leaves a database that starts again with room, also in the midst of carrying the log over", async (t) => {
+  it("a kill leaves a database that starts again with free room, even in the middle of a checkpoint", async (t) => {
     const disk = smallDisk(t);
     if (!disk) return;
     const store = openSqliteStore(disk.folder, movedClock(NOW));
@@ -324,7 +324,7 @@ describe("while the disk is full", () => {
         },
       );
     }
-    // The log cannot be carried over whole: the file's first page speaks of pages that are still in the log alone.
+    // The checkpoint is incomplete: the first page of the file refers to pages that are only in the log.
     const killed = smallDisk(t, "3m")!;
     for (const suffix of ["", "-wal"])
       copyFileSync(join(disk.folder, FILE + suffix), join(killed.folder, FILE + suffix));
@@ -346,7 +346,7 @@ describe("while the disk is full", () => {
     assert.equal(integrity(left), "ok");
   });
 
-  it("a start says so", async (t) => {
+  it("a start reports it", async (t) => {
     const disk = smallDisk(t);
     if (!disk) return;
     disk.fill();
@@ -355,7 +355,7 @@ describe("while the disk is full", () => {
     await openSqliteStore(disk.folder, movedClock(NOW)).close();
   });
 
-  it("a start that cannot take up interrupted runs says so, and takes them up when there is room", async (t) => {
+  it("a start that cannot resume interrupted runs reports it, and resumes them when there is room", async (t) => {
     const disk = smallDisk(t);
     if (!disk) return;
     const store = openSqliteStore(disk.folder, movedClock(NOW));
@@ -363,7 +363,7 @@ describe("while the disk is full", () => {
     assert.equal((await store.claim({ ...LEASE, limit: 150 })).length, 150);
     await store.close();
     disk.fill();
-    // Enough for the empty log's index and a few pages, not for 150 interruptions.
+    // Enough for the index of the empty log and a few pages, not for 150 interruptions.
     truncateSync(join(disk.folder, "ballast"), statSync(join(disk.folder, "ballast")).size - 100 * 1024);
     refusesToOpen(disk.folder, /has room/);
     disk.makeRoom();
@@ -374,7 +374,7 @@ describe("while the disk is full", () => {
 });
 
 describe("a start", () => {
-  it("in a folder that cannot be written says so", (t) => {
+  it("in a folder that cannot be written reports it", (t) => {
     const root = process.getuid?.() === 0;
     const folder = root ? mounted(t, "size=2m") : temporaryFolder(t);
     if (!folder) return;
@@ -387,7 +387,7 @@ describe("a start", () => {
     refusesToOpen(join(folder, "below"), /DATA_DIR/);
   });
 
-  it("over a database that became read-only says so", async (t) => {
+  it("over a database that became read-only reports it", async (t) => {
     const root = process.getuid?.() === 0;
     const folder = root ? mounted(t, "size=2m") : temporaryFolder(t);
     if (!folder) return;
@@ -397,7 +397,7 @@ describe("a start", () => {
     refusesToOpen(folder, root ? /is on a read-only file system/ : /it belongs to user \d+ .* mode 0444/);
   });
 
-  it("where DATA_DIR is a file, or the database is a folder, says so", (t) => {
+  it("where DATA_DIR is a file, or the database is a folder, reports it", (t) => {
     const folder = temporaryFolder(t);
     writeFileSync(join(folder, "file"), "");
     refusesToOpen(join(folder, "file"), /DATA_DIR/);
@@ -405,7 +405,7 @@ describe("a start", () => {
     refusesToOpen(join(folder, "data"), /gh-runner\.sqlite/);
   });
 
-  it("over a database that lost its end says that it is damaged, and leaves it as it is", async (t) => {
+  it("over a database that lost its end reports the damage, and does not change it", async (t) => {
     for (const missing of [1, 4096, 100_000]) {
       const folder = await filled(t);
       const file = join(folder, FILE);
@@ -419,7 +419,7 @@ describe("a start", () => {
     refusesToOpen(folder, /is damaged/);
   });
 
-  it("over a database that lost its end while a log was left beside it says that it is damaged", async (t) => {
+  it("over a database that lost its end beside an old log reports the damage", async (t) => {
     const folder = await filled(t);
     const copy = temporaryFolder(t);
     const store = openSqliteStore(folder, movedClock(NOW));
@@ -430,7 +430,7 @@ describe("a start", () => {
     refusesToOpen(copy, /is damaged/);
   });
 
-  it("over a file that is no database says that it is damaged", (t) => {
+  it("over a file that is not a database reports the damage", (t) => {
     for (const content of ["this is no database", Buffer.alloc(8192, "x"), Buffer.alloc(8192)]) {
       const folder = temporaryFolder(t);
       writeFileSync(join(folder, FILE), content);
@@ -445,7 +445,7 @@ describe("a start", () => {
     await openSqliteStore(folder, movedClock(NOW)).close();
   });
 
-  it("over a database of a newer version says so, and leaves it as it is", async (t) => {
+  it("over a database of a newer version reports it, and does not change it", async (t) => {
     const folder = await filled(t);
     const db = new DatabaseSync(join(folder, FILE));
     db.exec("PRAGMA user_version = 1000");
@@ -485,7 +485,7 @@ async function filled(t: TestContext): Promise<string> {
 }
 
 describe("two processes on one folder", () => {
-  it("are one too many: the second ends and says so; after a kill of the first the next takes over", async (t) => {
+  it("are one too many: the second reports it and ends; after a kill of the first the next takes over", async (t) => {
     const dataDir = temporaryFolder(t);
     const start = async () => {
       const port = await fixedPort();
@@ -510,7 +510,7 @@ describe("two processes on one folder", () => {
 });
 
 describe("RETAIN_DAYS", () => {
-  it("lets 20,000 old runs go within a minute or so, and none that is young or has not ended", async (t) => {
+  it("deletes 20,000 old runs within about a minute, and none that is young or has not ended", async (t) => {
     const folder = temporaryFolder(t);
     const DAY = 86_400_000;
     const OLD = 20_000;

@@ -45,13 +45,13 @@ function event(id: string, facts: Partial<NewRun> = {}): NewRun {
 }
 
 describe("the SQLite store, while a write waits for a disk that flushes slowly", () => {
-  it("does not hand out again what was settled before the claim was written", async (t) => {
+  it("does not hand out a run again that was settled before the claim was written", async (t) => {
     const clock = movedClock(NOW);
     const store = openSqliteStore(undefined, clock);
     t.after(() => store.close());
     await store.accept(event("a"), LEASE);
     const [claim] = await store.claim({ ...LEASE, limit: 10 });
-    // Both wait, in this order, and the lease ends meanwhile.
+    // Both wait in this order, and the lease ends while they wait.
     const claims = store.claim({ ...LEASE, limit: 10 });
     const facts = { number: 1, startedAt: NOW, endedAt: NOW, outcome: "success" as const };
     const attempt = { ...facts, reason: undefined, kind: undefined, githubRequestId: undefined };
@@ -65,7 +65,7 @@ describe("the SQLite store, while a write waits for a disk that flushes slowly",
 });
 
 describe("the SQLite store, opened again after its process was gone", () => {
-  it("makes what was running due at once, and ends what came with a token of its own", async (t) => {
+  it("makes running runs due at once, and ends a run with the caller's token", async (t) => {
     const folder = temporaryFolder(t);
     const before = openSqliteStore(folder, movedClock(NOW));
     await before.accept(event("a", { group: "g" }), LEASE);
@@ -75,9 +75,9 @@ describe("the SQLite store, opened again after its process was gone", () => {
 
     const store = openSqliteStore(folder, movedClock(NOW + 5));
     t.after(() => store.close());
-    const own = await store.get("b");
-    assert.equal(own?.run.status, "failure");
-    assert.match(own?.run.reason ?? "", /brought its token.*send it again/);
+    const withToken = await store.get("b");
+    assert.equal(withToken?.run.status, "failure");
+    assert.match(withToken?.run.reason ?? "", /brought its token.*send it again/);
     const claims = await store.claim({ ...LEASE, now: NOW + 5, limit: 10 });
     assert.deepEqual(
       claims.map(({ run, attempt }) => [run.id, attempt]),
@@ -91,7 +91,7 @@ describe("the SQLite store, opened again after its process was gone", () => {
 });
 
 describe("the SQLite store, opened again and again after its process was gone", () => {
-  it("ends the run that was running each time, and its group goes on", async (t) => {
+  it("ends the run that was running each time, and its group continues", async (t) => {
     const folder = temporaryFolder(t);
     let at = NOW;
     for (let start = 0; start < 2; start++, at += 60_000) {
@@ -119,7 +119,7 @@ describe("the SQLite store, opened again and again after its process was gone", 
 });
 
 describe("the SQLite store, opened again after its clock was wrong by a year", () => {
-  it("lets a run sleep for as long as it was to, and until the date that it named", async (t) => {
+  it("lets a run sleep for the requested time, and until the requested date", async (t) => {
     const [folder, hour, year] = [temporaryFolder(t), 3_600_000, 365 * 86_400_000];
     const before = openSqliteStore(folder, movedClock(NOW + year));
     const wrong = { ...LEASE, now: NOW + year, limit: 10 };
@@ -168,7 +168,7 @@ describe("writes of one turn of the event loop", () => {
     assert.equal(commitsIn(folder) - before, 4);
   });
 
-  it("leave no log behind that keeps the size of the largest burst", async (t) => {
+  it("do not keep the log at the size of the largest burst", async (t) => {
     const folder = temporaryFolder(t);
     const store = openSqliteStore(folder, movedClock(NOW));
     t.after(() => store.close());
@@ -180,7 +180,7 @@ describe("writes of one turn of the event loop", () => {
     assert.ok(log() <= 8 * 1024 * 1024, `${log()} bytes`);
   });
 
-  it("of different durability are flushed when one of them must be", async (t) => {
+  it("of different durability are flushed if one of them must be", async (t) => {
     const folder = temporaryFolder(t);
     const store = openSqliteStore(folder, movedClock(NOW));
     t.after(() => store.close());
@@ -196,7 +196,7 @@ describe("writes of one turn of the event loop", () => {
 });
 
 describe("a long history", () => {
-  it("is not gone through by any question, except newest first or oldest first and no further than asked", async (t) => {
+  it("is not scanned by any query, except newest first or oldest first up to the limit", async (t) => {
     const folder = temporaryFolder(t);
     const asked = new Set<string>();
     const prepare = DatabaseSync.prototype.prepare;
@@ -289,8 +289,8 @@ function commitsIn(folder: string): number {
   return commits;
 }
 
-describe("what the SQLite store keeps of GitHub's limits", () => {
-  it("are the pauses of accounts that are still there, over a restart", async (t) => {
+describe("GitHub's limits in the SQLite store", () => {
+  it("include the pauses of existing accounts, over a restart", async (t) => {
     const folder = temporaryFolder(t);
     const first = openSqliteStore(folder, movedClock(NOW));
     const day = 86_400_000;
@@ -313,7 +313,7 @@ describe("what the SQLite store keeps of GitHub's limits", () => {
     assert.deepEqual((await second.limits.recall(0)).length, 1);
   });
 
-  it("are writes from when they are let through, with the reads before them, unless they were not sent", async (t) => {
+  it("count writes from their permission, with the reads before them, unless they were not sent", async (t) => {
     const store = openSqliteStore(temporaryFolder(t), movedClock(NOW));
     t.after(() => store.close());
     const times = { now: NOW, since: { points: NOW, writes: NOW } };

@@ -28,7 +28,7 @@ async function scene(t: TestContext) {
 }
 
 describe("a connection that the stand-in breaks", () => {
-  it("breaks before or after the request is taken, the same with the same chance", async (t) => {
+  it("breaks before or after the request is accepted, in the same way with the same seed", async (t) => {
     const lostAndTaken = async () => {
       const { github, shop, dispatch } = await scene(t);
       const random = chanceOf(7).next;
@@ -47,7 +47,7 @@ describe("a connection that the stand-in breaks", () => {
   });
 
   for (const kind of ["cut", "reset", "hang"] as const) {
-    it(`leaves a request carried out whose answer is lost: ${kind}`, async (t) => {
+    it(`executes a request and loses its answer: ${kind}`, async (t) => {
       const { github, shop, dispatch } = await scene(t);
       github.fault({ route: DISPATCH }, kind === "cut" ? { kind } : { kind, afterHandling: true });
       const answered = dispatch("k-1").catch(() => "lost" as const);
@@ -59,7 +59,7 @@ describe("a connection that the stand-in breaks", () => {
   }
 });
 
-it("an answer that is held comes when its promise has resolved, and the request is carried out before that", async (t) => {
+it("a held answer comes when its promise has resolved, and the request is executed before that", async (t) => {
   const { github, shop, dispatch } = await scene(t);
   const { promise, resolve } = Promise.withResolvers<void>();
   github.fault({ route: DISPATCH, times: 1 }, { kind: "hold", until: promise });

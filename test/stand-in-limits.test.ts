@@ -11,7 +11,7 @@ const START = Date.UTC(2026, 0, 1);
 
 type Asking = { token?: string; body?: unknown; headers?: Record<string, string> };
 
-/** A stand-in with one repository that holds one file, and how to ask it; its clock stands still until moved. */
+/** A stand-in with one repository that has one file, functions to call it, and a clock that the test moves. */
 async function scene(t: TestContext, options: GitHubOptions = {}) {
   const clock = { now: START };
   const github = await startGitHub({ now: () => clock.now, ...options });
@@ -41,7 +41,7 @@ function asked(github: StandInGitHub, method: string, path: string, { token = "t
   });
 }
 
-/** Status of each of so many requests, one after the other. */
+/** The status of each of these requests, sent one after the other. */
 async function statuses(times: number, ask: () => Promise<HttpAnswer>): Promise<number[]> {
   const seen: number[] = [];
   for (let count = 0; count < times; count++) seen.push((await ask()).status);
@@ -57,9 +57,9 @@ describe("the limits of the stand-in GitHub", () => {
     const { github, clock, dispatch, get } = await scene(t, { limits: { writesPerMinute: 80 } });
     assert.deepEqual(new Set(await statuses(80, dispatch)), new Set([204]));
     clock.now += 20_000;
-    const refused = await dispatch();
-    assert.deepEqual([refused.status, refused.headers["retry-after"]], [403, "40"]);
-    assert.match(refused.json.message, /secondary rate limit/);
+    const rejected = await dispatch();
+    assert.deepEqual([rejected.status, rejected.headers["retry-after"]], [403, "40"]);
+    assert.match(rejected.json.message, /secondary rate limit/);
     assert.equal((await get(SHOP)).status, 200);
     clock.now += 40_000;
     assert.equal((await dispatch()).status, 204);
@@ -77,7 +77,7 @@ describe("the limits of the stand-in GitHub", () => {
     assert.deepEqual(await statuses(2, dispatch), [204, 403]);
   });
 
-  it("points: a read costs 1, a write 5, and retry-after is long enough for what was asked", async (t) => {
+  it("points: a read costs 1, a write 5, and retry-after is long enough for the request", async (t) => {
     const { clock, dispatch, get } = await scene(t, { limits: { pointsPerMinute: 10 } });
     for (let count = 0; count < 5; count++) {
       assert.equal((await get(SHOP)).status, 200);
@@ -91,7 +91,7 @@ describe("the limits of the stand-in GitHub", () => {
     assert.equal((await dispatch()).status, 204);
   });
 
-  it("concurrent: one too many is refused, one that ends makes room", async (t) => {
+  it("concurrent: one too many is rejected, one that ends makes room", async (t) => {
     const { github, get } = await scene(t, { limits: { concurrent: 2 } });
     const release = github.fault({ times: 2 }, { kind: "hang" });
     const stop = new AbortController();
@@ -118,15 +118,15 @@ describe("the limits of the stand-in GitHub", () => {
     const reset = String(START / 1000 + 3600);
     assert.deepEqual([last.headers["x-ratelimit-remaining"], last.headers["x-ratelimit-reset"]], ["0", reset]);
 
-    const refused = await get(FILE);
-    assert.ok([403, 429].includes(refused.status));
-    assert.deepEqual([refused.headers["x-ratelimit-remaining"], refused.headers["x-ratelimit-reset"]], ["0", reset]);
-    assert.equal(refused.headers["retry-after"], undefined);
+    const rejected = await get(FILE);
+    assert.ok([403, 429].includes(rejected.status));
+    assert.deepEqual([rejected.headers["x-ratelimit-remaining"], rejected.headers["x-ratelimit-reset"]], ["0", reset]);
+    assert.equal(rejected.headers["retry-after"], undefined);
     clock.now = Number(reset) * 1000;
     assert.equal((await get(FILE)).headers["x-ratelimit-remaining"], "1");
   });
 
-  it("count what a credential sends while it was told to be silent", async (t) => {
+  it("count what a credential sends during a pause", async (t) => {
     const { github, clock, dispatch, get } = await scene(t, { limits: { writesPerMinute: 1 } });
     github.token("other");
     await statuses(2, dispatch);
@@ -139,7 +139,7 @@ describe("the limits of the stand-in GitHub", () => {
     assert.equal(github.counts.whilePaused, 1);
   });
 
-  it("tell how late after the refusal somebody still spoke", async (t) => {
+  it("report how late after the rejection a client still sent", async (t) => {
     const { github, get } = await scene(t, { limits: { writesPerMinute: 1 } });
     github.fault({ times: 1 }, { kind: "limit", secondary: true, retryAfterSeconds: 30 });
     assert.equal((await get(SHOP)).status, 403);
@@ -150,14 +150,14 @@ describe("the limits of the stand-in GitHub", () => {
     assert.ok(github.counts.lateness > 40 && github.counts.lateness < 60_000, String(github.counts.lateness));
   });
 
-  it("call nobody late whose request crossed the refusal on its way", async (t) => {
+  it("do not count a request that crossed the rejection on its way", async (t) => {
     const { github, dispatch } = await scene(t, { limits: { writesPerMinute: 1 }, latencyMs: 500 });
     const answers = await Promise.all([1, 2, 3].map(() => dispatch()));
     assert.deepEqual(answers.map(({ status }) => status).sort(), [204, 403, 403]);
     assert.deepEqual([github.counts.whilePaused, github.counts.lateness], [1, 0]);
   });
 
-  it("can be asked about for nothing", async (t) => {
+  it("can be read without cost", async (t) => {
     const { get } = await scene(t, { limits: { primaryPerHour: 1 } });
     const left = async () => (await get("/rate_limit")).json.rate;
     const reset = START / 1000 + 3600;
@@ -187,7 +187,7 @@ describe("the limits of the stand-in GitHub", () => {
     assert.equal((await dispatch()).status, 204);
   });
 
-  it("can be changed, and are none by themselves", async (t) => {
+  it("can be changed, and are off by default", async (t) => {
     const { github, dispatch } = await scene(t);
     assert.equal((await dispatch()).headers["x-ratelimit-limit"], undefined);
     assert.deepEqual(new Set(await statuses(100, dispatch)), new Set([204]));

@@ -6,7 +6,7 @@ import { send } from "./support/service.ts";
 const START = Date.UTC(2026, 10, 28, 12);
 const SHA = "5".repeat(40);
 
-/** A stand-in with one commit, and a clock that stands still until it is moved. */
+/** A stand-in with one commit, and a clock that the test moves. */
 async function scene(t: TestContext) {
   const clock = { now: START };
   const github = await startGitHub({ now: () => clock.now });
@@ -27,7 +27,7 @@ async function scene(t: TestContext) {
 }
 
 describe("statuses of the stand-in", () => {
-  it("come to the newest of each context, and to one state together", async (t) => {
+  it("are combined from the newest of each context into one state", async (t) => {
     const { post, get, clock } = await scene(t);
     const combined = async () => {
       const { state, statuses, total_count } = await get(`/commits/${SHA}/status`);
@@ -59,7 +59,7 @@ describe("statuses of the stand-in", () => {
     );
   });
 
-  it("are rejected with a link that is none, and after a thousand of a context", async (t) => {
+  it("are rejected with an invalid link, and after a thousand per context", async (t) => {
     const { post, shop } = await scene(t);
     const { json } = await post(`/statuses/${SHA}`, { state: "success", target_url: "javascript:alert(1)" });
     assert.match(json.message, /http\(s\) scheme/);
@@ -85,7 +85,7 @@ describe("checks of the stand-in", () => {
     assert.deepEqual(await found("check_name=other"), []);
   });
 
-  it("end with a conclusion, and are changed by the App that made them only", async (t) => {
+  it("end with a conclusion, and can be changed only by their App", async (t) => {
     const { ask, post, get, clock } = await scene(t);
     await post("/check-runs", CHECK);
     assert.equal((await ask("PATCH", "/check-runs/1", { status: "completed" })).status, 422);
@@ -99,7 +99,7 @@ describe("checks of the stand-in", () => {
 });
 
 describe("deployments of the stand-in", () => {
-  it("wait for good statuses unless they are told not to", async (t) => {
+  it("require successful statuses by default", async (t) => {
     const { post } = await scene(t);
     await post(`/statuses/${SHA}`, { context: "preview", state: "pending" });
     const deployment = { ref: SHA, environment: "pr-7" };
@@ -131,7 +131,7 @@ describe("deployments of the stand-in", () => {
 });
 
 describe("comments of the stand-in", () => {
-  it("are listed by when they were updated", async (t) => {
+  it("are listed by the time of their update", async (t) => {
     const { ask, post, get, shop, clock } = await scene(t);
     shop.openPull({ number: 7 });
     for (const body of ["one", "two"]) {

@@ -21,7 +21,7 @@ jobs:
   test: { name: End to end }
 `;
 
-/** A stand-in with a workflow and a clock that stands still until it is moved. */
+/** A stand-in with a workflow and a clock that the test moves. */
 async function scene(t: TestContext, { file = TESTS, ...options }: GitHubOptions & { file?: string } = {}) {
   const clock = { now: START };
   const github = await startGitHub({ now: () => clock.now, ...options });
@@ -101,7 +101,7 @@ describe("a run of the stand-in's Actions", () => {
     }
   });
 
-  it("goes as it was planned, by the clock", async (t) => {
+  it("follows its plan, by the clock", async (t) => {
     const { github, dispatch, get, clock } = await scene(t);
     github.actions.script(({ payload }) =>
       payload.run === "k-1"
@@ -126,7 +126,7 @@ describe("a run of the stand-in's Actions", () => {
     );
   });
 
-  it("may be there before lists have it", async (t) => {
+  it("may exist before lists contain it", async (t) => {
     const { github, start, get, clock } = await scene(t);
     github.actions.script(() => ({ listedAfterMs: 5000 }));
     const { workflow_run_id: id } = (await start({ run: "k-1" })).json;
@@ -136,7 +136,7 @@ describe("a run of the stand-in's Actions", () => {
     assert.equal((await get("/actions/runs")).total_count, 1);
   });
 
-  it("may never appear, and stays in progress without a length", async (t) => {
+  it("may never appear, and stays in progress without a duration", async (t) => {
     const { github, dispatch, get, clock } = await scene(t);
     github.actions.script(({ payload }) => ({ never: payload.run === "k-1" }));
     for (const key of ["k-1", "k-2"]) await dispatch(key);
@@ -150,7 +150,7 @@ describe("a run of the stand-in's Actions", () => {
     assert.equal((await get(`/actions/runs/${runs[0].id}`)).conclusion, "timed_out");
   });
 
-  it("is cancelled, by force where it does not react, and not when it has ended", async (t) => {
+  it("can be cancelled, by force if it does not react, and not after its end", async (t) => {
     const { github, dispatch, get, ask, clock, shop } = await scene(t);
     const plans: RunPlan[] = [{ cancelTakesMs: 5000 }, { cancelTakesMs: Number.POSITIVE_INFINITY }];
     github.actions.script(() => plans.shift());
@@ -177,7 +177,7 @@ describe("a run of the stand-in's Actions", () => {
     );
   });
 
-  it("is re-run: one more attempt, with its jobs, of the same run", async (t) => {
+  it("can be re-run: one more attempt, with its jobs, of the same run", async (t) => {
     const { github, dispatch, get, ask, clock, shop } = await scene(t);
     github.actions.script(({ attempt }) => ({ takesMs: 1000, conclusion: attempt === 1 ? "failure" : "success" }));
     await dispatch("k-1");
@@ -209,7 +209,7 @@ describe("a run of the stand-in's Actions", () => {
     );
   });
 
-  it("is pending while another of its group goes, and makes way for a newer one", async (t) => {
+  it("is pending while another one of its group runs, and is replaced by a newer one", async (t) => {
     const { github, dispatch, shop, get, clock } = await scene(t, { file: `${TESTS}concurrency: previews\n` });
     github.actions.script(() => ({ takesMs: 10_000 }));
     for (const key of ["k-1", "k-2", "k-3"]) await dispatch(key);
@@ -224,7 +224,7 @@ describe("a run of the stand-in's Actions", () => {
     assert.deepEqual(await states(), ["success", "cancelled", "success"]);
   });
 
-  it("is dropped without a word when it is one of more than 500 within 10 s", async (t) => {
+  it("is silently dropped when it is one of more than 500 within 10 s", async (t) => {
     const { dispatch, get, clock } = await scene(t);
     for (let at = 0; at < 502; at++) assert.equal((await dispatch(`k-${at}`)).status, 204);
     assert.equal((await get("/actions/runs")).total_count, 500);
@@ -233,7 +233,7 @@ describe("a run of the stand-in's Actions", () => {
     assert.equal((await get("/actions/runs")).total_count, 501);
   });
 
-  it("ends well at once where everything is there", async (t) => {
+  it("succeeds at once if everything is there", async (t) => {
     const { start, get } = await scene(t, { hasEverything: true });
     const { json } = await start({ run: "k-1" });
     assert.equal((await get(`/actions/runs/${json.workflow_run_id}`)).conclusion, "success");
@@ -241,7 +241,7 @@ describe("a run of the stand-in's Actions", () => {
 });
 
 describe("the list of runs", () => {
-  it("takes GitHub's filters", async (t) => {
+  it("supports GitHub's filters", async (t) => {
     const { get, shop } = await scene(t);
     const facts = { status: "completed", conclusion: "failure", actor: "mona" } as const;
     for (let minute = 0; minute < 5; minute++) {
@@ -282,7 +282,7 @@ describe("the list of runs", () => {
     assert.deepEqual(await page("event=workflow_dispatch&page=11"), [1150, 0, false]);
   });
 
-  it("is answered 304 as long as nothing has changed, and that is free", async (t) => {
+  it("returns 304 while nothing has changed, without cost", async (t) => {
     const { ask, dispatch, github } = await scene(t, { limits: { primaryPerHour: 100 } });
     const first = await ask("GET", "/actions/runs");
     const etag = { "if-none-match": String(first.headers.etag) };

@@ -9,7 +9,7 @@ import { send } from "./support/service.ts";
 const START = Date.UTC(2026, 10, 28, 12);
 const SECRET = "what GitHub signs with";
 
-/** A stand-in that sends its webhooks to a receiver; without a clock of its own, that of the test is moved. */
+/** A stand-in that sends its webhooks to a receiver. By default the test moves its clock. */
 async function scene(t: TestContext, { system = false, ...options }: GitHubOptions & { system?: boolean } = {}) {
   const clock = { now: START };
   const github = await startGitHub({ ...(system ? {} : { now: () => clock.now }), ...options });
@@ -42,7 +42,7 @@ async function scene(t: TestContext, { system = false, ...options }: GitHubOptio
 }
 
 describe("the webhooks of the stand-in", () => {
-  it("bring a run from its beginning to its end, signed, as GitHub describes them", async (t) => {
+  it("report a run from its beginning to its end, signed, as GitHub describes them", async (t) => {
     const { github, receiver, dispatch, pass, names, shop, ask } = await scene(t);
     const { url } = receiver;
     const hook = github.hook("acme/shop", `${url}/webhooks/github`, { secret: SECRET });
@@ -93,7 +93,7 @@ describe("the webhooks of the stand-in", () => {
     assert.deepEqual(silent.deliveries, []);
   });
 
-  it("do not say of a re-run that it was requested, nor of one that no job ran for that it is in progress", async (t) => {
+  it("do not report a re-run as requested, or one without jobs as in progress", async (t) => {
     const { github, receiver, dispatch, pass, names, shop } = await scene(t);
     github.hook("acme/shop", receiver.url, { secret: SECRET, events: ["workflow_run"] });
     github.actions.script(({ attempt }) => ({ takesMs: 0, conclusion: attempt === 1 ? "skipped" : "failure" }));
@@ -106,21 +106,23 @@ describe("the webhooks of the stand-in", () => {
     assert.equal(JSON.parse(receiver.received.at(-1)?.body ?? "").workflow_run.run_attempt, 2);
   });
 
-  it("reach an App where it is installed, and name the installation", async (t) => {
+  it("reach an App if it is installed, and name the installation", async (t) => {
     const { github, receiver, pass, shop } = await scene(t);
     github.app({ id: 7, publicKey: "", installations: [{ id: 70, owner: "acme" }] });
     const app = github.hook("app", receiver.url, { secret: SECRET });
-    const own = github.hook("acme/shop", receiver.url, { secret: SECRET });
+    const ofRepository = github.hook("acme/shop", receiver.url, { secret: SECRET });
     github.emit(shop, "push", { ref: "refs/heads/main" });
     github.emit(github.repository("other/shop"), "push", { ref: "refs/heads/main" });
     await pass(0);
-    const told = [app, own].map(({ deliveries }) => deliveries.map((each) => [each.installationId, each.repositoryId]));
+    const told = [app, ofRepository].map(({ deliveries }) =>
+      deliveries.map((each) => [each.installationId, each.repositoryId]),
+    );
     assert.deepEqual(told, [[[70, shop.id]], [[null, shop.id]]]);
     assert.deepEqual(app.deliveries[0]?.payload?.installation, { id: 70, node_id: "I_1" });
-    assert.equal(own.deliveries[0]?.payload?.installation, undefined);
+    assert.equal(ofRepository.deliveries[0]?.payload?.installation, undefined);
   });
 
-  it("are lost, doubled and late as they are told to be", async (t) => {
+  it("can be lost, doubled and late", async (t) => {
     const { github, receiver, dispatch, pass, names, log } = await scene(t);
     const hook = github.hook("acme/shop", receiver.url, { secret: SECRET, events: ["workflow_run"] });
     const upsets = [{ lateMs: 5000 }, "lost", "twice"] as const;
@@ -137,7 +139,7 @@ describe("the webhooks of the stand-in", () => {
     assert.equal(hook.deliveries.length, 4);
   });
 
-  it("are written down with their answer, and sent again under the same GUID when that is asked for", async (t) => {
+  it("are recorded with their answer, and redelivered under the same GUID on request", async (t) => {
     const { github, receiver, dispatch, pass, log, ask } = await scene(t);
     const hook = github.hook("acme/shop", receiver.url, { secret: SECRET, events: ["workflow_run"] });
     receiver.status = 503;
@@ -155,7 +157,7 @@ describe("the webhooks of the stand-in", () => {
     assert.deepEqual([(await found("failure")).length, (await found("success")).length], [1, 1]);
   });
 
-  it("are sent by themselves with the system's clock", async (t) => {
+  it("are sent automatically with the system's clock", async (t) => {
     const { github, receiver, dispatch, names } = await scene(t, { system: true });
     github.actions.script(() => ({ startsAfterMs: 20, takesMs: 20 }));
     github.hook("acme/shop", receiver.url, { secret: SECRET, events: ["workflow_run"] });
@@ -164,7 +166,7 @@ describe("the webhooks of the stand-in", () => {
     assert.deepEqual(names(), ["workflow_run requested", "workflow_run in_progress", "workflow_run completed"]);
   });
 
-  it("bring what a test makes up, with what all events have", async (t) => {
+  it("contain the test's payload, with the fields that all events have", async (t) => {
     const { github, receiver, pass, shop } = await scene(t);
     github.hook("acme", receiver.url, { secret: SECRET });
     github.emit(shop, "push", { ref: "refs/heads/main" });
@@ -173,7 +175,7 @@ describe("the webhooks of the stand-in", () => {
     assert.deepEqual([ref, repository.full_name, sender.login], ["refs/heads/main", "acme/shop", "octocat"]);
   });
 
-  it("take thousands of lines in their log, and list them", async (t) => {
+  it("allow thousands of lines in their log, and list them", async (t) => {
     const { github, ask } = await scene(t);
     const hook = github.hook("acme/shop", "http://127.0.0.1:9");
     const payload = { action: "opened" };

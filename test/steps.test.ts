@@ -77,7 +77,7 @@ describe("a step", () => {
     assert.equal((await after.store.get("r1"))?.attempts[0]?.outcome, "stopped");
   });
 
-  it("gives the first attempt what JSON keeps of its result, as it gives later ones", async (t) => {
+  it("returns its result in the form that JSON keeps, in the first attempt too", async (t) => {
     const { accept } = workerWith(t, async ({ step }) => {
       const result = await step("now", () => ({ at: new Date(0), left: undefined, again: [undefined] }));
       return result as never;
@@ -85,7 +85,7 @@ describe("a step", () => {
     assert.deepEqual((await (await accept()).outcome)?.outputs, { at: "1970-01-01T00:00:00.000Z", again: [null] });
   });
 
-  it("whose result JSON cannot carry, or whose name was used before, fails and says so", async (t) => {
+  it("whose result JSON cannot store, or whose name was used before, fails with the reason", async (t) => {
     const cycle: unknown[] = [];
     cycle.push(cycle);
     const { accept } = workerWith(t, async ({ step, sleep }) => {
@@ -104,15 +104,15 @@ describe("a step", () => {
     assert.match(nap ?? "", /the step nap failed: this attempt already has a wait with that name/);
   });
 
-  it("whose name has more than 200 characters fails the run for good, unless it is caught, and is not begun", async (t) => {
+  it("whose name has more than 200 characters fails the run permanently, unless it is caught, and does not begin", async (t) => {
     const done: string[] = [];
     const { store, accept } = workerWith(t, async ({ step }) => {
-      await step("ü".repeat(200), async () => void done.push("as long as may be") as undefined);
+      await step("ü".repeat(200), async () => void done.push("long enough") as undefined);
       await step("x".repeat(3000), async () => void done.push("longer") as undefined);
       return null;
     });
     const run = await (await accept()).outcome;
-    assert.deepEqual([run?.status, run?.kind, done], ["failure", "permanent", ["as long as may be"]]);
+    assert.deepEqual([run?.status, run?.kind, done], ["failure", "permanent", ["long enough"]]);
     assert.match(
       run?.reason ?? "",
       /^Beginning the step x{100}… failed: its name has 3000 characters, and the limit is 200/,
@@ -152,7 +152,7 @@ describe("a step", () => {
     assert.deepEqual(saved, ["quick ended", "slow begun", "slow ended"]);
   });
 
-  it("that was cut off is left as begun, and done again by the next attempt", async (t) => {
+  it("that was interrupted is left as begun, and repeated by the next attempt", async (t) => {
     const done: number[] = [];
     const never = new Promise<never>(() => {});
     const { clock, store, accept } = workerWith(

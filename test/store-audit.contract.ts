@@ -14,40 +14,43 @@ const recordsOf = async (store: RunStore, filter: AuditFilter = {}) =>
   (await store.audit.list(filter, { limit: 1000 })).records;
 const actionsIn = (records: readonly AuditRecord[]) => records.map(({ action }) => action);
 
-/** What every store promises of the audit log; run by the tests of each. */
+/** What every store promises about the audit log. The tests of each store run it. */
 export function auditContract(name: string, open: OpenStore): void {
   const promise = promises(open);
 
   describe(`${name}: the audit log`, () => {
-    promise("has each action with who did it, as what, how and from where, newest first", async (store, { reopen }) => {
-      const run = await ended(store, { trigger: "manual", actor: ALICE.actor, by: ALICE }, FAILURE);
-      await store.rerun(run, NOW + 1, { ...ALICE, from: "failure", bulk: "b1" });
-      await store.cancel(run, { ...ALICE, at: NOW + 2 }, () => false);
-      await store.pause("*", { ...ALICE, at: NOW + 3 });
-      await store.pause("*", { ...ALICE, at: NOW + 4 });
-      await store.resume("*", { ...ALICE, at: NOW + 5 });
-      await store.audit.add([REJECTED]);
-      const records = await recordsOf((await reopen?.()) ?? store);
-      const done = { ...ALICE, outcome: "done", times: 1 };
-      const expected = [
-        REJECTED,
-        { ...done, at: NOW + 5, action: "resumed", workflow: "*" },
-        { ...done, at: NOW + 3, action: "paused", workflow: "*" },
-        { ...done, at: NOW + 2, action: "cancelled", run, workflow: "deploy" },
-        { ...done, at: NOW + 1, action: "re-run", run, workflow: "deploy", bulk: "b1", details: "from the failure" },
-        { ...done, at: NOW, action: "started", run, workflow: "deploy" },
-      ];
-      assert.deepEqual(
-        records.map(({ link: _, ...record }) => record),
-        expected,
-      );
-      assert.deepEqual(
-        records.map(({ link }) => link?.number),
-        [6, 5, 4, 3, 2, 1],
-      );
-    });
+    promise(
+      "has each action with who did it, in which role, how and from where, newest first",
+      async (store, { reopen }) => {
+        const run = await ended(store, { trigger: "manual", actor: ALICE.actor, by: ALICE }, FAILURE);
+        await store.rerun(run, NOW + 1, { ...ALICE, from: "failure", bulk: "b1" });
+        await store.cancel(run, { ...ALICE, at: NOW + 2 }, () => false);
+        await store.pause("*", { ...ALICE, at: NOW + 3 });
+        await store.pause("*", { ...ALICE, at: NOW + 4 });
+        await store.resume("*", { ...ALICE, at: NOW + 5 });
+        await store.audit.add([REJECTED]);
+        const records = await recordsOf((await reopen?.()) ?? store);
+        const done = { ...ALICE, outcome: "done", times: 1 };
+        const expected = [
+          REJECTED,
+          { ...done, at: NOW + 5, action: "resumed", workflow: "*" },
+          { ...done, at: NOW + 3, action: "paused", workflow: "*" },
+          { ...done, at: NOW + 2, action: "cancelled", run, workflow: "deploy" },
+          { ...done, at: NOW + 1, action: "re-run", run, workflow: "deploy", bulk: "b1", details: "from the failure" },
+          { ...done, at: NOW, action: "started", run, workflow: "deploy" },
+        ];
+        assert.deepEqual(
+          records.map(({ link: _, ...record }) => record),
+          expected,
+        );
+        assert.deepEqual(
+          records.map(({ link }) => link?.number),
+          [6, 5, 4, 3, 2, 1],
+        );
+      },
+    );
 
-    promise("has no runs that events start, and nothing that was not done", async (store) => {
+    promise("has no runs that events start, and no actions that did not happen", async (store) => {
       const run = await ended(store, { trigger: "http", actor: "token argocd", by: ALICE });
       await store.accept(event({ trigger: "schedule", actor: "schedule" }), lease());
       await store.cancel(run, { ...ALICE, at: NOW }, () => false);
@@ -71,7 +74,7 @@ export function auditContract(name: string, open: OpenStore): void {
       await store.audit.add([REJECTED, { ...REJECTED, bulk: "b", at: NOW + 20 }]);
       const found = async (filter: AuditFilter) => (await recordsOf(store, filter)).length;
       const filters: readonly AuditFilter[] = [
-        ...[{ actor: "alice" }, { actor: "bob@" }, { actor: "nobody" }, { action: "paused" } as const],
+        ...[{ actor: "alice" }, { actor: "bob@" }, { actor: "unknown" }, { action: "paused" } as const],
         ...[{ outcome: "rejected" } as const, { workflow: "deploy" }, { address: "10.0.0.7" }, { bulk: "b" }],
         ...[{ since: NOW + 10 }, { until: NOW + 10 }, { since: NOW + 10, until: NOW + 20 }],
       ];
@@ -90,7 +93,7 @@ export function auditContract(name: string, open: OpenStore): void {
       assert.deepEqual(none, { records: [], next: later.next });
     });
 
-    promise("tells what was added once it is stored, sealed as it is read", async (store) => {
+    promise("reports an added record once it is stored, with the same seal as when it is read", async (store) => {
       const told: AuditRecord[] = [];
       const stop = store.audit.hear((record) => void told.push(record));
       await store.pause("deploy", { ...ALICE, at: NOW });
@@ -100,7 +103,7 @@ export function auditContract(name: string, open: OpenStore): void {
       assert.deepEqual(told, (await recordsOf(store)).slice(1).toReversed());
     });
 
-    promise("is a chain without a gap, also when many add to it at once", async (store) => {
+    promise("is a chain without a gap, even if many add to it at once", async (store) => {
       await Promise.all(
         Array.from({ length: 30 }, (_, at) =>
           at % 3 === 0 ? store.audit.add([REJECTED, REJECTED]) : store.pause(`w${at}`, { ...ALICE, at: NOW + at }),
@@ -110,7 +113,7 @@ export function auditContract(name: string, open: OpenStore): void {
       assert.deepEqual([problems, checked, head.number, notSealed.count], [[], 40, 40, 0]);
     });
 
-    promise("is kept as long as runs, and whole after its oldest are deleted", async (store) => {
+    promise("is kept for the time of runs, and intact after its oldest records are deleted", async (store) => {
       for (let at = 0; at < 10; at++) await store.audit.add([{ ...REJECTED, at: NOW + at }]);
       await store.forget(NOW + 4, 3);
       assert.equal((await recordsOf(store)).length, 7, "some at a time");
@@ -128,7 +131,7 @@ export function auditContract(name: string, open: OpenStore): void {
     });
 
     promise(
-      "keeps one behind a clock that was set back: the chain is deleted from its beginning alone",
+      "keeps a record after a clock was set back: the chain is deleted only from its beginning",
       async (store) => {
         await store.audit.add([{ ...REJECTED, at: NOW + 10 }, REJECTED]);
         await store.forget(NOW + 5, 100);

@@ -25,11 +25,11 @@ const HOUR = 3_600_000;
 const without = () => false;
 const withHandler = () => true;
 
-/** What every store promises of runs that are cancelled; run by the tests of each. */
+/** What every store promises about cancelled runs. The tests of each store run it. */
 export function cancelsContract(name: string, open: OpenStore): void {
   const promise = promises(open);
 
-  /** Accepts, claims and lets wait. */
+  /** Accepts and claims a run, and lets it wait. */
   async function asleep(store: TimedStore, facts: Partial<NewRun> = {}): Promise<string> {
     const { run } = await store.accept(event(facts), lease());
     const claim = await claimOne(store);
@@ -40,7 +40,7 @@ export function cancelsContract(name: string, open: OpenStore): void {
   }
 
   describe(`${name}: a cancelled run`, () => {
-    promise("that was queued or waited has ended at once, and says who cancelled it", async (store) => {
+    promise("that was queued or waited has ended at once, and has who cancelled it", async (store) => {
       const sleeping = await asleep(store, { group: "g" });
       const { run: queued } = await store.accept(event({ group: "h" }), lease());
       for (const id of [sleeping, queued]) {
@@ -69,7 +69,7 @@ export function cancelsContract(name: string, open: OpenStore): void {
       assert.deepEqual(ids(await store.claim(claimAt(NOW + 6))), [next.run]);
     });
 
-    promise("that is running ends with its attempt, however that ends, except well", async (store) => {
+    promise("that is running ends as cancelled with its attempt, unless the attempt succeeds", async (store) => {
       for (const [settlement, status] of [
         [FAILURE, "cancelled"],
         [again(NOW + 10), "cancelled"],
@@ -102,7 +102,7 @@ export function cancelsContract(name: string, open: OpenStore): void {
       assert.equal(finished.ever, 1, "what was cancelled or skipped has saved no minute");
     });
 
-    promise("whose process ends before the attempt does is not attempted again", async (store) => {
+    promise("whose process ends before the attempt does is not retried", async (store) => {
       const { run } = await store.accept(event({ group: "g" }), lease());
       await claimOne(store);
       await store.cancel(run, BY, without);
@@ -116,7 +116,7 @@ export function cancelsContract(name: string, open: OpenStore): void {
       );
     });
 
-    promise("can be run again, as if nothing had been", async (store) => {
+    promise("can be re-run as if nothing had happened", async (store) => {
       const run = await asleep(store, { group: "g" });
       await store.cancel(run, BY, without);
       assert.equal((await store.rerun(run, NOW + 10)).status, "queued");
@@ -138,7 +138,7 @@ export function cancelsContract(name: string, open: OpenStore): void {
   });
 
   describe(`${name}: a workflow's "cancelled"`, () => {
-    promise("is called once for a run that had started, and keeps the group's place meanwhile", async (store) => {
+    promise("is called once for a run that had started, and keeps the group's place while it runs", async (store) => {
       const run = await asleep(store, { group: "g" });
       const next = await store.accept(event({ group: "g", input: 2 }), lease());
       await store.cancel(run, BY, withHandler);
@@ -185,19 +185,22 @@ export function cancelsContract(name: string, open: OpenStore): void {
       assert.equal(after?.run.input, 3);
     });
 
-    promise("is not called for a run that never began, nor for one that ended before it heard of it", async (store) => {
-      const { run: queued } = await store.accept(event(), lease());
-      await store.cancel(queued, BY, withHandler);
-      const { run: running } = await store.accept(event(), lease());
-      const claim = await claimOne(store);
-      await store.cancel(running, BY, withHandler);
-      await store.settle(claim, attemptOf(claim, "success", NOW + 7), SUCCESS);
-      const own = await store.accept(event({ ownToken: true }), lease());
-      await store.cancel(own.run, BY, withHandler);
-      await store.settle(own.claim!, attemptOf(own.claim!, "cancelled", NOW + 7), FAILURE);
-      assert.equal(await statusOf(store, own.run), "cancelled");
-      assert.deepEqual(await store.claim(claimAt(NOW + LEASE_MS)), []);
-    });
+    promise(
+      "is not called for a run that never began, or for one that ended before it learned about the cancel",
+      async (store) => {
+        const { run: queued } = await store.accept(event(), lease());
+        await store.cancel(queued, BY, withHandler);
+        const { run: running } = await store.accept(event(), lease());
+        const claim = await claimOne(store);
+        await store.cancel(running, BY, withHandler);
+        await store.settle(claim, attemptOf(claim, "success", NOW + 7), SUCCESS);
+        const withToken = await store.accept(event({ ownToken: true }), lease());
+        await store.cancel(withToken.run, BY, withHandler);
+        await store.settle(withToken.claim!, attemptOf(withToken.claim!, "cancelled", NOW + 7), FAILURE);
+        assert.equal(await statusOf(store, withToken.run), "cancelled");
+        assert.deepEqual(await store.claim(claimAt(NOW + LEASE_MS)), []);
+      },
+    );
 
     promise("is called after a running attempt has ended, also with its process", async (store) => {
       const runs = [];
@@ -212,7 +215,7 @@ export function cancelsContract(name: string, open: OpenStore): void {
       assert.deepEqual([later.map(({ handler }) => handler), later.length], [[true], 1]);
     });
 
-    promise("whose process ends is not called again, and the history says so", async (store) => {
+    promise("whose process ends is not called again, and the history shows it", async (store) => {
       const run = await asleep(store, { group: "g" });
       const next = await store.accept(event({ group: "g", input: 2 }), lease());
       await store.cancel(run, BY, withHandler);
@@ -230,7 +233,7 @@ export function cancelsContract(name: string, open: OpenStore): void {
     });
   });
 
-  describe(`${name}: a group that cancels what runs`, () => {
+  describe(`${name}: a group that cancels its running run`, () => {
     const order: Order = { cancelRunning: true };
 
     promise("cancels a run that waits at once, and begins the newer one", async (store) => {
@@ -246,7 +249,7 @@ export function cancelsContract(name: string, open: OpenStore): void {
       assert.equal(await store.wake(["check mona/app abc"]), 0);
     });
 
-    promise("lets a running one end first, and says which process must know", async (store) => {
+    promise("lets a running one end first, and returns the process to notify", async (store) => {
       const older = await store.accept(event({ group: "g", order }), { ...lease(), take: true });
       const newer = await store.accept(event({ group: "g", input: 2, order }), { ...lease(NOW + 1), take: true });
       assert.deepEqual([newer.claim, newer.cancels], [undefined, [older.run]]);
@@ -273,7 +276,7 @@ export function cancelsContract(name: string, open: OpenStore): void {
       assert.equal((await claimOne(store, NOW + 4)).run.id, newer.run);
     });
 
-    promise("of events that come at once runs the newest, and ends the others", async (store) => {
+    promise("runs the newest of events that come at once, and ends the others", async (store) => {
       const events = Array.from({ length: 8 }, (_, at) => event({ group: "g", input: at, order }));
       const accepted = await Promise.all(events.map((each) => store.accept(each, { ...lease(), take: true })));
       for (const { claim } of accepted) {
@@ -288,10 +291,10 @@ export function cancelsContract(name: string, open: OpenStore): void {
 
     promise("leaves a run alone that brought its token, or is of another group", async (store) => {
       const other = await asleep(store, { group: "h", order });
-      const own = await store.accept(event({ group: "g", order, ownToken: true }), lease());
+      const withToken = await store.accept(event({ group: "g", order, ownToken: true }), lease());
       await store.accept(event({ group: "g", order }), lease());
       assert.equal(await statusOf(store, other), "waiting");
-      assert.equal((await store.get(own.run))?.run.cancelledBy, undefined);
+      assert.equal((await store.get(withToken.run))?.run.cancelledBy, undefined);
     });
   });
 }

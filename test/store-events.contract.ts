@@ -29,12 +29,12 @@ const note = (
   notes: { ignored?: readonly IgnoredEvent[]; heard?: readonly Heard[]; since?: number },
 ) => store.events.note({ ignored: [], heard: [], since: NOW, ...notes });
 
-/** What every store promises of events that started no run, and of who was heard; run by the tests of each. */
+/** What every store promises about events that started no run, and about callers. The tests of each store run it. */
 export function eventsContract(name: string, open: OpenStore): void {
   const promise = promises(open);
 
   describe(`${name}: events that started no run`, () => {
-    promise("are kept as they were noted, the newest first, in pages", async (store, { reopen }) => {
+    promise("are kept unchanged, newest first, in pages", async (store, { reopen }) => {
       await note(store, { ignored: [CLOSED] });
       await note(store, { ignored: [FLUX] });
       const page = async (given: RunStore, cursor?: string) => given.events.ignored({}, { limit: 1, cursor });
@@ -79,7 +79,7 @@ export function eventsContract(name: string, open: OpenStore): void {
       for (const [filter, expected] of rows) assert.deepEqual(await found(filter), expected, JSON.stringify(filter));
     });
 
-    promise("are the newest, and are forgotten with the runs of their time", async (store) => {
+    promise("are limited to the newest, and are deleted with the runs of their time", async (store) => {
       const many = Array.from({ length: MAX_IGNORED }, (_, at) => ({ ...FLUX, at: NOW + at, subject: `n ${at}` }));
       await note(store, { ignored: many });
       await note(store, { ignored: [{ ...CLOSED, at: NOW + MAX_IGNORED }] });
@@ -93,8 +93,8 @@ export function eventsContract(name: string, open: OpenStore): void {
     });
   });
 
-  describe(`${name}: who was heard`, () => {
-    promise("is counted for each source, with the first and the last time", async (store) => {
+  describe(`${name}: recorded callers`, () => {
+    promise("are counted for each source, with the first and the last time", async (store) => {
       assert.deepEqual(await store.events.heard(), { since: undefined, sources: [] });
       await note(store, {
         heard: [call("/dispatch"), call("/deploy", { firstAt: NOW + 5, lastAt: NOW + 5 })],
@@ -102,7 +102,7 @@ export function eventsContract(name: string, open: OpenStore): void {
       });
       await note(store, { heard: [call("/dispatch", { firstAt: NOW + 7, lastAt: NOW + 9, times: 3 })], since: NOW });
       await note(store, { heard: [call("/dispatch", { actor: "", lastAt: NOW - 1 })] });
-      // A name is cut, and loses what no database takes: two of them may become the same.
+      // A name is cut, and loses characters that no database accepts. Two of them may become the same.
       await note(store, { heard: [call("/a\0"), call("/a\u2400", { firstAt: NOW - 3, lastAt: NOW - 2, times: 2 })] });
       assert.deepEqual(await store.events.heard(), {
         since: NOW - 9,
@@ -115,7 +115,7 @@ export function eventsContract(name: string, open: OpenStore): void {
       });
     });
 
-    promise("is not forgotten with runs, and those that are silent for longest give way", async (store) => {
+    promise("are not deleted with runs, and the ones silent for longest are replaced", async (store) => {
       const many = Array.from({ length: MAX_SOURCES + 1 }, (_, at) => call(`/n${at}`, { lastAt: NOW + at }));
       await note(store, { heard: many });
       await store.forget(NOW + 10 * MAX_SOURCES, 10);

@@ -61,7 +61,7 @@ for (const [name, open] of bothStores(postgres)) {
       assert.deepEqual(await found({ words: ["pr-1234", "nothing"] }), []);
     });
 
-    it("came within a time", async (t) => {
+    it("are limited to a time range", async (t) => {
       const { ended, found, pass, store } = await opened(t, open);
       const ids: string[] = [];
       for (let nth = 0; nth < 4; nth++) {
@@ -80,7 +80,7 @@ for (const [name, open] of bothStores(postgres)) {
       assert.equal((await store.counts({ until: NOW })).success.count, 0);
     });
 
-    it("are of an event of GitHub", async (t) => {
+    it("are found by an event of GitHub", async (t) => {
       const { ended, found, store } = await opened(t, open);
       const a = await ended({ trigger: "github", input: pullRequest(7) });
       const b = await ended({ trigger: "github", input: pullRequest(71) });
@@ -94,7 +94,7 @@ for (const [name, open] of bothStores(postgres)) {
       assert.equal((await store.counts({ repository: "acme/shop" })).success.count, 2);
     });
 
-    it("are counted by their status, whichever they are shown by", async (t) => {
+    it("are counted for every status, with any status filter", async (t) => {
       const { store, accept, ended } = await opened(t, open);
       await ended({ workflow: "other" }, FAILURE);
       await ended({ workflow: "other" });
@@ -130,7 +130,7 @@ for (const [name, open] of bothStores(postgres)) {
       assert.equal((await store.counts({})).success.more, false);
     });
 
-    it("are of the workflows alone that one may read who asks", async (t) => {
+    it("are only of workflows that the caller may read", async (t) => {
       const { store, ended, found, accept } = await opened(t, open);
       const ids: Record<string, string[]> = { a: [], b: [], c: [] };
       for (const workflow of ["a", "b", "c", "a", "c", "b", "a", "c"]) {
@@ -170,7 +170,7 @@ for (const [name, open] of bothStores(postgres)) {
       assert.equal((await store.counts({ workflows: ["a", "b"] })).queued.count, 1);
     });
 
-    it("have failed for these reasons", async (t) => {
+    it("are found by the reasons of their failure", async (t) => {
       const { store, ended } = await opened(t, open);
       const fail = (reason: string, facts: Partial<NewRun> = {}) => ended(facts, { ...FAILURE, reason } as never);
       const a = await fail("no tag");

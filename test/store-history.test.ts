@@ -22,7 +22,7 @@ const RUNS = 60_000;
 
 type Opened = { readonly open: () => Promise<RunStore>; readonly filled: Filled; readonly schema: string };
 
-/** A store that was filled as the bench of long histories does it. */
+/** A store that was filled like the bench of long histories does it. */
 const STORES: readonly (readonly [string, (t: TestContext) => Opened])[] = [
   [
     "SQLite",
@@ -43,7 +43,7 @@ const STORES: readonly (readonly [string, (t: TestContext) => Opened])[] = [
 
 for (const [name, opened] of STORES) {
   describe(`${name}: the history of the bench`, () => {
-    it("has the rows that the service leaves", async (t) => {
+    it("has the same rows as the service writes", async (t) => {
       const { open, filled } = opened(t);
       await (await open()).close();
       await filled.fill({ count: 1000, days: 1, now: NOW }, () => {});
@@ -77,7 +77,7 @@ for (const [name, opened] of STORES) {
       assert.deepEqual(shapeOf(written), shapeOf(made));
     });
 
-    it("counts what it has", async (t) => {
+    it("has counts that match its rows", async (t) => {
       const { open, filled } = opened(t);
       await (await open()).close();
       await filled.fill({ count: 1000, days: 1, now: NOW }, () => {});
@@ -92,7 +92,7 @@ for (const [name, opened] of STORES) {
   });
 }
 
-/** Names and types of all that it has, without values. */
+/** The names and types of all its fields, without values. */
 function shapeOf(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(shapeOf);
   if (typeof value !== "object" || value === null) return typeof value;
@@ -100,7 +100,7 @@ function shapeOf(value: unknown): unknown {
 }
 
 describe("SQLite: of a workflow with many runs", () => {
-  /** The indexes, with the conditions that bound what is read of them. */
+  /** The used indexes, with the conditions that limit what is read from them. */
   async function plans(t: TestContext, work: (runs: Pick<RunStore, "list" | "counts">) => Promise<unknown>) {
     const db = new DatabaseSync(join(await filledFolder(t), "gh-runner.sqlite"));
     t.after(() => db.close());
@@ -125,7 +125,7 @@ describe("SQLite: of a workflow with many runs", () => {
     for (const each of found) assert.match(each, /workflow=\? AND seq<\?\)/);
   });
 
-  it("those of a time are counted without the older runs", async (t) => {
+  it("runs of a time range are counted without the older runs", async (t) => {
     const found = await plans(t, (runs) => runs.counts({ workflow: "labeler", since: NOW - 3_600_000 }));
     assert.equal(found.length, 5);
     for (const each of found) assert.match(each, /workflow=\? AND seq>\?\)/);
@@ -149,7 +149,7 @@ describe("PostgreSQL: of an application with many runs", () => {
       const before = await rowsRead(schema);
       const store = await open();
       await work(store);
-      // What a connection has read is known when it has ended.
+      // The counters of a connection are complete when it has ended.
       await store.close();
       return (await rowsRead(schema)) - before;
     };
@@ -171,8 +171,8 @@ async function rowsRead(schema: string): Promise<number> {
   return Number(row?.rows ?? 0);
 }
 
-describe("SQLite: the room of runs that are forgotten", () => {
-  it("is used by those that come, in the index of the search too: every write is stored, and the file does not grow", async (t) => {
+describe("SQLite: the disk space of deleted runs", () => {
+  it("is reused by new runs, in the search index too: every write is stored, and the file does not grow", async (t) => {
     const folder = temporaryFolder(t);
     const clock = movedClock(NOW);
     const store = openSqliteStore(folder, clock);

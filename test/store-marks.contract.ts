@@ -19,12 +19,12 @@ import {
 const SECOND = 1000;
 const HOUR = 3_600_000;
 
-/** What every store promises of what processes remember together, and of what they watch for; run by the tests of each. */
+/** What every store promises about shared marks of processes, and about watched runs. The tests of each store run it. */
 export function marksContract(name: string, open: OpenStore): void {
   const promise = promises(open);
 
   describe(`${name}: turns`, () => {
-    promise("come once in so many milliseconds, each name's for itself", async (store) => {
+    promise("come once per interval, separately for each name", async (store) => {
       assert.equal(await store.turn("watch acme/shop", 10 * SECOND), true);
       assert.equal(await store.turn("watch acme/other", 10 * SECOND), true);
       await store.at(NOW + 10 * SECOND - 1);
@@ -34,7 +34,7 @@ export function marksContract(name: string, open: OpenStore): void {
       assert.equal(await store.turn("watch acme/shop", 10 * SECOND), true);
     });
 
-    promise("are not lost when the clock was ahead", async (store) => {
+    promise("are not lost after the clock was ahead", async (store) => {
       await store.at(NOW + 24 * HOUR);
       await store.turn("a", HOUR);
       await store.at(NOW);
@@ -42,12 +42,12 @@ export function marksContract(name: string, open: OpenStore): void {
       assert.equal(await store.turn("a", HOUR), false);
     });
 
-    promise("go to one of many who ask at once", async (store) => {
+    promise("go to one of many that ask at once", async (store) => {
       const taken = await Promise.all(Array.from({ length: 20 }, () => store.turn("a", SECOND)));
       assert.equal(taken.filter((each) => each).length, 1);
     });
 
-    promise("are forgotten with the runs of their time, and marks are not", async (store) => {
+    promise("are deleted with the runs of their time, and marks are not", async (store) => {
       await store.turn("a", 24 * HOUR);
       await store.setMark("b", "kept");
       await store.forget(NOW + 1, 10);
@@ -57,7 +57,7 @@ export function marksContract(name: string, open: OpenStore): void {
   });
 
   describe(`${name}: marks`, () => {
-    promise("are kept as they were set last, also when the store is opened again", async (store, { reopen }) => {
+    promise("keep the value that was set last, also when the store is opened again", async (store, { reopen }) => {
       assert.equal(await store.mark("deliveries"), undefined);
       const value = { cursor: "v1_123", "ü\u2028": [null, 1.5, "\0"] };
       for (const each of ["first", value]) await store.setMark("deliveries", each);
@@ -65,7 +65,7 @@ export function marksContract(name: string, open: OpenStore): void {
       assert.deepEqual(await (await reopen!()).mark("deliveries"), value);
     });
 
-    promise("and turns of the same name are no concern of each other", async (store) => {
+    promise("and turns of the same name are independent", async (store) => {
       await store.turn("a", HOUR);
       assert.equal(await store.mark("a"), undefined);
       await store.setMark("a", null);
@@ -89,7 +89,7 @@ export function marksContract(name: string, open: OpenStore): void {
       return claim.run.id;
     };
 
-    promise("are known with their keys for as long as they wait", async (store) => {
+    promise("are known with their keys while they wait", async (store) => {
       const key = "workflow_run acme/shop 7";
       await waiting(store, ["pull_request acme/shop 7", "workflow deploy", "workflow_run_of acme/shop 7"]);
       const one = await waiting(store, ["workflow_run acme/shop abc", key]);
@@ -126,7 +126,7 @@ export function marksContract(name: string, open: OpenStore): void {
       assert.equal((await store.get(limited))?.run.dueAt, NOW + HOUR);
     });
 
-    promise("makes a few of the newest due that may begin, and takes back the failed attempt before", async (store) => {
+    promise("makes a few of the newest due that may begin, and does not count their failed attempt", async (store) => {
       const failing = async (facts: Parameters<typeof event>[0] = {}) => {
         await store.accept(event(facts), lease());
         const claim = await claimOne(store);

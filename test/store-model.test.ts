@@ -12,15 +12,15 @@ import { postgresForTests } from "./support/postgres.ts";
 import { memorySqlite, timedPostgres } from "./support/timed-stores.ts";
 
 /**
- * Both stores are led through random histories, and must agree with a model in plain data after each step: groups, waits,
- * wakes, cancels, pauses, interruptions, re-runs, hastened retries, and groups in which every event runs.
+ * Both stores run random histories, and must agree with a model in plain data after each step: groups, waits, wakes, cancels,
+ * pauses, interruptions, re-runs, hastened retries, and groups in which every event runs.
  */
 
 const WATCHED = "workflow_run mona/app 7";
 
 type Wait = { readonly name: string; readonly attempt: number; readonly until: number };
 
-/** What a store should know of a run. */
+/** What a store should know about a run. */
 type Known = {
   readonly id: string;
   readonly group: string | undefined;
@@ -29,7 +29,7 @@ type Known = {
   readonly inOrder: boolean;
   status: Run["status"];
   attempts: number;
-  /** Of those since it was accepted or re-run. */
+  /** The first attempt since it was accepted or re-run. */
   firstAttempt: number;
   failures: number;
   interruptions: number;
@@ -38,7 +38,7 @@ type Known = {
   owner: string;
   leaseUntil: number;
   supersededBy: string | undefined;
-  /** Under way, and the names of those that are over. */
+  /** The current waits, and the names of those that are over. */
   waits: readonly Wait[];
   over: readonly string[];
   keys: readonly string[];
@@ -53,11 +53,11 @@ type Model = {
   readonly takesOver: boolean;
   now: number;
   paused: Set<string>;
-  /** Of each owner, the runs that were taken from it. */
+  /** Per owner, the runs that were taken from it. */
   readonly taken: Map<string, Set<string>>;
   /** Oldest first. */
   readonly runs: Known[];
-  /** Every claim that was ever given, and until when it may count on being alone; 0 once it was settled. */
+  /** Every claim so far, and until when its owner may assume that it is alone; 0 once it is settled. */
   readonly claims: { readonly claim: Claim; until: number }[];
 };
 
@@ -102,13 +102,13 @@ function endCancelled(run: Known): void {
   Object.assign(run, { status: "cancelled", keys: [], woken: false, supersededBy: run.cancelled?.by, handler });
 }
 
-/** Whether a run is all that its process has in flight, as far as a store of several processes knows. */
+/** Whether a run is the only one that its process has in flight, as far as a store of several processes knows. */
 function isAlone({ takesOver, runs, taken }: Model, run: Known): boolean {
   const others = runs.some((other) => other !== run && other.status === "running" && other.owner === run.owner);
   return takesOver && !others && ![...(taken.get(run.owner) ?? [])].some((id) => id !== run.id);
 }
 
-/** Remembers a claim, after seeing that no other claim may still be at that run or in its group. */
+/** Records a claim, and checks that no other claim may still be for that run or its group. */
 function given(model: Model, claim: Claim): void {
   for (const other of model.claims) {
     const sameRun = other.claim.run.id === claim.run.id;
@@ -207,7 +207,7 @@ class TakeDue implements Command {
     assert.ok(claimed.filter(isSuspect).length <= (busy ? 0 : 1), "one suspect at a time");
     assert.ok(claims.length <= Math.min(limit, due.length));
     assert.ok(claims.length >= Math.min(limit, due.length) - suspects.length, "all others are claimed");
-    // The workflow's `cancelled` goes before all else.
+    // The workflow's `cancelled` goes first.
     const dueAt = (run: Known) => (run.handler === "due" ? 0 : run.dueAt);
     const latest = Math.max(...claimed.map(dueAt));
     for (const run of due) {
@@ -230,7 +230,7 @@ function isDue(model: Model, run: Known): boolean {
   return run.status === "queued" && !isBusy(model, run) && (line[0] === run || line.length === 0);
 }
 
-/** What is running and whose lease has ended was interrupted. */
+/** Runs whose lease has ended were interrupted. */
 function interrupted(model: Model, owner: string): void {
   let ahead = 0;
   const lost = model.runs.filter((run) => isUnderWay(run) && run.leaseUntil <= model.now);
@@ -275,10 +275,10 @@ class Settle implements Command {
     readonly nth: number;
     readonly end: (typeof ENDS)[number];
     readonly delay: number;
-    /** The run looks again after so long; else it sleeps. */
+    /** The run checks again after this time; otherwise it sleeps. */
     readonly every: number | undefined;
     readonly key: string | undefined;
-    /** The waits that it had are over. */
+    /** Its waits are over. */
     readonly over: boolean;
   };
   constructor(facts: Settle["facts"]) {
@@ -287,7 +287,7 @@ class Settle implements Command {
   check = ({ claims }: Readonly<Model>) => claims.length > 0;
   async run(model: Model, store: TimedStore): Promise<void> {
     const { nth, end, delay } = this.facts;
-    // Recent claims more often: most old ones are settled.
+    // Recent claims more often, because most old ones are settled.
     const held = model.claims.at(-1 - (nth % model.claims.length))!;
     const { claim } = held;
     const run = model.runs.find(({ id }) => id === claim.run.id)!;
@@ -315,7 +315,7 @@ class Settle implements Command {
       [...new Set(numbers)].toSorted((a, b) => a - b),
     );
     const ended = isUnderWay(run) ? run.attempts - 1 : run.attempts;
-    // Of attempts that looked in vain, the latest is kept.
+    // Of attempts that checked without success, the latest is kept.
     assert.equal(run.hasWaited ? (numbers.at(-1) ?? 0) : numbers.length, ended, "every attempt is known");
     await holds(model, store);
   }
@@ -335,7 +335,7 @@ class Settle implements Command {
           const known = run.waits.find(({ name }) => name === wait.name);
           const { name, attempt } = wait;
           const until = known?.until ?? model.now + (wait.until as { inMs: number }).inMs;
-          // The second look comes soon: the event may have come during the first.
+          // The second check comes soon, because the event may have come during the first.
           const looksSoon = every !== undefined && wakeKeys.length > 0 && !known;
           const next = every === undefined ? until : model.now + (looksSoon ? Math.min(every, 5000) : every);
           return { name, attempt, until, dueAt: Math.min(until, next) };
@@ -348,7 +348,7 @@ class Settle implements Command {
       } else Object.assign(run, { status: settlement.status, keys: [], handler: undefined, cancelled: undefined });
     }
   }
-  /** Ends the waits that are over, and says what is waited for now. */
+  /** Ends the waits that are over, and returns what the run waits for now. */
   async waits(model: Model, store: TimedStore, claim: Claim, run: Known) {
     const { delay, every, key, over } = this.facts;
     const known = claim.waits ?? [];
@@ -455,20 +455,20 @@ class Extend implements Command {
   }
   check = () => true;
   async run(model: Model, store: TimedStore): Promise<void> {
-    const own = model.claims.filter(({ claim }) => claim.owner === this.owner);
+    const held = model.claims.filter(({ claim }) => claim.owner === this.owner);
     await store.at(model.now);
     const extended = await store.extend(
-      own.map(({ claim }) => claim),
+      held.map(({ claim }) => claim),
       LEASE_MS,
     );
-    for (const held of own) {
-      const { claim } = held;
+    for (const each of held) {
+      const { claim } = each;
       const run = model.runs.find(({ id, attempts }) => id === claim.run.id && attempts === claim.attempt);
       const isHeld = run !== undefined && isUnderWay(run) && run.owner === this.owner;
       assert.equal(extended.includes(claim), isHeld, "it says which claims it has extended");
       if (!isHeld) continue;
       run.leaseUntil = model.now + LEASE_MS;
-      held.until = run.leaseUntil;
+      each.until = run.leaseUntil;
     }
     await holds(model, store);
   }
@@ -509,16 +509,16 @@ class Hasten implements Command {
     await store.at(model.now);
     const { runs } = await store.list({ status: "queued" }, { limit: 1000 });
     const retries = new Set(runs.flatMap(({ id, kind }) => (kind === "transient" ? id : [])));
-    const late = model.runs.filter(({ id, dueAt }) => retries.has(id) && dueAt > model.now);
-    assert.equal(await store.hasten(), late.length);
-    for (const [at, run] of late.entries())
+    const delayed = model.runs.filter(({ id, dueAt }) => retries.has(id) && dueAt > model.now);
+    assert.equal(await store.hasten(), delayed.length);
+    for (const [at, run] of delayed.entries())
       Object.assign(run, { dueAt: model.now - at - 1, failures: Math.max(0, run.failures - 1) });
     await holds(model, store);
   }
   toString = () => "hasten";
 }
 
-/** What must hold after every step, by the store's own words; then, that they are the model's. */
+/** What must hold after every step in the store, and that the store agrees with the model. */
 async function holds(model: Model, store: TimedStore): Promise<void> {
   const { runs } = await store.list({}, { limit: 1000 });
   const known = new Map(runs.map((run) => [run.id, run]));
@@ -570,7 +570,7 @@ async function holds(model: Model, store: TimedStore): Promise<void> {
   assert.equal(await store.nextDue(), due.length > 0 ? Math.min(...due) : undefined);
 }
 
-/** However it came to be: once nothing is paused and every attempt succeeds, every accepted run ends. */
+/** For any history: once nothing is paused and every attempt succeeds, every accepted run ends. */
 async function ends(model: Model, store: TimedStore): Promise<void> {
   for (const workflow of model.paused) await store.resume(workflow, { actor: "token alice", at: model.now });
   let now = model.now;
@@ -634,7 +634,7 @@ for (const [name, open, { takesOver, histories }] of [
   ["SQLite", memorySqlite, { takesOver: false, histories: 300 }],
   ["PostgreSQL", timedPostgres(postgres), { takesOver: true, histories: 16 }],
 ] as const) {
-  describe(`${name}: whatever order things happen in`, () => {
+  describe(`${name}: any order of actions`, () => {
     it("no run is lost, none is executed twice at once, and each group keeps its promises", async (t) => {
       await fc.assert(
         fc.asyncProperty(fc.commands(COMMANDS, { maxCommands: 60, size: "max" }), async (commands) => {

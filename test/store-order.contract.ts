@@ -23,7 +23,7 @@ const SECOND = 1000;
 /** Leases end after a minute. */
 const PER = 10_000;
 
-/** What every store promises of the order and the rate in which runs begin; run by the tests of each. */
+/** What every store promises about the order and the rate in which runs begin. The tests of each store run it. */
 export function orderContract(name: string, open: OpenStore): void {
   const promise = promises(open);
 
@@ -53,7 +53,7 @@ export function orderContract(name: string, open: OpenStore): void {
       }
     });
 
-    promise("keeps those behind waiting while one is to be tried again", async (store) => {
+    promise("keeps later ones waiting while one is due for a retry", async (store) => {
       const first = (await send(store, NOW, true)).claim!;
       const second = await send(store);
       await store.settle(first, attemptOf(first, "failure"), again(NOW + PER));
@@ -65,7 +65,7 @@ export function orderContract(name: string, open: OpenStore): void {
       assert.equal((await claimOne(store, NOW + PER)).run.id, second.run);
     });
 
-    promise("joins none to another, though they bring the same", async (store) => {
+    promise("joins no events, even if they are the same", async (store) => {
       const same = { order: { queue: "all" }, group: "g", input: 7 } as const;
       const first = (await store.accept(event(same), { ...lease(), take: true })).claim!;
       await store.settle(first, attemptOf(first, "failure"), again(NOW + PER));
@@ -74,7 +74,7 @@ export function orderContract(name: string, open: OpenStore): void {
       assert.notEqual(second.run, first.run.id);
     });
 
-    promise("puts a re-run into its place in the line, and never behind a newer one that has begun", async (store) => {
+    promise("puts a re-run into its place in the line, and never after a newer one that has begun", async (store) => {
       const first = (await send(store, NOW, true)).claim!;
       const second = await send(store);
       await store.settle(first, attemptOf(first, "failure"), FAILURE);
@@ -91,7 +91,7 @@ export function orderContract(name: string, open: OpenStore): void {
       assert.deepEqual(await store.claim(claimAt(NOW + 7)), [], "one at a time");
     });
 
-    promise("continues in order when the workflow changes to the newest alone, and back", async (store) => {
+    promise("continues in order when the workflow changes to the newest only, and back", async (store) => {
       const running = (await send(store, NOW, true)).claim!;
       const inLine = [(await send(store)).run, (await send(store)).run];
       const newest = sending({}, { group: "g" });
@@ -111,22 +111,25 @@ export function orderContract(name: string, open: OpenStore): void {
   describe(`${name}: throttle`, () => {
     const throttle = { limit: 2, perMs: PER };
 
-    promise("lets as many runs of a workflow begin as it may, and the others when it is their turn", async (store) => {
-      const send = sending({ throttle });
-      const runs = [await send(store, NOW, true), await send(store, NOW, true)];
-      assert.ok(runs.every(({ claim }) => claim !== undefined));
-      for (const expected of [1, 1, 2, 2, 3].map((nth) => nth * PER)) {
-        const { run, claim, superseded } = await send(store, NOW + SECOND, true);
-        assert.deepEqual([claim, superseded], [undefined, undefined], "nothing is dropped");
-        assert.equal(await dueOf(store, run), expected);
-      }
-      assert.deepEqual(await store.claim(claimAt(NOW + PER - 1)), []);
-      assert.equal((await store.claim(claimAt(NOW + PER))).length, 2);
-      assert.equal((await store.claim(claimAt(NOW + 2 * PER))).length, 2);
-      assert.equal((await store.claim(claimAt(NOW + 3 * PER))).length, 1);
-    });
+    promise(
+      "lets the allowed number of runs of a workflow begin, and the others when it is their turn",
+      async (store) => {
+        const send = sending({ throttle });
+        const runs = [await send(store, NOW, true), await send(store, NOW, true)];
+        assert.ok(runs.every(({ claim }) => claim !== undefined));
+        for (const expected of [1, 1, 2, 2, 3].map((nth) => nth * PER)) {
+          const { run, claim, superseded } = await send(store, NOW + SECOND, true);
+          assert.deepEqual([claim, superseded], [undefined, undefined], "nothing is dropped");
+          assert.equal(await dueOf(store, run), expected);
+        }
+        assert.deepEqual(await store.claim(claimAt(NOW + PER - 1)), []);
+        assert.equal((await store.claim(claimAt(NOW + PER))).length, 2);
+        assert.equal((await store.claim(claimAt(NOW + 2 * PER))).length, 2);
+        assert.equal((await store.claim(claimAt(NOW + 3 * PER))).length, 1);
+      },
+    );
 
-    promise("counts by group where there is one, and leaves other workflows alone", async (store) => {
+    promise("counts by group if there is one, and does not affect other workflows", async (store) => {
       const order = { throttle: { limit: 1, perMs: PER } };
       const [a, b] = [sending(order, { group: "a" }), sending(order, { group: "b" })];
       const first = (await a(store, NOW, true)).claim!;
@@ -140,7 +143,7 @@ export function orderContract(name: string, open: OpenStore): void {
       assert.equal((await claimOne(store, NOW + PER)).run.id, third.run);
     });
 
-    promise("holds also for runs that begin later than they were to", async (store) => {
+    promise("also applies to runs that begin later than planned", async (store) => {
       const send = sending({ throttle });
       await store.pause("deploy", { actor: "a", at: NOW });
       for (let n = 0; n < 5; n++) await send(store, NOW, true);
@@ -155,7 +158,7 @@ export function orderContract(name: string, open: OpenStore): void {
       assert.deepEqual(await store.claim(claimAt(late + 4 * PER)), []);
     });
 
-    promise("does not count another attempt, nor a re-run", async (store) => {
+    promise("does not count another attempt or a re-run", async (store) => {
       const send = sending({ throttle: { limit: 1, perMs: PER } });
       const first = (await send(store, NOW, true)).claim!;
       await store.settle(first, attemptOf(first, "failure"), again(NOW + SECOND));
@@ -169,7 +172,7 @@ export function orderContract(name: string, open: OpenStore): void {
       assert.equal(await dueOf(store, next.run), PER);
     });
 
-    promise("counts a run that has begun, also when a newer event replaces its next attempt", async (store) => {
+    promise("counts a run that has begun, even if a newer event replaces its next attempt", async (store) => {
       const send = sending({ throttle: { limit: 1, perMs: PER } }, { group: "g" });
       for (const events of [1, 2]) {
         const now = NOW + events * 10 * PER;
@@ -187,7 +190,7 @@ export function orderContract(name: string, open: OpenStore): void {
       }
     });
 
-    promise("may let a run wait for hours, which is no mistake of a clock", async (store) => {
+    promise("may let a run wait for hours, which does not count as a wrong clock", async (store) => {
       const send = sending({ throttle: { limit: 1, perMs: 7_200_000 } });
       await send(store, NOW, true);
       const [second, third] = [await send(store), await send(store)];
@@ -195,12 +198,12 @@ export function orderContract(name: string, open: OpenStore): void {
       assert.deepEqual([await dueOf(store, second.run), await dueOf(store, third.run)], [7_200_000, 14_400_000]);
     });
 
-    promise("is no limit for what brings its token, which cannot wait", async (store) => {
+    promise("does not limit runs with the caller's token, which cannot wait", async (store) => {
       const send = sending({ throttle: { limit: 1, perMs: PER } }, { ownToken: true });
       for (let n = 0; n < 3; n++) assert.ok((await send(store, NOW, true)).claim);
     });
 
-    promise("is kept for many at once", async (store) => {
+    promise("holds for many at once", async (store) => {
       const order = { throttle: { limit: 3, perMs: PER } };
       const all = await Promise.all(
         Array.from({ length: 10 }, (_, input) => store.accept(event({ order, input }), { ...lease(), take: true })),
@@ -217,7 +220,7 @@ export function orderContract(name: string, open: OpenStore): void {
   describe(`${name}: debounce`, () => {
     const debounceMs = 30 * SECOND;
 
-    promise("begins the newest event, when none came for so long", async (store) => {
+    promise("begins the newest event after a quiet time", async (store) => {
       for (const facts of [{}, { group: "g" }]) {
         const send = sending({ debounceMs }, facts);
         const first = await send(store, NOW, true);
@@ -236,7 +239,7 @@ export function orderContract(name: string, open: OpenStore): void {
       }
     });
 
-    promise("knows the groups of a workflow, and other workflows, apart", async (store) => {
+    promise("is separate for groups and workflows", async (store) => {
       const a = await sending({ debounceMs }, { group: "a" })(store);
       const b = await sending({ debounceMs }, { group: "b" })(store);
       const other = await sending({ debounceMs }, { workflow: "other" })(store);
@@ -253,7 +256,7 @@ export function orderContract(name: string, open: OpenStore): void {
       assert.equal(await statusOf(store, run), "queued");
     });
 
-    promise("and throttle hold together", async (store) => {
+    promise("works together with throttle", async (store) => {
       const send = sending({ debounceMs, throttle: { limit: 1, perMs: 60 * SECOND } });
       await send(store);
       assert.equal((await store.claim(claimAt(NOW + 30 * SECOND))).length, 1);
@@ -263,7 +266,7 @@ export function orderContract(name: string, open: OpenStore): void {
       assert.equal(await dueOf(store, much.run), 110 * SECOND);
     });
 
-    promise("of many at once leaves one", async (store) => {
+    promise("reduces many at once to one", async (store) => {
       const order = { debounceMs };
       const all = await Promise.all(
         Array.from({ length: 10 }, (_, input) => store.accept(event({ order, input }), { ...lease(), take: true })),
@@ -285,7 +288,7 @@ export function orderContract(name: string, open: OpenStore): void {
         error: undefined,
       }) as const;
 
-    promise("keeps what steps led to; one from the start repeats them", async (store) => {
+    promise("keeps the results of steps; one from the start repeats them", async (store) => {
       const { run } = await store.accept(event(), lease());
       const first = await claimOne(store);
       await store.saveStep(first, step(1, "a"));
@@ -308,7 +311,7 @@ export function orderContract(name: string, open: OpenStore): void {
       );
     });
 
-    promise("continues with waits that were not over, also of a run that was cancelled", async (store) => {
+    promise("continues with unfinished waits, also of a cancelled run", async (store) => {
       const { run } = await store.accept(event(), lease());
       const first = await claimOne(store);
       const sleep = { name: "a", kind: "sleep", attempt: 1, startedAt: NOW, until: { inMs: 60 * PER } } as const;
@@ -324,7 +327,7 @@ export function orderContract(name: string, open: OpenStore): void {
         [["a", false]],
       );
       await store.settle(second, attemptOf(second, "waiting"), waiting);
-      assert.equal(await dueOf(store, run), due, "it lasts as long as it was to");
+      assert.equal(await dueOf(store, run), due, "it lasts for the requested time");
     });
 
     promise("knows how the run ended before", async (store) => {

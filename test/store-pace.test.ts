@@ -19,7 +19,7 @@ type Begun = Map<string, number[]>;
 const BY = { actor: "token alice", at: NOW };
 const due = (now: number, limit = 100) => ({ ...lease(now), limit });
 
-/** Never more than the limit within the time, wherever it is laid. */
+/** The limit holds in every window of this length. */
 function holdsLimit(begun: readonly number[], { limit, perMs }: NonNullable<Order["throttle"]>): void {
   const times = begun.toSorted((a, b) => a - b);
   for (const [at, time] of times.entries()) {
@@ -104,7 +104,7 @@ async function led(store: TimedStore, limit: number, all: readonly Step[]): Prom
     claimed.forEach(begins);
     if (claimed.length > 0) continue;
     if ((await store.nextDue()) === undefined) break;
-    // What is due already waits for its turn; the worker looks again when the next one is due.
+    // A due run already waits for its turn. The worker checks again when the next one is due.
     const next = await store.nextDue(0);
     assert.ok(next !== undefined && next > now, "it is known when to look again");
     now = next;
@@ -117,12 +117,12 @@ async function led(store: TimedStore, limit: number, all: readonly Step[]): Prom
 
 const postgres = postgresForTests();
 
-describe("A limit for how many runs begin", () => {
+describe("A limit on the rate of runs", () => {
   for (const [name, open, numRuns] of [
     ["SQLite", memorySqlite, 60],
     ["PostgreSQL", timedPostgres(postgres), 8],
   ] as const) {
-    it(`is kept in ${name} in whatever order things happen, and nothing is lost`, async (t) => {
+    it(`holds in ${name} for any order of actions, and nothing is lost`, async (t) => {
       await fc.assert(
         fc.asyncProperty(
           fc.integer({ min: 1, max: 3 }),
@@ -141,7 +141,7 @@ describe("A limit for how many runs begin", () => {
     });
   }
 
-  it("is kept by three replicas that accept and claim at the same time", async (t) => {
+  it("holds for three replicas that accept and claim at the same time", async (t) => {
     const schema = postgres.schema();
     const time = await databaseClock(postgres.url, schema, NOW);
     const clock = { now: () => time.now(), monotonic: () => time.now(), alarm: () => () => {} };

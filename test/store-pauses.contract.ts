@@ -20,12 +20,12 @@ import {
 const ALICE = { actor: "token alice", at: NOW + 7 };
 const MINUTE = 60_000;
 
-/** What every store promises of paused workflows, and of who did what; run by the tests of each. */
+/** What every store promises about paused workflows, and about actors. The tests of each store run it. */
 export function pausesContract(name: string, open: OpenStore): void {
   const promise = promises(open);
 
   describe(`${name}: a paused workflow`, () => {
-    promise("begins no run, whatever comes, until it is resumed; others continue", async (store) => {
+    promise("begins no run for any event until it is resumed; others continue", async (store) => {
       assert.equal(await store.pause("deploy", ALICE), true);
       const take = { ...lease(), take: true };
       const accepted = await store.accept(event(), take);
@@ -33,7 +33,7 @@ export function pausesContract(name: string, open: OpenStore): void {
       const other = await store.accept(event({ workflow: "other" }), take);
       assert.ok(other.claim && other.paused === undefined);
       assert.deepEqual(await store.claim(claimAt()), []);
-      assert.equal(await store.nextDue(), undefined, "nothing is looked for in vain");
+      assert.equal(await store.nextDue(), undefined, "there is no useless search");
       assert.deepEqual(await store.waiting(), [{ reason: "paused", count: 1, since: NOW }]);
 
       assert.equal(await store.resume("deploy", ALICE), true);
@@ -41,7 +41,7 @@ export function pausesContract(name: string, open: OpenStore): void {
       assert.deepEqual(ids(await store.claim(claimAt())), [accepted.run]);
     });
 
-    promise("replaces what waits in a group, and joins it, as ever", async (store) => {
+    promise("still replaces a waiting run of a group, or joins it", async (store) => {
       await store.pause("deploy", ALICE);
       const older = await store.accept(event({ group: "g", input: 1 }), lease());
       const newer = await store.accept(event({ group: "g", input: 2 }), lease());
@@ -60,7 +60,7 @@ export function pausesContract(name: string, open: OpenStore): void {
       assert.deepEqual(ids(await store.claim(claimAt(NOW + 2 * MINUTE))), [run]);
     });
 
-    promise("leaves a run that waits asleep, also when its time has come", async (store) => {
+    promise("keeps a waiting run asleep, even when its time has come", async (store) => {
       await store.accept(event(), lease());
       const claim = await claimOne(store);
       const sleep = { name: "a", kind: "sleep", attempt: 1, startedAt: NOW, until: { inMs: MINUTE } } as const;
@@ -77,24 +77,27 @@ export function pausesContract(name: string, open: OpenStore): void {
       assert.equal((await store.claim(claimAt(NOW + 2 * MINUTE))).length, 1);
     });
 
-    promise("does not store an event that brings its token, which could not wait", async (store) => {
+    promise("does not store an event with the caller's token, which could not wait", async (store) => {
       await store.pause("deploy", ALICE);
       const { run, paused, claim } = await store.accept(event({ ownToken: true }), { ...lease(), take: true });
       assert.deepEqual([paused, claim], [true, undefined]);
       assert.equal(await store.get(run), undefined);
     });
 
-    promise("is paused once, says by whom, and stays so when the store is opened again", async (store, { reopen }) => {
-      assert.equal(await store.pause("deploy", ALICE), true);
-      assert.equal(await store.pause("deploy", { actor: "token bob", at: NOW + 9 }), false);
-      assert.equal(await store.resume("other", ALICE), false);
-      const again = (await reopen?.()) ?? store;
-      assert.deepEqual(await again.paused(), [{ workflow: "deploy", ...ALICE }]);
-      const { claim } = await again.accept(event(), { ...lease(), take: true });
-      assert.equal(claim, undefined);
-    });
+    promise(
+      "is paused once, has who paused it, and stays paused when the store is opened again",
+      async (store, { reopen }) => {
+        assert.equal(await store.pause("deploy", ALICE), true);
+        assert.equal(await store.pause("deploy", { actor: "token bob", at: NOW + 9 }), false);
+        assert.equal(await store.resume("other", ALICE), false);
+        const again = (await reopen?.()) ?? store;
+        assert.deepEqual(await again.paused(), [{ workflow: "deploy", ...ALICE }]);
+        const { claim } = await again.accept(event(), { ...lease(), take: true });
+        assert.equal(claim, undefined);
+      },
+    );
 
-    promise("may be every one, beside those that are paused by name", async (store) => {
+    promise("can be all workflows, beside those that are paused by name", async (store) => {
       await store.pause("*", ALICE);
       await store.pause("deploy", ALICE);
       const one = await store.accept(event(), { ...lease(), take: true });
@@ -108,10 +111,10 @@ export function pausesContract(name: string, open: OpenStore): void {
     });
   });
 
-  describe(`${name}: who did it`, () => {
+  describe(`${name}: the actor`, () => {
     const actionsOf = async (store: TimedStore, id: string) => (await store.get(id))?.actions;
 
-    promise("is kept with the run: its actor, and each start by hand and re-run", async (store) => {
+    promise("is stored with the run, for each start by hand and re-run", async (store) => {
       const { run } = await store.accept(event({ trigger: "http", actor: "token argocd" }), lease());
       const detail = await store.get(run);
       assert.deepEqual([detail?.run.actor, detail?.run.trigger, detail?.actions], ["token argocd", "http", []]);
@@ -127,14 +130,14 @@ export function pausesContract(name: string, open: OpenStore): void {
       assert.equal(await statusOf(store, byHand), "queued");
     });
 
-    promise("is not written down for what is not done", async (store) => {
+    promise("is not stored for an action that did not happen", async (store) => {
       const run = await ended(store, { group: "g" }, FAILURE);
       await ended(store, { group: "g", input: 2 }, FAILURE, NOW + 1);
       assert.equal((await store.rerun(run, NOW + 5, { actor: "token bob" })).status, "notNeeded");
       assert.deepEqual(await actionsOf(store, run), []);
     });
 
-    promise("is forgotten with the runs of its time", async (store) => {
+    promise("is deleted with the runs of its time", async (store) => {
       const run = await ended(store, { trigger: "manual", actor: "token alice" });
       await store.forget(NOW, 10);
       assert.equal((await actionsOf(store, run))?.length, 1);

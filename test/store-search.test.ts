@@ -38,7 +38,7 @@ async function opened(t: TestContext, open: OpenStore) {
 
 for (const [name, open] of bothStores(postgres)) {
   describe(`${name}: the search`, () => {
-    it("finds what a run has written, its steps' errors and results, and who did something with it", async (t) => {
+    it("finds a run by its lines, its steps' errors and results, and its actors", async (t) => {
       const { store, accept, ended, found } = await opened(t, open);
       const a = await ended({}, SUCCESS, [line("Cloned the repository"), line("retrying in 5 s", 2)]);
       const b = await accept({ input: { note: "Überprüft" }, title: "Release 7" });
@@ -60,7 +60,7 @@ for (const [name, open] of bothStores(postgres)) {
       assert.deepEqual(await found({ by: "lice" }), []);
     });
 
-    it("finds the lines of a run that is running", async (t) => {
+    it("finds the lines of a running run", async (t) => {
       const { store, accept, found } = await opened(t, open);
       const a = await accept();
       const [claim] = await store.claim({ ...lease(), limit: 1 });
@@ -71,7 +71,7 @@ for (const [name, open] of bothStores(postgres)) {
       assert.deepEqual(await found({ words: ["the cluster"], status: "queued" }), []);
     });
 
-    it("leaves a run that is running to a search, since its end will change it", async (t) => {
+    it("does not index a running run before a search, because its end will change it", async (t) => {
       const { store, accept, found } = await opened(t, open);
       const a = await accept();
       const [claim] = await store.claim({ ...lease(), limit: 1 });
@@ -84,7 +84,7 @@ for (const [name, open] of bothStores(postgres)) {
       assert.deepEqual(await found({ status: "success" }), [a]);
     });
 
-    it("takes a run that has changed often while it was running for one", async (t) => {
+    it("indexes a run once that changed often while it was running", async (t) => {
       const { store, accept, found } = await opened(t, open);
       await accept();
       const a = await accept({ group: "pr-2" });
@@ -97,7 +97,7 @@ for (const [name, open] of bothStores(postgres)) {
       assert.deepEqual(await found({ words: ["waits"] }), [a]);
     });
 
-    it("knows a run as it is now", async (t) => {
+    it("knows the current state of a run", async (t) => {
       const { store, ended, found } = await opened(t, open);
       const a = await ended({ group: "pr-1" }, { ...FAILURE, reason: "no tag" });
       assert.deepEqual(await found({ words: ["no tag"], status: "failure" }), [a]);
@@ -108,7 +108,7 @@ for (const [name, open] of bothStores(postgres)) {
       assert.deepEqual(await found({ words: ["pr-1"], status: "success" }), [a]);
     });
 
-    it("forgets runs that are deleted, also before it knew them", async (t) => {
+    it("forgets deleted runs, even before it indexed them", async (t) => {
       const { store, ended, found } = await opened(t, open);
       await ended({ group: "pr-old" });
       assert.equal((await found({ words: ["pr-old"] })).length, 1);
@@ -120,7 +120,7 @@ for (const [name, open] of bothStores(postgres)) {
       assert.deepEqual(await found({ words: ["pr-"] }), [next]);
     });
 
-    it("forgets runs that are deleted, however many newer ones wait", async (t) => {
+    it("forgets deleted runs, for any number of newer ones that wait", async (t) => {
       const { store, accept, ended } = await opened(t, open);
       for (const group of ["pr-1", "pr-2", "pr-3"]) await ended({ group });
       while ((await store.index(25)) !== 0);
@@ -131,7 +131,7 @@ for (const [name, open] of bothStores(postgres)) {
       assert.equal(await store.index(25), 10);
     });
 
-    it("tells facts from texts that look like them", async (t) => {
+    it("distinguishes facts from texts that look like them", async (t) => {
       const { ended, found } = await opened(t, open);
       const marks = "\n\uE003acme/shop\n \uE003acme/shop\n\uE1010";
       const a = await ended({ group: marks, input: { text: marks } }, SUCCESS, [line(marks), line("acme/shop", 2)]);
@@ -141,7 +141,7 @@ for (const [name, open] of bothStores(postgres)) {
       assert.deepEqual(await found({ group: marks }), [a]);
     });
 
-    it("finds lines of one character as long as they are, and no longer", async (t) => {
+    it("finds lines of one character exactly", async (t) => {
       const { ended, found } = await opened(t, open);
       const a = await ended({}, SUCCESS, [line(`${"=".repeat(80)} ${"😀".repeat(30)}`)]);
       const b = await ended({}, SUCCESS, [line("=".repeat(79))]);
@@ -149,7 +149,7 @@ for (const [name, open] of bothStores(postgres)) {
       assert.deepEqual(await found({ words: ["=".repeat(80), "😀".repeat(30)] }), [a]);
     });
 
-    it("finds texts of one or two characters among what else was found, or the newest runs", async (t) => {
+    it("finds texts of one or two characters among the other results, or the newest runs", async (t) => {
       const { ended, found } = await opened(t, open);
       const a = await ended({ group: "Zürich" }, { ...SUCCESS, outputs: { n: "k%" } });
       const b = await ended({ group: "zebra" });
@@ -161,7 +161,7 @@ for (const [name, open] of bothStores(postgres)) {
       assert.deepEqual(await found({ words: [""] }), [b, a]);
     });
 
-    it("takes nothing for an operator, and every text for a text", async (t) => {
+    it("treats every text as text, and nothing as an operator", async (t) => {
       const { ended, found } = await opened(t, open);
       const odd = 'a" OR "b NOT c* ^d NEAR(e f) {g}: AND -h (i) \\ % _ \u0000 \ud83d\ude00 \ud800 \u202e';
       const a = await ended({ input: { text: odd } });
@@ -186,7 +186,7 @@ for (const [name, open] of bothStores(postgres)) {
       assert.deepEqual(await found({ words: ["x".repeat(8192)] }), []);
     });
 
-    it("reads much of a run, and not all", async (t) => {
+    it("reads much of a run, but not everything", async (t) => {
       const { ended, found } = await opened(t, open);
       const deep = JSON.parse(`${"[".repeat(5000)}"deepest"${"]".repeat(5000)}`) as Json;
       const a = await ended({
@@ -214,7 +214,7 @@ for (const [name, open] of bothStores(postgres)) {
       assert.deepEqual(await found({ words: ["line 1 "] }), []);
     });
 
-    it("gives every run once, page by page, and counts them", async (t) => {
+    it("returns every run once, page by page, and counts them", async (t) => {
       const { store, accept } = await opened(t, open);
       const ids: string[] = [];
       for (let nth = 0; nth < 7; nth++) ids.unshift(await accept({ group: nth % 2 ? "odd" : "even-group" }));
@@ -236,7 +236,7 @@ for (const [name, open] of bothStores(postgres)) {
       }
     });
 
-    it("finds exactly what a look at every document finds", async (t) => {
+    it("finds exactly the runs that a scan of all documents finds", async (t) => {
       const { store, ended } = await opened(t, open);
       const letters = fc.constantFrom(...'aAbB ßİıΣς\u0000\ud83d\ude00\ud800"*%_\\()-.\n7éÉ');
       const text = fc.array(letters, { maxLength: 12 }).map((each) => each.join(""));
@@ -298,7 +298,7 @@ describe("A document", () => {
   } as const;
   const empty = { ...nothing, reason: null, input: "{}", pieces: "", outputs: null, actors: [], texts: [], sent: [] };
 
-  it("is bounded, whatever the run has", () => {
+  it("has a limited size for any run", () => {
     const long = "İ".repeat(50_000);
     const wide = JSON.stringify(Object.fromEntries(Array.from({ length: 20_000 }, (_, nth) => [`k${nth}`, `v${nth}`])));
     const document = documentOf({
@@ -315,7 +315,7 @@ describe("A document", () => {
     assert.equal(document, fold(document));
   });
 
-  it("is made of what is no JSON, too", () => {
+  it("can be made from text that is not JSON", () => {
     for (const input of ["", "{", "null", "[]", "7", '"text"'])
       assert.ok(documentOf({ ...empty, trigger: "github", input }).includes("w"), input);
   });

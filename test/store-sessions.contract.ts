@@ -12,12 +12,12 @@ function session(facts: Partial<Session> = {}): Session {
   };
 }
 
-/** What every store promises of sessions; run by the tests of each. */
+/** What every store promises about sessions. The tests of each store run it. */
 export function sessionsContract(name: string, open: OpenStore): void {
   const promise = promises(open);
 
   describe(`${name}: sessions`, () => {
-    promise("are found until they end, also when the store is opened again", async ({ sessions }, { reopen }) => {
+    promise("are found until they end, even after the store is opened again", async ({ sessions }, { reopen }) => {
       const person = { from: "oidc", name: "alice", subject: "7", email: "a@acme.com", groups: ["a", "ü\0"] } as const;
       const hers = session({ actor: "user alice", via: "cookie", person });
       await sessions.start("one", hers);
@@ -56,7 +56,7 @@ export function sessionsContract(name: string, open: OpenStore): void {
       assert.ok(await sessions.find("new", NOW));
     });
 
-    promise("that a clock set ahead has started do not last until that time comes", async ({ sessions }) => {
+    promise("that began while the clock was ahead do not last longer", async ({ sessions }) => {
       const ahead = NOW + 365 * 24 * HOUR;
       await sessions.start("ahead", session({ startedAt: ahead, endsAt: ahead + HOUR }));
       assert.ok(await sessions.find("ahead", ahead), "while the clock is ahead");
@@ -68,7 +68,7 @@ export function sessionsContract(name: string, open: OpenStore): void {
       assert.ok(await sessions.find("replica", NOW), "clocks of replicas differ a little");
     });
 
-    promise("of one actor are the newest 1000", async ({ sessions }) => {
+    promise("of one actor are limited to the newest 1000", async ({ sessions }) => {
       for (let at = 0; at < 1002; at++) await sessions.start(`${at}`, session({ startedAt: NOW + at }));
       await sessions.start("other", session({ actor: "user bob" }));
       assert.equal(await sessions.find("1", NOW), undefined);

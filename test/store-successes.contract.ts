@@ -14,7 +14,7 @@ import {
   SUCCESS,
 } from "./store.contract.ts";
 
-/** What every store promises of the last success before a run; run by the tests of each. */
+/** What every store promises about the last success before a run. The tests of each store run it. */
 export function successesContract(name: string, open: OpenStore): void {
   const promise = promises(open);
   const lastOf = async (store: RunStore, id: string) => store.lastSuccess((await store.get(id))!.run);
@@ -54,11 +54,11 @@ export function successesContract(name: string, open: OpenStore): void {
       await store.rerun(older, NOW + 5, { evenIfOlder: true });
       const third = await claimOne(store, NOW + 5);
       await store.settle(third, attemptOf(third, "failure", NOW + 6), FAILURE);
-      const own = await lastOf(store, older);
-      assert.deepEqual([own?.id, own?.endedAt], [older, NOW + 4]);
+      const last = await lastOf(store, older);
+      assert.deepEqual([last?.id, last?.endedAt], [older, NOW + 4]);
     });
 
-    promise("has the code that it used, and the code of now", async (store) => {
+    promise("has the code that it used, and the current code", async (store) => {
       const withCode = async (outcome: "success" | "failure", code: string, at: number) => {
         const { run } = await store.accept(event({ group: "a" }), lease(at));
         const claim = await claimOne(store, at);
@@ -75,7 +75,7 @@ export function successesContract(name: string, open: OpenStore): void {
       assert.deepEqual([last?.code, last?.codeNow], ["aaaaaaaaaaaa", "bbbbbbbbbbbb"]);
     });
 
-    promise("is looked for among the 100 runs on either side", async (store) => {
+    promise("is searched among the 100 runs on either side", async (store) => {
       for (const group of ["a", undefined]) {
         const last = await ended(store, { group }, SUCCESS, NOW);
         for (let run = 0; run < 99; run++) await ended(store, { group }, FAILURE, NOW + 1);
@@ -91,7 +91,7 @@ export function successesContract(name: string, open: OpenStore): void {
       assert.deepEqual([last?.endedAt, last?.input], [NOW, undefined]);
     });
 
-    promise("is not known of a run that there is not", async (store) => {
+    promise("is unknown for a missing run", async (store) => {
       const id = "00000000-0000-4000-8000-000000000000";
       assert.equal(await store.lastSuccess({ id, workflow: "deploy", group: "a", endedAt: NOW }), undefined);
     });

@@ -41,12 +41,12 @@ function done({ name, kind, attempt, startedAt }: BegunWait, at: number, result:
   return { name, kind, attempt, startedAt, endedAt: at, result, error: undefined };
 }
 
-/** What every store promises of runs that wait; run by the tests of each. */
+/** What every store promises about waiting runs. The tests of each store run it. */
 export function waitsContract(name: string, open: OpenStore): void {
   const promise = promises(open);
 
   describe(`${name}: a run that waits`, () => {
-    promise("is due when the first of its waits may be over, and knows then which one is", async (store) => {
+    promise("is due when the first of its waits may be over, and then knows which one", async (store) => {
       const { run } = await store.accept(event(), lease());
       const first = await claimOne(store);
       assert.deepEqual([first.steps, first.waits ?? []], [[], []]);
@@ -68,7 +68,7 @@ export function waitsContract(name: string, open: OpenStore): void {
         { ...known, name: "long", isOver: false },
       ]);
       await store.saveStep(second, done(waits[0]!, NOW + MINUTE));
-      // A wait under way ends when it was to, whatever a later attempt says.
+      // A current wait ends at its time, even if a later attempt requests another time.
       await wait(store, second, waiting([sleep(first, "long", 5 * HOUR)]), NOW + MINUTE);
       const { run: asleep, steps, attempts } = (await store.get(run))!;
       assert.deepEqual([asleep.dueAt, asleep.attempts], [NOW + HOUR, 2]);
@@ -92,7 +92,7 @@ export function waitsContract(name: string, open: OpenStore): void {
       assert.equal(await store.nextDue(), undefined);
     });
 
-    promise("is waited for, although a run of its group is due and has to wait for it", async (store) => {
+    promise("blocks a due run of its group", async (store) => {
       await store.accept(event({ group: "a" }), lease());
       const claim = await claimOne(store);
       await wait(store, claim, waiting([sleep(claim, "short", MINUTE)]));
@@ -106,7 +106,7 @@ export function waitsContract(name: string, open: OpenStore): void {
       assert.equal(await store.nextDue(0), undefined);
     });
 
-    promise("is due after a time, or when it is woken, also when it has no waits", async (store) => {
+    promise("is due after a time, or when it is woken, even without waits", async (store) => {
       const { run } = await store.accept(event(), lease());
       const missing: Settlement = { ...waiting([], ["workflow tests"]), againInMs: 5000 } as Settlement;
       assert.equal((await wait(store, await claimOne(store), missing))?.dueAt, NOW + 5000);
@@ -116,7 +116,7 @@ export function waitsContract(name: string, open: OpenStore): void {
       assert.deepEqual([claim.run.id, claim.waits], [run, []]);
     });
 
-    promise("says which events wake it, for as long as it waits", async (store) => {
+    promise("lists the events that wake it, while it waits", async (store) => {
       const { run } = await store.accept(event(), lease());
       const claim = await claimOne(store);
       await wait(
@@ -130,7 +130,7 @@ export function waitsContract(name: string, open: OpenStore): void {
       assert.equal((await store.get(run))?.wakeKeys, undefined);
     });
 
-    promise("looks again after a time, or until a date, and never ends a wait early", async (store) => {
+    promise("checks again after a time, or until a date, and never ends a wait early", async (store) => {
       await store.accept(event(), lease());
       const claim = await claimOne(store);
       const poll = sleep(claim, "merged", HOUR, { kind: "waitUntil", againInMs: 5000 });
@@ -152,7 +152,7 @@ export function waitsContract(name: string, open: OpenStore): void {
       );
     });
 
-    promise("may wait for a month: no clock was wrong", async (store) => {
+    promise("may wait for a month, which does not count as a wrong clock", async (store) => {
       await store.accept(event(), lease());
       const claim = await claimOne(store);
       const month = 30 * 24 * HOUR;
@@ -161,7 +161,7 @@ export function waitsContract(name: string, open: OpenStore): void {
       assert.deepEqual((await claimOne(store, NOW + month)).waits?.[0]?.isOver, true);
     });
 
-    promise("keeps its place in its group: what comes later is queued until it has ended", async (store) => {
+    promise("keeps its place in its group: later runs are queued until it has ended", async (store) => {
       const first = await store.accept(event({ group: "g" }), lease());
       const claim = await claimOne(store);
       await wait(store, claim, waiting([sleep(claim, "s", MINUTE)]));
@@ -175,7 +175,7 @@ export function waitsContract(name: string, open: OpenStore): void {
       assert.deepEqual(ids(await store.claim(claimAt(NOW + MINUTE))), [second.run]);
     });
 
-    promise("takes its place in the order of what is due", async (store) => {
+    promise("has its place in the order of due runs", async (store) => {
       const early = await store.accept(event(), lease());
       const claim = await claimOne(store);
       await wait(store, claim, waiting([sleep(claim, "s", 5)]));
@@ -186,7 +186,7 @@ export function waitsContract(name: string, open: OpenStore): void {
       assert.deepEqual(taken, [before.run, early.run, after.run]);
     });
 
-    promise("begins its retries again, and is retried like any other with its waits under way", async (store) => {
+    promise("resets its retries, and is retried like any other run with its waits", async (store) => {
       await store.accept(event({ group: "g" }), lease());
       const first = await claimOne(store);
       await store.settle(first, attemptOf(first, "failure"), again(NOW + 10));
@@ -226,13 +226,13 @@ export function waitsContract(name: string, open: OpenStore): void {
       assert.equal((await store.get(run))?.run.dueAt, NOW + MINUTE + HOUR);
     });
 
-    promise("leaves few attempts in its history, however often it looks for the same", async (store) => {
+    promise("leaves few attempts in its history, for any number of equal checks", async (store) => {
       const { run } = await store.accept(event(), lease());
       let at = NOW;
       const poll = (claim: Claim) => sleep(claim, "merged", HOUR, { kind: "waitUntil", attempt: 1, againInMs: 1000 });
       for (let look = 1; look <= 6; look++, at += 1000) {
         const claim = await claimOne(store, at);
-        // The fourth does something.
+        // The fourth attempt does something.
         if (look === 4)
           await store.saveStep(claim, { ...done(poll(claim), at), name: "told", kind: "step", attempt: 4 });
         await wait(store, claim, waiting([poll(claim)], [], look < 6 ? "a" : "b"), at);
@@ -248,7 +248,7 @@ export function waitsContract(name: string, open: OpenStore): void {
       );
     });
 
-    promise("shows what has begun and not ended, and hands only what is done to the next attempt", async (store) => {
+    promise("shows unfinished steps, and hands only finished ones to the next attempt", async (store) => {
       const { run } = await store.accept(event(), lease());
       const claim = await claimOne(store);
       const begun = {
@@ -322,7 +322,7 @@ export function waitsContract(name: string, open: OpenStore): void {
       );
     });
 
-    promise("is not missed by one whose attempt is under way: it looks again at once, and once", async (store) => {
+    promise("is not missed during an attempt: the run checks again at once, and once", async (store) => {
       await store.accept(event(), lease());
       const first = await claimOne(store);
       assert.equal(await store.wake([key]), 0, "nothing is known of it yet");
@@ -336,7 +336,7 @@ export function waitsContract(name: string, open: OpenStore): void {
       assert.equal((await wait(store, third, waiting([poll(first)], [key]), NOW + 30))?.dueAt, NOW + HOUR);
     });
 
-    promise("wakes for what it waits for now, not for what it has waited for", async (store) => {
+    promise("wakes for its current waits, not for earlier ones", async (store) => {
       const { run } = await store.accept(event(), lease());
       const first = await claimOne(store);
       await wait(store, first, waiting([poll(first)], [key, key]));
@@ -351,7 +351,7 @@ export function waitsContract(name: string, open: OpenStore): void {
       assert.equal(await statusOf(store, run), "success");
     });
 
-    promise("has a key of any length, and never holds up the end of an attempt", async (store) => {
+    promise("has a key of any length, and never delays the end of an attempt", async (store) => {
       await store.accept(event(), lease());
       const claim = await claimOne(store);
       const long = `check mona/${randomBytes(5000).toString("base64")} abc`;
@@ -368,7 +368,7 @@ export function waitsContract(name: string, open: OpenStore): void {
     const by = (at: number, actor = "callback") => ({ actor, at });
     const known = { name: "approval", workflow: "deploy", schema: { type: "object" } };
 
-    promise("is answered once, and its run is due with the answer", async (store) => {
+    promise("gets one answer, which makes its run due", async (store) => {
       const { run } = await store.accept(event(), lease());
       const first = await claimOne(store);
       const secret = await store.openCallback(first, asked);
@@ -405,7 +405,7 @@ export function waitsContract(name: string, open: OpenStore): void {
       assert.equal((await store.get(run))?.actions.length, 1);
     });
 
-    promise("that is answered while the attempt is under way ends its wait at once", async (store) => {
+    promise("that gets its answer during the attempt ends its wait at once", async (store) => {
       await store.accept(event(), lease());
       const first = await claimOne(store);
       const secret = await store.openCallback(first, asked);
@@ -427,7 +427,7 @@ export function waitsContract(name: string, open: OpenStore): void {
       );
     });
 
-    promise("of a re-run from the start is another one: what was answered before does not count", async (store) => {
+    promise("of a re-run from the start is another one: earlier answers do not count", async (store) => {
       const { run } = await store.accept(event(), lease());
       const first = await claimOne(store);
       const secret = await store.openCallback(first, asked);
@@ -444,14 +444,14 @@ export function waitsContract(name: string, open: OpenStore): void {
       assert.equal((await wait(store, second, waiting([asking(second)]), NOW + 3))?.dueAt, NOW + 3 + HOUR);
     });
 
-    promise("asked for by an attempt that lost its run is not opened", async (store) => {
+    promise("of an attempt that lost its run is not opened", async (store) => {
       await store.accept(event(), lease());
       const claim = await claimOne(store);
       await store.settle(claim, attemptOf(claim), SUCCESS);
       assert.equal(await store.callback(await store.openCallback(claim, asked)), undefined);
     });
 
-    promise("holds any answer, and any name", async (store) => {
+    promise("accepts any answer, and any name", async (store) => {
       await store.accept(event(), lease());
       const claim = await claimOne(store);
       for (const odd of ["a\0b", "\ud83d", randomBytes(100_000).toString("hex")]) {

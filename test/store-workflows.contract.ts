@@ -16,7 +16,7 @@ import {
 
 const statsOf = async (store: RunStore, name: string) => (await store.workflowStats([name])).get(name);
 
-/** Ends so many runs of a workflow at once; resolves with their ids, the first accepted first. */
+/** Ends this many runs of a workflow at once. Resolves with their ids, in the order of acceptance. */
 async function many(store: RunStore, workflow: string, count: number, settlement = SUCCESS): Promise<string[]> {
   const accepted = await Promise.all(Array.from({ length: count }, () => store.accept(event({ workflow }), lease())));
   const claims = await store.claim(claimAt(NOW, count));
@@ -25,12 +25,12 @@ async function many(store: RunStore, workflow: string, count: number, settlement
   return accepted.map(({ run }) => run);
 }
 
-/** What every store promises of what workflows are shown by; run by the tests of each. */
+/** What every store promises about the page of workflows. The tests of each store run it. */
 export function workflowsContract(name: string, open: OpenStore): void {
   const promise = promises(open);
 
   describe(`${name}: the figures of workflows`, () => {
-    promise("are of their newest runs, each workflow's alone, and of none where there are none", async (store) => {
+    promise("count the newest runs of each workflow separately, and are missing without runs", async (store) => {
       const first = await ended(store, { workflow: "deploy" }, SUCCESS, NOW);
       const failed = await ended(store, { workflow: "deploy" }, FAILURE, NOW + 1);
       const other = await ended(store, { workflow: "other" }, SUCCESS, NOW + 2);
@@ -69,7 +69,7 @@ export function workflowsContract(name: string, open: OpenStore): void {
     });
 
     promise(
-      "are of the newest 100 that have ended, however many are open, and know the last failure of all",
+      "count the newest 100 ended runs, for any number of open ones, and have the last failure of all",
       async (store) => {
         const [failed] = await many(store, "deploy", 1, FAILURE);
         const succeeded = await many(store, "deploy", 150);
@@ -88,7 +88,7 @@ export function workflowsContract(name: string, open: OpenStore): void {
       },
     );
 
-    promise("know a success that is behind a long row of failures, and look only so far for it", async (store) => {
+    promise("find a success after a long row of failures, up to a limit", async (store) => {
       const [worked] = await many(store, "deploy", 1);
       await many(store, "deploy", 1999, FAILURE);
       const stats = await statsOf(store, "deploy");
@@ -97,7 +97,7 @@ export function workflowsContract(name: string, open: OpenStore): void {
       assert.equal((await statsOf(store, "deploy"))?.lastSuccess, undefined);
     });
 
-    promise("are had of any name, and of hundreds at once", async (store) => {
+    promise("work for any name, and for hundreds at once", async (store) => {
       const names = ["a/b?c#d", "ünï 😀", "' OR 1=1 --", "%2e", "*", "nul\0", "n".repeat(2000)];
       for (const workflow of names) await ended(store, { workflow });
       const all = await store.workflowStats([...names, ...Array.from({ length: 250 }, (_, at) => `none-${at}`)]);
@@ -109,7 +109,7 @@ export function workflowsContract(name: string, open: OpenStore): void {
   });
 
   describe(`${name}: the schedules`, () => {
-    promise("say until when each was carried out, without carrying one out", async (store) => {
+    promise("show until when each was executed, without executing one", async (store) => {
       assert.deepEqual(await store.schedules(), new Map());
       await store.scheduledUntil("nightly", NOW);
       const identity = { source: "schedule", id: "tick", tick: NOW + 60_000 };

@@ -7,11 +7,11 @@ import { MAX_FAILURES, MAX_REJECTED, type RejectedKind } from "../src/model/over
 import type { Attempt, Step } from "../src/model/run.ts";
 import type { RunStore } from "../src/model/store.ts";
 
-/** An empty store that ends with the test, and how to close it and open the same one again, where that can be done. */
+/** An empty store that ends with the test, and a function that closes it and opens the same one again, if that is possible. */
 export type OpenedStore = { store: TimedStore; reopen?(): Promise<TimedStore> };
 export type OpenStore = (t: TestContext) => Promise<OpenedStore>;
 
-/** A store whose clocks are moved. */
+/** A store whose clocks the test moves. */
 export type TimedStore = RunStore & { at(now: number): Promise<void> };
 
 export const NOW = Date.parse("2026-11-24T12:00:00Z");
@@ -62,7 +62,7 @@ export async function claimOne(store: RunStore, now = NOW): Promise<Claim> {
 export const statusOf = async (store: RunStore, id: string) => (await store.get(id))?.run.status;
 export const ids = (all: readonly Claim[]) => all.map(({ run }) => run.id);
 
-/** Makes a test of each promise: that an empty store keeps it. */
+/** Makes a test of each promise, with an empty store. */
 export const promises =
   (open: OpenStore) => (text: string, keep: (store: TimedStore, opened: OpenedStore) => Promise<void>) =>
     it(text, async (t) => {
@@ -70,12 +70,12 @@ export const promises =
       await keep(opened.store, opened);
     });
 
-/** What every store promises; run by the tests of each. */
+/** What every store promises. The tests of each store run it. */
 export function storeContract(name: string, open: OpenStore): void {
   const promise = promises(open);
 
   describe(`${name}: rejected requests`, () => {
-    promise("are counted together, however they come, and the oldest kinds give way", async (store) => {
+    promise("are counted together, for any order, and the oldest kinds are replaced", async (store) => {
       const { overview } = store;
       await overview.noteRejected([rejected({ times: 3, lastAt: NOW + 5 }), rejected({ application: undefined })]);
       await overview.noteRejected([rejected({ times: 2, firstAt: NOW + 1, lastAt: NOW + 2 })]);
@@ -100,8 +100,8 @@ export function storeContract(name: string, open: OpenStore): void {
     });
   });
 
-  describe(`${name}: failures of the last time`, () => {
-    promise("are counted until they are re-run, up to a bound", async (store) => {
+  describe(`${name}: recent failures`, () => {
+    promise("are counted until they are re-run, up to a limit", async (store) => {
       const failures = () => store.overview.failures(NOW - 1000);
       assert.equal(await failures(), 0);
       await ended(store, {}, FAILURE, NOW - 1001);
@@ -117,7 +117,7 @@ export function storeContract(name: string, open: OpenStore): void {
   });
 
   describe(`${name}: an event`, () => {
-    promise("becomes a run that is found with others by their ids, where it is there", async (store) => {
+    promise("becomes a run that is found by ids, with others", async (store) => {
       const [one, two] = [await ended(store, {}, SUCCESS), await ended(store, {}, FAILURE)];
       const { run: other } = await store.accept(event({ group: "g" }), lease());
       const found = await store.runs([two, one, "00000000-0000-4000-8000-000000000000"]);
@@ -161,7 +161,7 @@ export function storeContract(name: string, open: OpenStore): void {
       assert.deepEqual(await store.claim(claimAt(NOW + LEASE_MS * 10)), []);
     });
 
-    promise("without a group waits for nobody", async (store) => {
+    promise("without a group does not wait for other runs", async (store) => {
       for (let at = 0; at < 3; at++) await store.accept(event(), lease());
       assert.equal((await store.claim(claimAt())).length, 3);
     });
@@ -185,7 +185,7 @@ export function storeContract(name: string, open: OpenStore): void {
       assert.equal(await store.nextDue(), undefined);
     });
 
-    promise("that would wait for longer than any delay was held up by a wrong clock, and is due now", async (store) => {
+    promise("that would wait longer than any delay had a wrong clock, and is due now", async (store) => {
       const wrong = NOW + 86_400_000;
       const { run } = await store.accept(event({ group: "g" }), lease(wrong));
       const claim = await claimOne(store, wrong);
@@ -199,7 +199,7 @@ export function storeContract(name: string, open: OpenStore): void {
       assert.deepEqual([acceptedAt, dueAt], [NOW + 1, NOW + 1]);
     });
 
-    promise("that a limit holds back waits until it ends, but never for longer than a day at once", async (store) => {
+    promise("that a limit delays waits until its end, but never longer than a day at once", async (store) => {
       const DAY = 86_400_000;
       for (const [due, kept] of [
         [NOW + DAY / 2, NOW + DAY / 2],
@@ -213,36 +213,30 @@ export function storeContract(name: string, open: OpenStore): void {
       }
     });
 
-    promise(
-      "is claimed in the order in which it was due, then accepted, also when it was taken over",
-      async (store) => {
-        const first = await store.accept(event({ group: "a" }), lease());
-        const second = await store.accept(event(), lease());
-        assert.deepEqual(ids(await store.claim({ ...claimAt(), limit: 1 })), [first.run]);
-        const newer = await store.accept(event({ group: "a", input: 2 }), lease());
-        await store.accept(event(), lease(NOW + LEASE_MS));
-        assert.deepEqual(ids(await store.claim({ ...claimAt(NOW + LEASE_MS), limit: 2 })), [second.run, newer.run]);
-      },
-    );
+    promise("is claimed by due time, then by acceptance, even after it was taken over", async (store) => {
+      const first = await store.accept(event({ group: "a" }), lease());
+      const second = await store.accept(event(), lease());
+      assert.deepEqual(ids(await store.claim({ ...claimAt(), limit: 1 })), [first.run]);
+      const newer = await store.accept(event({ group: "a", input: 2 }), lease());
+      await store.accept(event(), lease(NOW + LEASE_MS));
+      assert.deepEqual(ids(await store.claim({ ...claimAt(NOW + LEASE_MS), limit: 2 })), [second.run, newer.run]);
+    });
+
+    promise("due a millisecond before another goes first, in any order of acceptance or failure", async (store) => {
+      const runs = [];
+      for (const delay of [7, 5, 6]) {
+        const { run } = await store.accept(event({ input: delay }), lease());
+        runs.push(run);
+        const claim = await claimOne(store);
+        await store.settle(claim, attemptOf(claim, "failure", NOW), again(NOW + delay));
+      }
+      const taken = [];
+      for (let at = 0; at < 3; at++) taken.push(...ids(await store.claim({ ...claimAt(NOW + 10), limit: 1 })));
+      assert.deepEqual(taken, [runs[1], runs[2], runs[0]]);
+    });
 
     promise(
-      "due a millisecond before another goes before it, whichever was accepted or failed first",
-      async (store) => {
-        const runs = [];
-        for (const delay of [7, 5, 6]) {
-          const { run } = await store.accept(event({ input: delay }), lease());
-          runs.push(run);
-          const claim = await claimOne(store);
-          await store.settle(claim, attemptOf(claim, "failure", NOW), again(NOW + delay));
-        }
-        const taken = [];
-        for (let at = 0; at < 3; at++) taken.push(...ids(await store.claim({ ...claimAt(NOW + 10), limit: 1 })));
-        assert.deepEqual(taken, [runs[1], runs[2], runs[0]]);
-      },
-    );
-
-    promise(
-      "that cannot be written for what it holds is rejected with its own error; its neighbours are stored",
+      "that cannot be written because of its content is rejected with a separate error; its neighbours are stored",
       async (store) => {
         const good = [event(), event()];
         const ends = await Promise.allSettled(
@@ -261,7 +255,7 @@ export function storeContract(name: string, open: OpenStore): void {
       },
     );
 
-    promise("that breaks a rule (an id twice) is refused alone; its neighbours are stored", async (store) => {
+    promise("that breaks a rule (an id twice) is rejected alone; its neighbours are stored", async (store) => {
       const good = [event(), event()];
       const wrong = { ...event(), id: good[0]!.id };
       const ends = await Promise.allSettled([good[0]!, wrong, good[1]!].map((each) => store.accept(each, lease())));
@@ -273,8 +267,8 @@ export function storeContract(name: string, open: OpenStore): void {
       assert.equal((await store.list({}, { limit: 10 })).runs.length, 2);
     });
 
-    promise("has texts of any length from outside, and is found by them", async (store) => {
-      // Of random characters: PostgreSQL compresses what repeats itself before it refuses what is too long for an index.
+    promise("may have texts of any length, and is found by them", async (store) => {
+      // Random characters: PostgreSQL compresses repetitions before it rejects a value that is too long for an index.
       const long = (length: number) => randomBytes(length).toString("base64").slice(0, length);
       const [group, source, id, key] = [long(60_000), `delivery ${long(10_000)}`, long(10_000), long(10_000)];
       const { run } = await store.accept(event({ group, event: { source, id } }), lease());
@@ -296,16 +290,19 @@ export function storeContract(name: string, open: OpenStore): void {
         [run],
       );
       assert.equal((await store.rerun(run, NOW + 2)).status, "queued");
-      const own = await store.accept(event({ group, ownToken: true }), lease());
+      const withToken = await store.accept(event({ group, ownToken: true }), lease());
       const skipped: Settlement = { status: "skipped", reason: long(4000) };
-      assert.equal((await store.settle(own.claim!, attemptOf(own.claim!, "skipped"), skipped))?.status, "skipped");
+      assert.equal(
+        (await store.settle(withToken.claim!, attemptOf(withToken.claim!, "skipped"), skipped))?.status,
+        "skipped",
+      );
       await store.overview.noteRejected([
         rejected({ path: `/${long(10_000)}`, application: long(10_000), reason: long(10_000) }),
       ]);
       assert.equal((await store.overview.rejected()).length, 1);
     });
 
-    promise("may hold a NUL or half a character anywhere, and is then found as before", async (store) => {
+    promise("may contain a NUL or half a character anywhere, and is still found", async (store) => {
       for (const odd of ["1\0", "2 before\0after", "3 \ud83d", "4 a\udc00b"]) {
         const [group, source, id, key] = [`g${odd}`, `source${odd}`, `id${odd}`, `key${odd}`];
         const told = event({ group, workflow: `deploy${odd}`, event: { source, id }, trace: odd });
@@ -344,7 +341,7 @@ export function storeContract(name: string, open: OpenStore): void {
       }
     });
 
-    it("is there after the store was closed and opened again", async (t) => {
+    it("is still there after the store was closed and opened again", async (t) => {
       const { store, reopen } = await open(t);
       if (!reopen) return t.skip("this store is not opened again");
       const { run } = await store.accept(event({ group: "g" }), lease());
@@ -375,7 +372,7 @@ export function storeContract(name: string, open: OpenStore): void {
       assert.equal((await store.list({}, { limit: 10 })).runs.length, 1);
     });
 
-    promise("is another one after another one of its source: a roll-back is no repeat", async (store) => {
+    promise("is new after a different one of its source: a roll-back is not a repeat", async (store) => {
       const runs = [];
       for (const id of ["a", "a", "b", "b", "a"]) runs.push((await store.accept(from("app", id), lease())).run);
       assert.deepEqual(runs[1], runs[0]);
@@ -383,7 +380,7 @@ export function storeContract(name: string, open: OpenStore): void {
       assert.equal(new Set(runs).size, 3);
     });
 
-    promise("is another one of another source or workflow", async (store) => {
+    promise("is new for another source or workflow", async (store) => {
       await store.accept(from("app", "a"), lease());
       await store.accept(from("other", "a"), lease());
       await store.accept(from("app", "a", { workflow: "other" }), lease());
@@ -400,7 +397,7 @@ export function storeContract(name: string, open: OpenStore): void {
     const tick = (at: number, workflow = "nightly") =>
       event({ workflow, event: { source: "schedule", id: new Date(at).toISOString(), tick: at } });
 
-    promise("begins when it is first asked for, and goes on from where it was marked", async (store) => {
+    promise("begins when it is first requested, and continues from its mark", async (store) => {
       assert.equal(await store.scheduledUntil("nightly", NOW), NOW);
       assert.equal(await store.scheduledUntil("nightly", NOW + 5), NOW);
       await store.accept(tick(NOW + 3), lease());
@@ -408,7 +405,7 @@ export function storeContract(name: string, open: OpenStore): void {
       assert.equal(await store.scheduledUntil("other", NOW + 9), NOW + 9);
     });
 
-    promise("makes no run of a tick that is not newer than the newest one", async (store) => {
+    promise("makes no run for a tick that is not newer than the newest one", async (store) => {
       await store.scheduledUntil("nightly", NOW);
       const first = await store.accept(tick(NOW + 5), lease());
       const second = await store.accept(tick(NOW + 10), lease());
@@ -419,22 +416,25 @@ export function storeContract(name: string, open: OpenStore): void {
       }
       assert.equal((await store.list({}, { limit: 10 })).runs.length, 2);
       assert.equal(await store.scheduledUntil("nightly", NOW + 11), NOW + 10);
-      assert.ok(!(await store.accept(tick(NOW + 6, "other"), lease())).joined, "another workflow has ticks of its own");
+      assert.ok(!(await store.accept(tick(NOW + 6, "other"), lease())).joined, "another workflow has separate ticks");
       assert.ok(!(await store.accept(tick(NOW + 15), lease())).joined);
     });
 
-    promise("makes one run of a tick that comes often at the same moment, also when it is forgotten", async (store) => {
-      await store.scheduledUntil("nightly", NOW);
-      const times = [NOW + 5, NOW + 5, NOW + 10, NOW + 5, NOW + 10];
-      await Promise.all(times.map((at) => store.accept(tick(at), lease())));
-      assert.equal((await store.list({}, { limit: 10 })).runs.length, 2);
-      for (const claim of await store.claim(claimAt(NOW + 10))) await store.settle(claim, attemptOf(claim), SUCCESS);
-      assert.equal(await store.forget(NOW + LEASE_MS, 10), 2);
-      assert.ok((await store.accept(tick(NOW + 10), lease())).joined);
-      assert.deepEqual((await store.list({}, { limit: 10 })).runs, []);
-    });
+    promise(
+      "makes one run for a tick that comes many times at the same moment, even after it is deleted",
+      async (store) => {
+        await store.scheduledUntil("nightly", NOW);
+        const times = [NOW + 5, NOW + 5, NOW + 10, NOW + 5, NOW + 10];
+        await Promise.all(times.map((at) => store.accept(tick(at), lease())));
+        assert.equal((await store.list({}, { limit: 10 })).runs.length, 2);
+        for (const claim of await store.claim(claimAt(NOW + 10))) await store.settle(claim, attemptOf(claim), SUCCESS);
+        assert.equal(await store.forget(NOW + LEASE_MS, 10), 2);
+        assert.ok((await store.accept(tick(NOW + 10), lease())).joined);
+        assert.deepEqual((await store.list({}, { limit: 10 })).runs, []);
+      },
+    );
 
-    promise("goes on when a clock was wrong by more than an hour, and is told right again", async (store) => {
+    promise("continues after a clock was wrong by more than an hour and is right again", async (store) => {
       const year = 365 * 86_400_000;
       await store.scheduledUntil("nightly", NOW);
       await store.accept(tick(NOW + year), lease(NOW + year));
@@ -457,7 +457,7 @@ export function storeContract(name: string, open: OpenStore): void {
       assert.deepEqual(ids(await store.claim(claimAt())), [second.run]);
     });
 
-    promise("is a group of its workflow: another workflow's of the same name is another", async (store) => {
+    promise("belongs to its workflow: a group of another workflow with the same name is separate", async (store) => {
       await store.accept(event({ group: "g" }), lease());
       await store.accept(event({ group: "g", workflow: "other" }), lease());
       await store.accept(event({ group: "h" }), lease());
@@ -480,7 +480,7 @@ export function storeContract(name: string, open: OpenStore): void {
       assert.deepEqual(ids(await store.claim(claimAt(NOW + 10))), [runs[3]]);
     });
 
-    promise("keeps one waiting run when many events come at the same moment", async (store) => {
+    promise("keeps one waiting run when many events come at once", async (store) => {
       await store.accept(event({ group: "g", input: "first" }), lease());
       const running = await claimOne(store);
       const all = await Promise.all(
@@ -505,7 +505,7 @@ export function storeContract(name: string, open: OpenStore): void {
       assert.deepEqual([other.joined, other.superseded], [false, run]);
     });
 
-    promise("joined brings the next attempt to within 30 s, unless a limit is waited for", async (store) => {
+    promise("when joined, moves the next attempt to within 30 s, unless the run waits for a limit", async (store) => {
       for (const [kind, due] of [
         ["transient", NOW + 30_000],
         ["limit", NOW + 3_600_000],
@@ -526,7 +526,7 @@ export function storeContract(name: string, open: OpenStore): void {
       }
     });
 
-    promise("takes the place in line of a waiting run that a limit holds back", async (store) => {
+    promise("replaces a waiting run that a limit delays, at its place in line", async (store) => {
       const first = await store.accept(event({ group: "g" }), lease());
       const claim = await claimOne(store);
       const limited = { counts: false, reason: "80 writes in 60 s are used up", http: 500, kind: "limit" } as const;
@@ -540,7 +540,7 @@ export function storeContract(name: string, open: OpenStore): void {
       assert.deepEqual(ids(await store.claim(claimAt(dueAt))), [newer.run]);
     });
 
-    promise("does not let an event join a run that was never attempted: the newer takes its place", async (store) => {
+    promise("does not let an event join a run that was never attempted: the newer replaces it", async (store) => {
       const first = await store.accept(event({ group: "g" }), lease());
       const second = await store.accept(event({ group: "g" }), lease());
       assert.deepEqual([second.joined, second.superseded], [false, first.run]);
@@ -558,22 +558,22 @@ export function storeContract(name: string, open: OpenStore): void {
       assert.deepEqual(ids(await store.claim(claimAt(NOW + 1))), [newer.run]);
     });
 
-    promise("is not asked by a run with a token of its own, which is claimed at birth", async (store) => {
+    promise("does not apply to a run with the caller's token, which is claimed at once", async (store) => {
       await store.accept(event({ group: "g" }), lease());
       await claimOne(store);
       const waiting = await store.accept(event({ group: "g", input: 2 }), lease());
-      const own = await store.accept(event({ group: "g", ownToken: true }), lease());
+      const withToken = await store.accept(event({ group: "g", ownToken: true }), lease());
       assert.deepEqual(
-        [own.joined, own.superseded, own.claim?.attempt, own.claim?.run.id],
-        [false, undefined, 1, own.run],
+        [withToken.joined, withToken.superseded, withToken.claim?.attempt, withToken.claim?.run.id],
+        [false, undefined, 1, withToken.run],
       );
-      assert.deepEqual([own.claim?.run.status, own.claim?.run.group], ["running", "g"]);
+      assert.deepEqual([withToken.claim?.run.status, withToken.claim?.run.group], ["running", "g"]);
       assert.equal(await statusOf(store, waiting.run), "queued");
       assert.deepEqual(await store.claim(claimAt()), []);
-      assert.equal((await store.settle(own.claim!, attemptOf(own.claim!), SUCCESS))?.status, "success");
+      assert.equal((await store.settle(withToken.claim!, attemptOf(withToken.claim!), SUCCESS))?.status, "success");
     });
 
-    promise("gives a run away with its acceptance only when its turn has come", async (store) => {
+    promise("returns a claim with the acceptance only when the run's turn has come", async (store) => {
       const taking = { ...lease(), take: true };
       const first = await store.accept(event({ group: "g" }), taking);
       if (first.claim) assert.deepEqual([first.claim.run.id, first.claim.run.status], [first.run, "running"]);
@@ -586,7 +586,7 @@ export function storeContract(name: string, open: OpenStore): void {
   });
 
   describe(`${name}: a claim`, () => {
-    promise("is given to one of those who ask at the same moment", async (store) => {
+    promise("goes to one of those that ask at the same moment", async (store) => {
       for (let at = 0; at < 10; at++) await store.accept(event({ group: `g${at}` }), lease());
       const all = await Promise.all(
         ["one", "two", "three", "four"].map((owner) => store.claim({ ...lease(NOW, owner), limit: 4 })),
@@ -605,7 +605,7 @@ export function storeContract(name: string, open: OpenStore): void {
       assert.equal((await store.get(run))?.attempts.length, 1);
     });
 
-    promise("is lost when its lease ends: the run is claimed again, the history says interrupted", async (store) => {
+    promise("is lost when its lease ends: the run is claimed again, the history shows interrupted", async (store) => {
       const { run } = await store.accept(event({ group: "g" }), lease());
       const lost = await claimOne(store);
       assert.deepEqual(await store.claim(claimAt(NOW + LEASE_MS - 1)), []);
@@ -625,7 +625,7 @@ export function storeContract(name: string, open: OpenStore): void {
       assert.deepEqual(detail?.steps, []);
     });
 
-    promise("is lost to its own owner, too, who claims the run again after the lease", async (store) => {
+    promise("is also lost if the same owner claims the run again after the lease", async (store) => {
       await store.accept(event(), lease());
       const lost = await claimOne(store);
       const claim = await claimOne(store, NOW + LEASE_MS);
@@ -633,13 +633,13 @@ export function storeContract(name: string, open: OpenStore): void {
       assert.equal((await store.settle(claim, attemptOf(claim), SUCCESS))?.attempts, 2);
     });
 
-    promise("still settles after its lease, as long as nobody else has the run", async (store) => {
+    promise("still settles after its lease, unless another claim has the run", async (store) => {
       await store.accept(event(), lease());
       const claim = await claimOne(store);
       assert.equal((await store.settle(claim, attemptOf(claim, "success", NOW + LEASE_MS * 2), SUCCESS))?.attempts, 1);
     });
 
-    promise("lost by a run with a token of its own ends it as a failure that says so", async (store) => {
+    promise("lost by a run with the caller's token ends it as a failure with the reason", async (store) => {
       const { run, claim } = await store.accept(event({ ownToken: true }), lease());
       assert.deepEqual(await store.claim(claimAt(NOW + LEASE_MS)), []);
       const detail = await store.get(run);
@@ -649,7 +649,7 @@ export function storeContract(name: string, open: OpenStore): void {
       assert.equal(await store.settle(claim!, attemptOf(claim!), SUCCESS), undefined);
     });
 
-    promise("lost while a newer run waits leaves the turn to the newer one", async (store) => {
+    promise("lost while a newer run waits gives the turn to the newer one", async (store) => {
       const older = await store.accept(event({ group: "g" }), lease());
       await claimOne(store);
       const newer = await store.accept(event({ group: "g", input: 2 }), lease());
@@ -657,7 +657,7 @@ export function storeContract(name: string, open: OpenStore): void {
       assert.deepEqual((await store.get(older.run))?.run.supersededBy, newer.run);
     });
 
-    promise("lasts longer when its owner extends it, and only that one", async (store) => {
+    promise("lasts longer when its owner extends it, and only this claim", async (store) => {
       const claims: Claim[] = [];
       for (const owner of ["one", "two"]) {
         await store.accept(event({ input: owner }), lease());
@@ -682,18 +682,21 @@ export function storeContract(name: string, open: OpenStore): void {
       );
     });
 
-    promise("lasts longer when it is extended alone; once it is lost or settled it cannot be", async (store) => {
-      await store.accept(event({ input: 1 }), lease());
-      const claim = await claimOne(store);
-      assert.deepEqual(await store.extend([claim], 2 * LEASE_MS), [claim]);
-      assert.deepEqual(await store.claim(claimAt(NOW + LEASE_MS)), []);
-      const again = await claimOne(store, NOW + 2 * LEASE_MS);
-      assert.deepEqual([again.run.id, again.attempt], [claim.run.id, 2]);
-      assert.deepEqual(await store.extend([claim], LEASE_MS), []);
-      assert.deepEqual(await store.extend([claim, again], LEASE_MS), [again]);
-      await store.settle(again, attemptOf(again), SUCCESS);
-      assert.deepEqual(await store.extend([again], LEASE_MS), []);
-    });
+    promise(
+      "lasts longer when it is extended alone; it cannot be extended once it is lost or settled",
+      async (store) => {
+        await store.accept(event({ input: 1 }), lease());
+        const claim = await claimOne(store);
+        assert.deepEqual(await store.extend([claim], 2 * LEASE_MS), [claim]);
+        assert.deepEqual(await store.claim(claimAt(NOW + LEASE_MS)), []);
+        const again = await claimOne(store, NOW + 2 * LEASE_MS);
+        assert.deepEqual([again.run.id, again.attempt], [claim.run.id, 2]);
+        assert.deepEqual(await store.extend([claim], LEASE_MS), []);
+        assert.deepEqual(await store.extend([claim, again], LEASE_MS), [again]);
+        await store.settle(again, attemptOf(again), SUCCESS);
+        assert.deepEqual(await store.extend([again], LEASE_MS), []);
+      },
+    );
 
     promise("of a run whose texts hold half a character can be settled", async (store) => {
       const half = "pr-\ud800";
@@ -703,45 +706,38 @@ export function storeContract(name: string, open: OpenStore): void {
       assert.equal((await store.settle(claim!, { ...attemptOf(claim!), reason: half }, failure))?.status, "failure");
     });
 
-    promise(
-      "lost again and again ends the run, with a reason; one that was lost with it goes on alone",
-      async (store) => {
-        const rogue = await store.accept(event({ input: "rogue" }), lease());
-        const other = await store.accept(event({ input: "other" }), lease());
-        assert.equal((await store.claim(claimAt())).length, 2);
-        let at = NOW + LEASE_MS;
-        assert.equal((await store.claim(claimAt(at))).length, 2, "both at once after the first time");
-        at += LEASE_MS;
-        assert.deepEqual(ids(await store.claim(claimAt(at))), [], "one after the other later");
-        const [suspect] = await store.claim(claimAt(at + 1000));
-        assert.deepEqual([suspect?.run.id, suspect?.suspect], [rogue.run, true]);
-        assert.deepEqual(
-          ids(await store.claim(claimAt(at + 2000))),
-          [],
-          "the next has to wait for the end of the first",
-        );
-        const fresh = await store.accept(event({ input: "fresh" }), lease(at + 2000));
-        const [unsuspected] = await store.claim(claimAt(at + 3000));
-        assert.deepEqual([unsuspected?.run.id, unsuspected?.suspect], [fresh.run, false]);
-        await store.settle(unsuspected!, attemptOf(unsuspected!), SUCCESS);
-        at += 1000 + LEASE_MS;
-        const [alone] = await store.claim(claimAt(at));
-        assert.deepEqual([alone?.run.id, alone?.suspect], [other.run, true]);
-        await store.settle(alone!, attemptOf(alone!), SUCCESS);
-        for (at += LEASE_MS; (await statusOf(store, rogue.run)) !== "failure"; at += LEASE_MS) {
-          await store.claim(claimAt(at));
-          await store.claim(claimAt(at + 1000));
-        }
-        const { run, attempts } = (await store.get(rogue.run))!;
-        assert.deepEqual([run.attempts, run.http, run.kind, attempts.length], [10, 500, "permanent", 10]);
-        assert.match(run.reason ?? "", /The process ended before the attempt did, 10 times in a row.*re-run it/);
-        assert.equal((await store.rerun(rogue.run, at)).status, "queued");
-        assert.equal((await claimOne(store, at)).attempt, 11);
-        assert.equal((await claimOne(store, at + LEASE_MS)).attempt, 12, "a re-run begins to count anew");
-      },
-    );
+    promise("lost repeatedly ends the run, with a reason; one that was lost with it continues alone", async (store) => {
+      const rogue = await store.accept(event({ input: "rogue" }), lease());
+      const other = await store.accept(event({ input: "other" }), lease());
+      assert.equal((await store.claim(claimAt())).length, 2);
+      let at = NOW + LEASE_MS;
+      assert.equal((await store.claim(claimAt(at))).length, 2, "both at once after the first time");
+      at += LEASE_MS;
+      assert.deepEqual(ids(await store.claim(claimAt(at))), [], "one after the other later");
+      const [suspect] = await store.claim(claimAt(at + 1000));
+      assert.deepEqual([suspect?.run.id, suspect?.suspect], [rogue.run, true]);
+      assert.deepEqual(ids(await store.claim(claimAt(at + 2000))), [], "the next has to wait for the end of the first");
+      const fresh = await store.accept(event({ input: "fresh" }), lease(at + 2000));
+      const [unsuspected] = await store.claim(claimAt(at + 3000));
+      assert.deepEqual([unsuspected?.run.id, unsuspected?.suspect], [fresh.run, false]);
+      await store.settle(unsuspected!, attemptOf(unsuspected!), SUCCESS);
+      at += 1000 + LEASE_MS;
+      const [alone] = await store.claim(claimAt(at));
+      assert.deepEqual([alone?.run.id, alone?.suspect], [other.run, true]);
+      await store.settle(alone!, attemptOf(alone!), SUCCESS);
+      for (at += LEASE_MS; (await statusOf(store, rogue.run)) !== "failure"; at += LEASE_MS) {
+        await store.claim(claimAt(at));
+        await store.claim(claimAt(at + 1000));
+      }
+      const { run, attempts } = (await store.get(rogue.run))!;
+      assert.deepEqual([run.attempts, run.http, run.kind, attempts.length], [10, 500, "permanent", 10]);
+      assert.match(run.reason ?? "", /The process ended before the attempt did, 10 times in a row.*re-run it/);
+      assert.equal((await store.rerun(rogue.run, at)).status, "queued");
+      assert.equal((await claimOne(store, at)).attempt, 11);
+      assert.equal((await claimOne(store, at + LEASE_MS)).attempt, 12, "a re-run begins to count again");
+    });
 
-    promise("that was given back, or failed, is not lost: the count begins anew", async (store) => {
+    promise("that was given back, or failed, is not lost: the count begins again", async (store) => {
       const { run } = await store.accept(event(), lease());
       let at = NOW;
       for (let turn = 0; turn < 12; turn++) {
@@ -757,7 +753,7 @@ export function storeContract(name: string, open: OpenStore): void {
       assert.equal((await store.get(run))?.attempts.length, 24);
     });
 
-    it("lost twice with its process, which had nothing else in flight, ends the run, and says what to do", async (t) => {
+    it("lost twice with its process, which had nothing else in flight, ends the run with what to do", async (t) => {
       const { store: first, reopen } = await open(t);
       if (!reopen) return t.skip("this store is not opened again");
       let store = first;
@@ -781,10 +777,10 @@ export function storeContract(name: string, open: OpenStore): void {
         /ended 2 times while this run was all .*not attempted again\. See .*re-run it/,
       );
       assert.equal((await store.rerun(run, at)).status, "queued");
-      assert.equal((await claimOne(store, at)).attempt, 3, "a re-run begins to count anew");
+      assert.equal((await claimOne(store, at)).attempt, 3, "a re-run begins to count again");
     });
 
-    it("lost with its process and others goes on, alone, until it is clear which one ends the process", async (t) => {
+    it("lost with its process and others continues alone, until it is clear which run ends the process", async (t) => {
       const { store: first, reopen } = await open(t);
       if (!reopen) return t.skip("this store is not opened again");
       let store = first;
@@ -803,7 +799,7 @@ export function storeContract(name: string, open: OpenStore): void {
         assert.equal((await claimed()).length, 4, "all at once");
         await die();
       }
-      // From here on one after the other; the rogue ends each process, the innocents succeed.
+      // From here on one after the other. The bad run ends each process, the others succeed.
       let deaths = 0;
       for (let turn = 0; turn < 60 && (await statusOf(store, rogue)) !== "failure"; turn++) {
         at += 1000;
@@ -821,7 +817,7 @@ export function storeContract(name: string, open: OpenStore): void {
       for (const run of innocents) assert.equal(await statusOf(store, run), "success");
     });
 
-    promise("counts failures, but not limits nor interruptions", async (store) => {
+    promise("counts failures, but not limits or interruptions", async (store) => {
       await store.accept(event(), lease());
       let at = NOW;
       for (const [counts, failures] of [
@@ -850,7 +846,7 @@ export function storeContract(name: string, open: OpenStore): void {
   });
 
   describe(`${name}: steps`, () => {
-    promise("that were completed are handed to the next attempt; failed ones are only shown", async (store) => {
+    promise("that were completed are passed to the next attempt; failed ones are only shown", async (store) => {
       const { run } = await store.accept(event(), lease());
       const first = await claimOne(store);
       await store.saveStep(first, stepOf(first, "read", { result: { sha: "abc" } }));
@@ -872,7 +868,7 @@ export function storeContract(name: string, open: OpenStore): void {
       ]);
     });
 
-    promise("that have begun are shown, and done again by the next attempt unless they have ended", async (store) => {
+    promise("that have begun are shown, and repeated by the next attempt unless they have ended", async (store) => {
       const { run } = await store.accept(event(), lease());
       const first = await claimOne(store);
       const begun = { endedAt: undefined, result: undefined };
@@ -890,7 +886,7 @@ export function storeContract(name: string, open: OpenStore): void {
       );
     });
 
-    promise("stand when an event joins the run: it is the same event, told again", async (store) => {
+    promise("are kept when an event joins the run: it is the same event again", async (store) => {
       const { run } = await store.accept(event({ group: "g" }), lease());
       const first = await claimOne(store);
       await store.saveStep(first, stepOf(first, "comment", { result: { id: 7 } }));
@@ -903,7 +899,7 @@ export function storeContract(name: string, open: OpenStore): void {
       );
     });
 
-    promise("are handed on over an interruption", async (store) => {
+    promise("are kept over an interruption", async (store) => {
       await store.accept(event(), lease());
       const first = await claimOne(store);
       await store.saveStep(first, stepOf(first, "read"));
@@ -914,7 +910,7 @@ export function storeContract(name: string, open: OpenStore): void {
       );
     });
 
-    promise("are done anew by a re-run, and stay in the history", async (store) => {
+    promise("are repeated by a re-run, and stay in the history", async (store) => {
       const { run } = await store.accept(event(), lease());
       const first = await claimOne(store);
       await store.saveStep(first, stepOf(first, "read"));
@@ -953,7 +949,7 @@ export function storeContract(name: string, open: OpenStore): void {
       assert.equal((await store.get(failed))?.attempts.length, 2);
     });
 
-    promise("takes runs that succeeded or were superseded, too", async (store) => {
+    promise("also works for runs that succeeded or were superseded", async (store) => {
       const succeeded = await ended(store, { group: "a" });
       const superseded = await store.accept(event({ group: "b" }), lease());
       await ended(store, { group: "b", input: 2 });
@@ -964,7 +960,7 @@ export function storeContract(name: string, open: OpenStore): void {
       }
     });
 
-    promise("is not needed once its group has a newer run, however that one ended, and names it", async (store) => {
+    promise("is not needed once its group has a newer run with any end, and names it", async (store) => {
       const skipped: Settlement = { status: "skipped", reason: "no" };
       for (const [at, newerEnd] of [SUCCESS, skipped, FAILURE].entries()) {
         const group = `g${at}`;
@@ -976,7 +972,7 @@ export function storeContract(name: string, open: OpenStore): void {
         for (const id of [older, between]) {
           const rerun = await store.rerun(id, NOW + 100);
           assert.equal(rerun.status, "notNeeded");
-          assert.match(refusal(rerun), new RegExp(`newer run: ${newer} \\(${newerEnd.status}\\)`));
+          assert.match(rejection(rerun), new RegExp(`newer run: ${newer} \\(${newerEnd.status}\\)`));
           assert.ok(rerun.status === "notNeeded" && rerun.canForce);
           assert.equal(await statusOf(store, id), "failure");
         }
@@ -984,7 +980,7 @@ export function storeContract(name: string, open: OpenStore): void {
       }
     });
 
-    promise("of an older run happens when it is asked for in so many words, each time anew", async (store) => {
+    promise("of an older run needs an explicit request, each time", async (store) => {
       const older = await ended(store, { group: "g" }, FAILURE);
       const newer = await ended(store, { group: "g", input: 2 }, SUCCESS);
       assert.equal((await store.rerun(older, NOW, { evenIfOlder: true })).status, "queued");
@@ -995,43 +991,43 @@ export function storeContract(name: string, open: OpenStore): void {
       assert.equal((await store.rerun(newer, NOW)).status, "queued");
     });
 
-    promise("does not mind newer runs that take no turn in the group", async (store) => {
+    promise("ignores newer runs that take no turn in the group", async (store) => {
       const failed = await ended(store, { group: "g" }, FAILURE);
-      const own = await store.accept(event({ group: "g", ownToken: true }), lease());
-      await store.settle(own.claim!, attemptOf(own.claim!), SUCCESS);
+      const withToken = await store.accept(event({ group: "g", ownToken: true }), lease());
+      await store.settle(withToken.claim!, attemptOf(withToken.claim!), SUCCESS);
       assert.equal((await store.rerun(failed, NOW)).status, "queued");
       const alone = await ended(store, {}, FAILURE);
       await ended(store, {}, SUCCESS);
       assert.equal((await store.rerun(alone, NOW)).status, "queued", "runs without a group have no order");
     });
 
-    promise("is refused for a run that has not ended, with the reason", async (store) => {
+    promise("is rejected for a run that has not ended, with the reason", async (store) => {
       const { run } = await store.accept(event(), lease());
-      assert.match(refusal(await store.rerun(run, NOW)), /still queued/);
+      assert.match(rejection(await store.rerun(run, NOW)), /still queued/);
       await claimOne(store);
-      assert.match(refusal(await store.rerun(run, NOW)), /still running/);
+      assert.match(rejection(await store.rerun(run, NOW)), /still running/);
     });
 
-    promise("is refused while another run of its group waits or runs, which is named", async (store) => {
+    promise("is rejected while another run of its group waits or runs, which is named", async (store) => {
       const failed = await ended(store, { group: "g" }, FAILURE);
       const { run } = await store.accept(event({ group: "g" }), lease());
-      assert.match(refusal(await store.rerun(failed, NOW)), new RegExp(`queued: ${run}`));
+      assert.match(rejection(await store.rerun(failed, NOW)), new RegExp(`queued: ${run}`));
       await claimOne(store);
-      assert.match(refusal(await store.rerun(failed, NOW)), new RegExp(`running: ${run}`));
+      assert.match(rejection(await store.rerun(failed, NOW)), new RegExp(`running: ${run}`));
     });
 
-    promise("is refused for a run whose token was not stored", async (store) => {
+    promise("is rejected for a run whose token was not stored", async (store) => {
       const { run, claim } = await store.accept(event({ ownToken: true }), lease());
       await store.settle(claim!, attemptOf(claim!, "failure"), FAILURE);
-      assert.match(refusal(await store.rerun(run, NOW)), /brought its token.*send it again/);
+      assert.match(rejection(await store.rerun(run, NOW)), /brought its token.*send it again/);
     });
 
-    promise("of a run that nobody knows is answered so", async (store) => {
+    promise("of an unknown run has the status unknown", async (store) => {
       assert.deepEqual(await store.rerun(randomUUID(), NOW), { status: "unknown" });
       assert.equal(await store.get(randomUUID()), undefined);
     });
 
-    promise("asked for twice at the same moment happens once", async (store) => {
+    promise("requested twice at the same moment happens once", async (store) => {
       const failed = await ended(store, {}, FAILURE);
       const both = await Promise.all([store.rerun(failed, NOW), store.rerun(failed, NOW)]);
       assert.deepEqual(both.map(({ status }) => status).toSorted(), ["notNeeded", "queued"]);
@@ -1064,7 +1060,7 @@ export function storeContract(name: string, open: OpenStore): void {
       assert.deepEqual(await listed({ status: "running", group: "g", workflow: "deploy" }), [e]);
       assert.deepEqual(await listed({ status: "failure", group: "g" }), [b]);
       assert.deepEqual(await listed({ workflow: "deploy", group: "h" }), [c]);
-      assert.deepEqual(await listed({ status: "success", workflow: "nobody's" }), []);
+      assert.deepEqual(await listed({ status: "success", workflow: "missing" }), []);
     });
 
     promise("finds runs by the beginning of their id, in any case", async (store) => {
@@ -1082,7 +1078,7 @@ export function storeContract(name: string, open: OpenStore): void {
       assert.equal((await store.list({ id: "3f2a1c9" }, { limit: 2 })).next !== undefined, true);
     });
 
-    promise("turned page by page shows every run once, although new ones arrive", async (store) => {
+    promise("read page by page has every run once, even if new ones arrive", async (store) => {
       const all: string[] = [];
       for (let at = 0; at < 7; at++) all.unshift(await ended(store, { group: `g${at % 2}` }, FAILURE));
       for (const filter of [{}, { status: "failure" }, { workflow: "deploy" }] as const) {
@@ -1100,8 +1096,8 @@ export function storeContract(name: string, open: OpenStore): void {
       }
     });
 
-    promise("is searched in any case, of every alphabet, and takes nothing for a pattern", async (store) => {
-      // None of them is hexadecimal alone: the search also looks into the ids of runs.
+    promise("is searched in upper and lower case, in every alphabet, and without patterns", async (store) => {
+      // None of them is only hexadecimal, because the search also looks into the ids of runs.
       const groups = ["PR-ÜBER", "ΑΘΗΝΑ", "straße", "İzmir", "a.c[1]^$*+?(){}|\\/-#", "xyz"];
       for (const group of groups) await store.accept(event({ group }), lease());
       const found = async (word: string) =>
@@ -1123,7 +1119,7 @@ export function storeContract(name: string, open: OpenStore): void {
       }
     });
 
-    promise("sums durations up by one that a run has taken: the lower of two is their median", async (store) => {
+    promise("summarises durations by one that really occurred: the lower of two is their median", async (store) => {
       for (const ms of [10, 20]) {
         await store.accept(event(), lease());
         const claim = await claimOne(store);
@@ -1132,10 +1128,10 @@ export function storeContract(name: string, open: OpenStore): void {
       assert.deepEqual((await store.overview.activity(NOW + 1000)).durations, { p50: 10, p95: 20, runs: 2 });
     });
 
-    promise("says that there is no next page when the last one is full", async (store) => {
+    promise("has no next page when the last one is full", async (store) => {
       for (let at = 0; at < 3; at++) await store.accept(event(), lease());
       assert.equal((await store.list({}, { limit: 3 })).next, undefined);
-      assert.deepEqual(await store.list({ group: "nobody's" }, { limit: 3 }), { runs: [], next: undefined });
+      assert.deepEqual(await store.list({ group: "missing" }, { limit: 3 }), { runs: [], next: undefined });
     });
   });
 
@@ -1155,10 +1151,10 @@ export function storeContract(name: string, open: OpenStore): void {
     });
   });
 
-  describe(`${name}: how a group last ended`, () => {
+  describe(`${name}: the last end of a group`, () => {
     const endOf = async (store: RunStore, id: string) => (await store.endBefore((await store.get(id))!.run))?.status;
 
-    promise("is known of the run that ended before, of the same workflow and group", async (store) => {
+    promise("is known from the run that ended before, of the same workflow and group", async (store) => {
       const first = await ended(store, { group: "g" }, FAILURE, NOW);
       await ended(store, { group: "another" }, SUCCESS, NOW + 1);
       await ended(store, { group: "g", workflow: "another" }, SUCCESS, NOW + 1);
@@ -1172,7 +1168,7 @@ export function storeContract(name: string, open: OpenStore): void {
       assert.equal(await endOf(store, failed), "success");
     });
 
-    promise("is known of a run that was run again, with a group or without", async (store) => {
+    promise("is known from a re-run, with or without a group", async (store) => {
       for (const group of ["g", undefined]) {
         const run = await ended(store, { group }, FAILURE, NOW);
         await store.rerun(run, NOW + 10);
@@ -1186,14 +1182,14 @@ export function storeContract(name: string, open: OpenStore): void {
       }
     });
 
-    promise("is no failure when an attempt failed and the next succeeded", async (store) => {
+    promise("is not a failure when an attempt failed and the next succeeded", async (store) => {
       const run = await ended(store, { group: "g" }, again(NOW + 5));
       const second = await claimOne(store, NOW + 5);
       await store.settle(second, attemptOf(second, "success", NOW + 6), SUCCESS);
       assert.equal(await endOf(store, run), undefined);
     });
 
-    promise("is known when what had failed was run again, and a newer run took its place", async (store) => {
+    promise("is known when a failed run was re-run, and a newer run replaced it", async (store) => {
       const failed = await ended(store, { group: "g" }, FAILURE, NOW);
       await store.rerun(failed, NOW + 10);
       const newer = await ended(store, { group: "g", input: 2 }, SUCCESS, NOW + 11);
@@ -1201,7 +1197,7 @@ export function storeContract(name: string, open: OpenStore): void {
       assert.equal(await endOf(store, newer), "failure");
     });
 
-    promise("of two runs that ended in the same millisecond one was before the other", async (store) => {
+    promise("has an order for two runs that ended in the same millisecond", async (store) => {
       await ended(store, { group: "g" }, FAILURE, NOW);
       const claims = await Promise.all(
         [1, 2].map(async (input) => (await store.accept(event({ group: "g", input, ownToken: true }), lease())).claim!),
@@ -1212,36 +1208,39 @@ export function storeContract(name: string, open: OpenStore): void {
     });
   });
 
-  describe(`${name}: forgetting`, () => {
-    promise("deletes what ended before, so many at a time, with its attempts and steps", async (store) => {
-      const old: string[] = [];
-      for (let at = 0; at < 5; at++) old.push(await ended(store, {}, SUCCESS, NOW + at));
-      const young = await ended(store, {}, SUCCESS, NOW + 100);
-      const before = NOW + 50;
-      assert.deepEqual(
-        [await store.forget(before, 3), await store.forget(before, 3), await store.forget(before, 3)],
-        [3, 2, 0],
-      );
-      for (const id of old) assert.equal(await store.get(id), undefined);
-      assert.equal((await store.get(young))?.attempts.length, 1);
-      assert.equal((await store.list({}, { limit: 10 })).runs.length, 1);
-    });
+  describe(`${name}: deletion`, () => {
+    promise(
+      "deletes runs that ended before a time, up to a limit per call, with their attempts and steps",
+      async (store) => {
+        const old: string[] = [];
+        for (let at = 0; at < 5; at++) old.push(await ended(store, {}, SUCCESS, NOW + at));
+        const young = await ended(store, {}, SUCCESS, NOW + 100);
+        const before = NOW + 50;
+        assert.deepEqual(
+          [await store.forget(before, 3), await store.forget(before, 3), await store.forget(before, 3)],
+          [3, 2, 0],
+        );
+        for (const id of old) assert.equal(await store.get(id), undefined);
+        assert.equal((await store.get(young))?.attempts.length, 1);
+        assert.equal((await store.list({}, { limit: 10 })).runs.length, 1);
+      },
+    );
 
-    promise("never touches a run that has not ended, and is not held up by one", async (store) => {
+    promise("never touches a run that has not ended, and is not delayed by one", async (store) => {
       const { run: rerun } = await store.accept(event({ input: "re-run" }), lease());
       const claim = await claimOne(store);
       await store.settle(claim, attemptOf(claim), SUCCESS);
       await store.rerun(rerun, NOW + 1);
-      const { run: own } = await store.accept(event({ ownToken: true }), lease());
+      const { run: withToken } = await store.accept(event({ ownToken: true }), lease());
       for (let at = 0; at < 3; at++) await ended(store, { group: `g${at}` }, SUCCESS, NOW);
       const { run: queued } = await store.accept(event(), lease());
       let forgotten = 0;
       for (let at = 0; at < 5; at++) forgotten += await store.forget(NOW + 1_000_000, 1);
       assert.equal(forgotten, 3);
-      for (const id of [rerun, own, queued]) assert.ok(await store.get(id));
+      for (const id of [rerun, withToken, queued]) assert.ok(await store.get(id));
     });
 
-    promise("keeps a run that was accepted long ago and ended lately", async (store) => {
+    promise("keeps a run that was accepted long ago and ended recently", async (store) => {
       const { run } = await store.accept(event(), lease(NOW));
       const claim = await claimOne(store);
       await store.settle(claim, attemptOf(claim, "success", NOW + 1000), SUCCESS);
@@ -1252,7 +1251,7 @@ export function storeContract(name: string, open: OpenStore): void {
   });
 }
 
-/** The store's clocks follow the times that it is told: in these tests there is no other clock. */
+/** The clocks of the store follow the times in its calls, because there is no other clock in these tests. */
 export function atItsTime(store: RunStore, setTo: (now: number) => Promise<void> | void): TimedStore {
   let moving = Promise.resolve();
   const at = async (now: number) => {
@@ -1293,7 +1292,7 @@ function stepOf({ attempt }: Claim, name: string, end: Partial<Step> = { result:
   return { name, kind: "step", attempt, startedAt: NOW, endedAt: NOW, result: undefined, error: undefined, ...end };
 }
 
-function refusal(rerun: Awaited<ReturnType<RunStore["rerun"]>>): string {
+function rejection(rerun: Awaited<ReturnType<RunStore["rerun"]>>): string {
   assert.ok(rerun.status === "rejected" || rerun.status === "notNeeded", rerun.status);
   return rerun.reason;
 }

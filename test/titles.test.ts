@@ -33,7 +33,7 @@ async function runOf(url: string, n: number) {
   return (await send(url, { path: `/api/runs/${answer.headers["x-run-id"]}` })).json;
 }
 
-/** What a row of the list has as its name, and below it. */
+/** The name of each row of the list, and the text below it. */
 async function rowsOf(url: string, path = "/"): Promise<(readonly [name: string, below: string])[]> {
   const { text } = await send(url, { path });
   const words = (part = "") => part.replace(/<[^>]+>/g, "").trim();
@@ -43,7 +43,7 @@ async function rowsOf(url: string, path = "/"): Promise<(readonly [name: string,
 }
 
 describe("a run's title", () => {
-  it("is what its workflow makes of the event: in the API, on the pages, and in the log", async (t) => {
+  it("is made from the event by its workflow: in the API, on the pages, and in the log", async (t) => {
     const { url, log } = await start(t, '({ body, trigger }) => "Release " + body.n + "\\n by " + trigger');
     const run = await runOf(url, 7);
     assert.deepEqual([run.title, run.group], ["Release 7 by http", "group-7"]);
@@ -63,7 +63,7 @@ describe("a run's title", () => {
     ["fails later", 'async () => { throw new Error("later"); }', "a promise instead of text"],
     ["gives no text", "({ body }) => body.n", "a value of type number instead of text"],
   ] as const) {
-    it(`is missing, and the run is taken, when its function ${what}`, async (t) => {
+    it(`is missing, and the run is accepted, when its function ${what}`, async (t) => {
       const { url, log } = await start(t, title);
       const run = await runOf(url, 3);
       assert.deepEqual([run.status, run.title], ["success", undefined]);
@@ -77,13 +77,13 @@ describe("a run's title", () => {
     });
   }
 
-  it("is left out where the function gives nothing", async (t) => {
+  it("is missing if the function returns nothing", async (t) => {
     const { url, log } = await start(t, "({ body }) => (body.n > 1 ? '' : undefined)");
     assert.deepEqual([(await runOf(url, 1)).title, (await runOf(url, 2)).title], [undefined, undefined]);
     assert.ok(log().every(({ msg }) => !String(msg).includes("title")));
   });
 
-  it("keeps 200 characters, and no token, wherever a limit cuts it", async (t) => {
+  it("keeps 200 characters, and no token at any cut", async (t) => {
     for (const offset of [-30, -12, -1, 0, 5]) {
       const { url, app } = await start(t, `() => "x".repeat(${199 + offset}) + "${SECRET}" + "y".repeat(300)`);
       const { title } = await runOf(url, 1);
@@ -93,7 +93,7 @@ describe("a run's title", () => {
     }
   });
 
-  it("stays text on the page, whatever it is", async (t) => {
+  it("stays text on the page, for any content", async (t) => {
     const { url } = await start(t, '() => "<img src=x onerror=alert(1)> \\u202e &amp;"');
     await runOf(url, 1);
     const { text } = await send(url, { path: "/" });
@@ -101,7 +101,7 @@ describe("a run's title", () => {
     assert.ok(text.includes("&lt;img src=x onerror=alert(1)&gt; \\u202e &amp;amp;"));
   });
 
-  it("is there in a test, and for a run that another one starts", async () => {
+  it("also exists in a test, and for a run that another one starts", async () => {
     const inputs = z.object({ n: z.number() });
     const callee = defineWorkflow({
       name: "callee",
@@ -122,7 +122,7 @@ describe("a run's title", () => {
     assert.equal(started[0]?.title, "Called with 2");
   });
 
-  it("is said to be wrong where it is neither text nor a function", () => {
+  it("is reported as wrong if it is not a text or a function", () => {
     const workflow = { name: "x", on: { call: true }, run: async () => {}, title: 7 };
     assert.deepEqual(
       fieldProblems(workflow, () => undefined),
@@ -131,7 +131,7 @@ describe("a run's title", () => {
   });
 });
 
-describe("what is looked for", () => {
+describe("the searched text", () => {
   const text = (given: string, words: readonly string[]) =>
     [marked(given, words)]
       .flat()
@@ -156,7 +156,7 @@ describe("the title of a ready-made workflow", () => {
   const log = { warn: (...facts: unknown[]) => assert.fail(JSON.stringify(facts)) };
   const all: readonly Workflow[] = [labeler(), pullRequestTitle(), autoMerge()];
 
-  it("is the number and the title of the pull request, and missing where there is none", () => {
+  it("is the number and the title of the pull request, and missing without one", () => {
     for (const workflow of all) {
       const title = (input: unknown, trigger: "github" | "manual" = "github") =>
         titleOf(workflow, { trigger, input }, log);

@@ -8,7 +8,7 @@ const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 const METRIC = "gh_runner_github_token_expires_timestamp_seconds";
 
-/** The service with a token that ends so much later, after its first dispatch. */
+/** The service with a token that expires after this time, after its first dispatch. */
 async function withTokenFor(t: TestContext, milliseconds: number | undefined, { ask = true } = {}) {
   const clock = movedClock();
   const service = await startService(t, {
@@ -30,13 +30,13 @@ async function withTokenFor(t: TestContext, milliseconds: number | undefined, { 
   };
 }
 
-describe("a GitHub token that ends", () => {
-  it("is a metric as GitHub's answers say it, without the token", async (t) => {
+describe("a GitHub token that expires", () => {
+  it("is shown as a metric from GitHub's answers, without the token", async (t) => {
     const { clock, metric } = await withTokenFor(t, 30 * DAY);
     assert.deepEqual(await metric(), [`${METRIC}{account="GITHUB_TOKEN"} ${(clock.now() + 30 * DAY) / 1000}`]);
   });
 
-  it("is a line on the page, and a warning there in its last two weeks", async (t) => {
+  it("is shown on the page, and causes a warning there in its last two weeks", async (t) => {
     const { clock, page } = await withTokenFor(t, 30 * DAY);
     assert.match(
       await page(),
@@ -51,7 +51,7 @@ describe("a GitHub token that ends", () => {
     assert.match(await page(), /<strong>The token in GITHUB_TOKEN ended\s/);
   });
 
-  it("is one line a day in the log in its last week, whether anything is asked or not", async (t) => {
+  it("causes one line per day in the log in its last week, with or without requests", async (t) => {
     const { clock, warnings, logLines } = await withTokenFor(t, 30 * DAY);
     clock.move(23 * DAY - 1);
     assert.equal(warnings().length, 0);
@@ -77,7 +77,7 @@ describe("a GitHub token that ends", () => {
     assert.ok(!logLines.join("").includes(TOKEN));
   });
 
-  it("is warned of at once when the service first hears of it in its last week, and again when GitHub names another end", async (t) => {
+  it("causes a warning at once when the service first learns about it in its last week, and again when GitHub reports another expiry", async (t) => {
     const { clock, github, url, warnings } = await withTokenFor(t, 90_000_000);
     assert.equal(warnings().length, 1);
     github.token(TOKEN, { expiresAt: clock.now() + 60 * DAY });
@@ -88,11 +88,11 @@ describe("a GitHub token that ends", () => {
     assert.equal(warnings().length, 2);
   });
 
-  it("is nobody's concern when a caller brings it, and unknown before GitHub was asked", async (t) => {
+  it("is ignored when a caller sends it, and unknown before the first request to GitHub", async (t) => {
     const { clock, github, url, metric, page, warnings } = await withTokenFor(t, undefined);
-    const own = "ghp_ofACaller0123456789abcdefABCDEF01";
-    github.token(own, { expiresAt: clock.now() + DAY, repositories: [DEPLOYMENT, TARGET] });
-    assert.equal((await notify(url, { application: "pr-1", github_token: own })).status, 200);
+    const callersToken = "ghp_ofACaller0123456789abcdefABCDEF01";
+    github.token(callersToken, { expiresAt: clock.now() + DAY, repositories: [DEPLOYMENT, TARGET] });
+    assert.equal((await notify(url, { application: "pr-1", github_token: callersToken })).status, 200);
     await until("its run has ended", () => github.dispatches.length === 2);
     clock.move(DAY);
     assert.deepEqual(await metric(), []);
@@ -100,7 +100,7 @@ describe("a GitHub token that ends", () => {
     assert.equal(warnings().length, 0);
   });
 
-  it("is warned of by its variable where a workflow names it", async (t) => {
+  it("causes a warning with its variable if a workflow names it", async (t) => {
     const clock = movedClock();
     const workflow = { githubToken: "READER_TOKEN" };
     const { start, github, log, url } = await identityScene(t, (all) => all.readFile(TARGET, "a.md"), {

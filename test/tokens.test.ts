@@ -20,14 +20,14 @@ const CALLER = "caller-Token/with+odd=chars~1234567890";
 const WEBHOOK_SECRET = 'what "GitHub" signs with';
 const FLUX_KEY = "the key of Flux's secret";
 const COLLECTOR_KEY = "collector-key-0123456789";
-/** Of nobody that the service knows. */
+/** Tokens that the service does not know. */
 const STRANGERS = [`github_pat_${"b2".repeat(30)}`, `ghs_${"c3".repeat(18)}`];
-/** Looks like nothing; its caller says that it is one. */
-const OWN = "0123456789abcdef0123456789abcdef01234567";
+/** Has no token shape. Only its field shows that it is one. */
+const CALLERS_TOKEN = "0123456789abcdef0123456789abcdef01234567";
 
 const KNOWN = [TOKEN, CALLER, WEBHOOK_SECRET, FLUX_KEY, COLLECTOR_KEY, ...STRANGERS];
 
-/** As they may stand in a text, in JSON, and in JSON inside of JSON. */
+/** Its spellings in a text, in JSON, and in JSON inside JSON. */
 const spellingsOf = (secret: string) => {
   const escaped = JSON.stringify(secret).slice(1, -1);
   return [secret, escaped, JSON.stringify(escaped).slice(1, -1), encodeURIComponent(secret), html(secret)];
@@ -35,7 +35,7 @@ const spellingsOf = (secret: string) => {
 const html = (text: string) => text.replaceAll('"', "&quot;").replaceAll("'", "&#39;");
 
 function assertHoldsNone(text: string, where: string): void {
-  for (const secret of [...KNOWN, OWN]) {
+  for (const secret of [...KNOWN, CALLERS_TOKEN]) {
     for (const spelling of spellingsOf(secret)) {
       const at = text.indexOf(spelling);
       assert.equal(at, -1, `${where}: …${text.slice(Math.max(0, at - 100), at + 100)}…`);
@@ -43,7 +43,7 @@ function assertHoldsNone(text: string, where: string): void {
   }
 }
 
-/** Whatever a workflow may say or keep, each with every token in it. */
+/** Everything that a workflow can report or store, each with every token in it. */
 const LEAKS = `import { defineWorkflow, skip, TransientFailure } from "gh-runner";
 import * as z from "zod";
 const TOKENS = ${JSON.stringify(KNOWN)};
@@ -137,7 +137,7 @@ const fluxEvent = (token: string, n: number) => ({
   metadata: { "kustomize.toolkit.fluxcd.io/revision": `main/${token}`, [`x/${token}`]: "y" },
 });
 
-/** A service that keeps everything that it says, besides what it answers. */
+/** A service whose notices, traces and answers are all recorded. */
 async function startTold(t: TestContext, settings: Record<string, string>, options = {}) {
   const [collector, chat] = [await startReceiver(t), await startReceiver(t)];
   const service = await startService(t, {
@@ -156,7 +156,7 @@ async function startTold(t: TestContext, settings: Record<string, string>, optio
     },
     options,
   });
-  service.github.token(OWN);
+  service.github.token(CALLERS_TOKEN);
   return { ...service, collector, chat };
 }
 
@@ -169,7 +169,7 @@ async function ended(url: string): Promise<void> {
   );
 }
 
-/** Brings every token in every way, and returns the answers. */
+/** Sends every token in every way, and returns the answers. */
 async function bringAll({ url, github }: Service): Promise<string[]> {
   const answers: string[] = [];
   const keep = async (answer: ReturnType<typeof send>, status?: number) => {
@@ -178,31 +178,31 @@ async function bringAll({ url, github }: Service): Promise<string[]> {
     answers.push(text + JSON.stringify(headers));
     return text;
   };
-  const refused = async (body: Record<string, unknown>, field: string) => {
+  const rejected = async (body: Record<string, unknown>, field: string) => {
     const text = await keep(notify(url, body, bearer), 400);
     assert.ok(text.includes(`body.${field} contains a token`), text);
     assert.ok(text.includes("github_token in the body") && text.includes("GITHUB_TOKEN"), text);
   };
   deploy(github, "pr-1", "abc");
-  for (const secret of [...KNOWN, OWN]) {
-    const own = { github_token: secret };
-    // A refused `github_token` is none; the service's own secrets and strangers' tokens count without it.
-    const brought = secret === OWN ? own : {};
+  for (const secret of [...KNOWN, CALLERS_TOKEN]) {
+    const asField = { github_token: secret };
+    // A rejected `github_token` does not count as one. The service's secrets and tokens of strangers are hidden without it.
+    const brought = secret === CALLERS_TOKEN ? asField : {};
     const name = `pr-${secret.replace(/[\\/]/g, "")}`;
-    if (name.includes(secret)) await refused({ application: name, ...brought }, "application");
-    await refused({ application: secret, ...brought }, "application");
-    await refused({ application: "pr-1", revision: `heads/${secret}`, ...brought }, "revision");
-    await keep(notify(url, { application: secret, revision: "\n", ...own }, bearer), 400);
-    await keep(notify(url, { application: `$${secret}`, ...own }, bearer), 400);
-    await keep(notify(url, { application: "pr-1", ...own }, bearer));
+    if (name.includes(secret)) await rejected({ application: name, ...brought }, "application");
+    await rejected({ application: secret, ...brought }, "application");
+    await rejected({ application: "pr-1", revision: `heads/${secret}`, ...brought }, "revision");
+    await keep(notify(url, { application: secret, revision: "\n", ...asField }, bearer), 400);
+    await keep(notify(url, { application: `$${secret}`, ...asField }, bearer), 400);
+    await keep(notify(url, { application: "pr-1", ...asField }, bearer));
   }
-  // The own token of a run that GitHub repeats.
+  // GitHub repeats the caller's token.
   for (const fault of [
-    { kind: "status", status: 403, body: JSON.stringify({ message: `no access with ${OWN}` }) },
-    { kind: "status", status: 422, headers: { "x-github-request-id": `id-${OWN}` }, body: "{}" },
+    { kind: "status", status: 403, body: JSON.stringify({ message: `no access with ${CALLERS_TOKEN}` }) },
+    { kind: "status", status: 422, headers: { "x-github-request-id": `id-${CALLERS_TOKEN}` }, body: "{}" },
   ] as const) {
     github.fault({ route: "POST /repos/{owner}/{repo}/dispatches" }, fault);
-    await keep(notify(url, { application: "pr-1", github_token: OWN }, bearer), 500);
+    await keep(notify(url, { application: "pr-1", github_token: CALLERS_TOKEN }, bearer), 500);
     github.clearFaults();
   }
   // A tag that is a token.
@@ -249,7 +249,7 @@ async function bringAll({ url, github }: Service): Promise<string[]> {
   return answers;
 }
 
-/** What people are shown at a terminal. */
+/** What people see at a terminal. */
 async function commands({ url }: Service, settings: Record<string, string>): Promise<string[]> {
   const of = async (args: readonly string[], more: Record<string, string>) => {
     const { code, stdout, stderr } = await command(args, more);
@@ -269,7 +269,7 @@ async function commands({ url }: Service, settings: Record<string, string>): Pro
 
 const filesOf = (folder: string) =>
   readdirSync(folder, { recursive: true, withFileTypes: true }).flatMap((file) =>
-    // What was compiled there is the source of the workflow above.
+    // The compiled files there contain the source of the workflow above.
     file.isFile() && !file.parentPath.includes("compiled") ? [join(file.parentPath, file.name)] : [],
   );
 
@@ -310,7 +310,7 @@ describe("a token is never written down", () => {
     for (const file of filesOf(DATA_DIR)) assertHoldsNone(readFileSync(file, "latin1"), file);
   });
 
-  it("in no table of PostgreSQL either", async (t) => {
+  it("in no table of PostgreSQL", async (t) => {
     const settings = { DATABASE_URL: postgres.url, DATABASE_SCHEMA: postgres.schema() };
     const service = await startTold(t, settings);
     const answers = await bringAll(service);
@@ -337,12 +337,12 @@ describe("a token is never written down", () => {
     assert.ok(stored.includes("refs/heads/***"));
   });
 
-  it("when it is refused, not even as a run: nothing is stored but that it was refused", async (t) => {
+  it("after a rejection, which stores no run, only the rejection", async (t) => {
     const { url } = await startService(t);
     for (const body of [{ application: `pr-${TOKEN}` }, { application: `pr_${TOKEN}` }, { application: TOKEN }]) {
       assert.equal((await notify(url, body)).status, 400);
     }
-    assert.equal((await notify(url, { application: `pr-${OWN}`, github_token: OWN })).status, 400);
+    assert.equal((await notify(url, { application: `pr-${CALLERS_TOKEN}`, github_token: CALLERS_TOKEN })).status, 400);
     assert.deepEqual((await send(url, { path: "/api/runs" })).json.runs, []);
     const { text } = await send(url, { path: "/events" });
     assert.match(text, /body\.application contains a token/);
@@ -364,7 +364,7 @@ describe("a token is never written down", () => {
     assert.deepEqual(input.payload.commits, outputs.commits);
   });
 
-  it("so an event that is told from others by a token is always one of its own", async (t) => {
+  it("so events that differ only by a token are always separate", async (t) => {
     const { url } = await startTold(t, {});
     for (const token of STRANGERS) {
       await tell(url, fluxEvent(token, 1));
@@ -373,7 +373,7 @@ describe("a token is never written down", () => {
     assert.equal((await runsOf(url)).length, 2);
   });
 
-  it("so a step gives what is kept of it, in its first attempt too", async (t) => {
+  it("so a step returns its stored form, in its first attempt too", async (t) => {
     const { url } = await startTold(t, {});
     await post(url, "/leaks", { how: "step" });
     const [run] = await runsOf(url);
@@ -384,13 +384,13 @@ describe("a token is never written down", () => {
     assert.equal(outputs.same["x***"][0], "***");
   });
 
-  it("so an answer has no value of a variable in it, but words that it shares with one", async (t) => {
+  it("so an answer contains no value of a variable, but may share words with one", async (t) => {
     const { url } = await startTold(t, {});
     const { json } = await post(url, "/reads", {});
     assert.deepEqual(json, { status: "success", chat: "to ***", stage: "preview-7" });
   });
 
-  it("so a key with a token in it tells no repeats", async (t) => {
+  it("so a key with a token in it recognises no repeats", async (t) => {
     const { url } = await startTold(t, {});
     for (let times = 0; times < 2; times++) {
       assert.equal((await post(url, "/leaks", { how: "text" })).json.status, "success");
@@ -399,7 +399,7 @@ describe("a token is never written down", () => {
 });
 
 describe("a route that a workflow wrote", () => {
-  it("never brings a token or a name into metrics, traces, the log or a reason", async (t) => {
+  it("never puts a token or a name into metrics, traces, the log or a reason", async (t) => {
     const collector = await startReceiver(t);
     const secret = "correct-horse-battery-staple";
     const { url, app, logLines } = await startService(t, {
@@ -436,7 +436,7 @@ describe("a route that a workflow wrote", () => {
     assert.match(spans, /"GET \/repos\/\*\/\*\/\*"/);
   });
 
-  it("keeps every word of GitHub's API", () => {
+  it("keeps all words of GitHub's API", () => {
     const names = new URL("../sandbox/github-openapi/names.json", import.meta.url);
     const { paths } = JSON.parse(readFileSync(names, "utf8")) as { paths: readonly string[] };
     for (const path of paths) assert.equal(routeLabel(`GET ${path}`), `GET ${path}`);
@@ -486,12 +486,12 @@ describe("what is a token", () => {
     const shown = readFileSync(new URL("../docs/configuration.md", import.meta.url), "utf8");
     const [service = ""] = shown.split("The commands `gh-runner runs");
     const names = [...service.matchAll(/^\| `(\w+)`, `\1_FILE`/gm)].map(([, name = ""]) => name);
-    // AUTH_OIDC is no secret, and may be a file.
+    // AUTH_OIDC is not secret, and may be a file.
     const others = ["HTTP_PROXY", "DATABASE_URL", "GITHUB_APP_PRIVATE_KEY", "AUTH_OIDC"];
     assert.deepEqual(names.toSorted(), [...Object.keys(secrets), ...others].toSorted());
   });
 
-  it("is a private key, in the ways in which people write one, and whatever looks like a token of GitHub's", () => {
+  it("is a private key in its usual spellings, and any text that looks like a token of GitHub", () => {
     const { withoutTokens } = knownSecrets([]);
     const pem = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\nIBAAKC\n-----END RSA PRIVATE KEY-----";
     for (const [given, left] of [
@@ -515,7 +515,7 @@ describe("what is a token", () => {
     }
   });
 
-  it("is no word, however secret, and no variable of a workflow, which may be the name of a repository", () => {
+  it("is not a normal word, even a secret one, and not a variable of a workflow, which may be the name of a repository", () => {
     const { hide, withoutTokens, scrub } = knownSecrets(["postgres"]);
     hide("acme/shop-of-all-shops");
     const payload = { ref: "upgrade-postgres", repository: "acme/shop-of-all-shops" };
@@ -523,7 +523,7 @@ describe("what is a token", () => {
     assert.equal(scrub(Object.values(payload).join()), "upgrade-***,***");
   });
 
-  it("is whole, though a shorter one is a part of it", () => {
+  it("is hidden completely, even if it contains a shorter one", () => {
     const { withoutTokens } = knownSecrets(["part-of-it-0123", "part-of-it-0123-and-more"]);
     assert.equal(withoutTokens("a part-of-it-0123-and-more"), "a ***");
   });

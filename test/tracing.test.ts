@@ -26,7 +26,7 @@ type SpanSent = {
   status: { code?: number; message?: string };
 };
 
-/** Every span that a collector was sent, out of OTLP's JSON. */
+/** Every span that a collector received, from OTLP's JSON. */
 function spansAt({ received }: Receiver): SpanSent[] {
   return received.flatMap(({ body }) =>
     JSON.parse(body).resourceSpans.flatMap((resource: { scopeSpans: { spans: SpanSent[] }[] }) =>
@@ -96,7 +96,7 @@ describe("a trace", () => {
     assert.ok(!JSON.stringify(collector.received.map(({ body }) => body)).includes(TOKEN));
   });
 
-  it("is named by the log record of each attempt, and by what the workflow logs in it", async (t) => {
+  it("is in the log record of each attempt, and in what the workflow logs", async (t) => {
     const folder = workflowsFolder(t, {
       "talks.ts": httpWorkflow("talks", "await step('one', async () => log.info('from the workflow')); return {};"),
     });
@@ -113,7 +113,7 @@ describe("a trace", () => {
     );
   });
 
-  it("goes on in later attempts, and a re-run begins one of its own", async (t) => {
+  it("continues in later attempts, and a re-run begins a new one", async (t) => {
     const clock = movedClock();
     const { github, url, app, collector } = await traced(t, {}, { clock, random: () => 0 });
     deploy(github, "pr-1", "abc");
@@ -141,7 +141,7 @@ describe("a trace", () => {
     assert.equal(new Set(spans.map(({ spanId }) => spanId)).size, spans.length);
   });
 
-  it("survives the process: an attempt after the restart belongs to the trace that the caller began", async (t) => {
+  it("survives the process: an attempt after the restart is part of the caller's trace", async (t) => {
     const collector = await startReceiver(t);
     const { github } = await startService(t);
     deploy(github, "pr-1", "abc");
@@ -184,7 +184,7 @@ describe("a trace", () => {
     );
   });
 
-  it("is not begun against the caller's will, and no broken traceparent is believed", async (t) => {
+  it("does not begin if the caller opts out, and a broken traceparent is ignored", async (t) => {
     const { github, url, app, collector } = await traced(t);
     deploy(github, "pr-1", "abc");
     await notify(url, { application: "pr-1" }, { traceparent: traceparent.replace(/01$/, "00") });
@@ -196,7 +196,7 @@ describe("a trace", () => {
     assert.ok(!traces.has(CALLER.traceId) && !traces.has("0".repeat(32)));
   });
 
-  it("that cannot be exported disturbs nothing, and is said once", async (t) => {
+  it("that cannot be exported disturbs nothing, and is logged once", async (t) => {
     const { github, url, app, collector, log, logLines } = await traced(t);
     collector.status = 400;
     deploy(github, "pr-1", "abc");
@@ -206,7 +206,7 @@ describe("a trace", () => {
     assert.ok(!logLines.join("").includes(HEADER_SECRET));
   });
 
-  it("has a span for each step, and what is asked of GitHub in it belongs to it", async (t) => {
+  it("has a span for each step, which contains its requests to GitHub", async (t) => {
     const collector = await startReceiver(t);
     const { observer, close } = openTracing(
       {
@@ -244,17 +244,17 @@ describe("a trace", () => {
     assert.equal(steps.find(({ name }) => name === "step three")?.status.message, "a *** went wrong");
   });
 
-  it("is kept with the run in a form that can be read again", () => {
+  it("is stored with the run in a form that can be read again", () => {
     const run = { id: "run-1", acceptedAt: 7 };
-    const own = traceOf(run);
-    assert.equal(own.parent, undefined);
-    assert.equal(own.since, 7);
+    const withoutCaller = traceOf(run);
+    assert.equal(withoutCaller.parent, undefined);
+    assert.equal(withoutCaller.since, 7);
     const caller = parseTraceparent(traceparent)!;
     const kept = traceOf({ ...run, trace: traceNote(caller, 9) });
     assert.deepEqual(kept.parent, caller);
     assert.equal(kept.since, 9);
     assert.deepEqual(kept, traceOf({ ...run, trace: traceNote(caller, 9) }));
-    assert.notEqual(kept.span.spanId, own.span.spanId);
+    assert.notEqual(kept.span.spanId, withoutCaller.span.spanId);
     for (const header of [undefined, "", "x", traceparent.replace("00-", "ff-"), traceparent.toUpperCase()]) {
       assert.equal(parseTraceparent(header), undefined, String(header));
     }
@@ -262,7 +262,7 @@ describe("a trace", () => {
 });
 
 describe("without a collector", () => {
-  it("no record names a trace", async (t) => {
+  it("no log record names a trace", async (t) => {
     const { github, url, logLines } = await startService(t);
     deploy(github, "pr-1", "abc");
     assert.equal((await notify(url, { application: "pr-1" }, { traceparent })).status, 200);
@@ -270,7 +270,7 @@ describe("without a collector", () => {
     assert.doesNotMatch(logLines.join(""), /trace_id|span_id/);
   });
 
-  it("no library for traces is loaded", async (t) => {
+  it("no tracing library is loaded", async (t) => {
     const { github } = await startService(t);
     deploy(github, "pr-1", "abc");
     const port = await fixedPort();
@@ -289,7 +289,7 @@ describe("without a collector", () => {
   });
 });
 
-/** Names each package the first time that a module of it is loaded. */
+/** Prints each package the first time that a module of it is loaded. */
 const REPORT_MODULES = `
   import { registerHooks } from "node:module";
   const seen = new Set();

@@ -31,7 +31,7 @@ const FINE_GRAINED = "github_pat_0123456789abcdefABCDEF";
 
 const document = readFileSync(new URL("../docs/troubleshooting.md", import.meta.url), "utf8");
 
-/** Under each heading, the messages as they are documented; `…` stands for what differs from case to case. */
+/** The documented messages under each heading. `…` stands for the parts that vary. */
 const documented = new Map(
   document
     .split(/^### /m)
@@ -42,18 +42,18 @@ const documented = new Map(
     ]),
 );
 
-/** Starts what is needed and resolves with the message that the user gets. */
+/** Starts the scene and resolves with the message that the user gets. */
 type Case = (t: TestContext) => Promise<string>;
 
 type Scene = Parameters<typeof startService>[1] & {
-  /** Makes it fail. */
+  /** Causes the failure. */
   readonly when?: (github: StandInGitHub) => void;
   readonly tag?: string;
   readonly body?: Record<string, string>;
 };
 
 /**
- * One notification; resolves with the reason as it stands in the log, in the history and, unless the run waits for a
+ * One notification. Resolves with the reason in the log, which must equal the one in the history and, unless the run waits for a
  * limit, in the answer.
  */
 function told({ when = () => {}, tag = "abc", body = {}, ...service }: Scene): Case {
@@ -75,7 +75,7 @@ function told({ when = () => {}, tag = "abc", body = {}, ...service }: Scene): C
 const values = (file: string | Uint8Array) => (github: StandInGitHub) =>
   github.repository(DEPLOYMENT).put("configs/pr/light/pr-1/values.yaml", file);
 
-/** As a fault with the words that GitHub uses. */
+/** A fault with GitHub's words. */
 function answered(route: string, status: number, body: string | object, headers: Record<string, string> = {}): Case {
   const fault: Fault = {
     kind: "status",
@@ -88,7 +88,7 @@ function answered(route: string, status: number, body: string | object, headers:
 
 const said = (route: string, status: number, message: string) => answered(route, status, { message });
 
-/** A run of a workflow with these credentials fails; resolves with its reason. */
+/** The reason of a failed run of a workflow with these credentials. */
 function asWorkflow(
   workflow: Partial<Workflow>,
   run: (github: GitHub) => Promise<unknown>,
@@ -98,7 +98,7 @@ function asWorkflow(
   return async (t) => {
     const { start, github } = await identityScene(t, run, { workflow, settings });
     when(github);
-    // What stands behind it is about the run.
+    // The rest of the text is about the run.
     return (await start()).json.detail.replace(/ The event is stored as run .*$/, "");
   };
 }
@@ -109,7 +109,7 @@ const listPulls = (github: GitHub) => github.request("GET /repos/{owner}/{repo}/
 
 const coverage = (github: GitHub) => github.artifact(TARGET, 9, "coverage");
 
-/** The Actions run 9, with the artifacts that are added. */
+/** The Actions run 9, with the given artifacts. */
 const ofRun =
   (
     prepare: (
@@ -122,7 +122,7 @@ const ofRun =
     prepare((name, files) => shop.addArtifact(9, name, files));
   };
 
-/** A GraphQL request to which GitHub answers with these errors. */
+/** A GraphQL request that GitHub answers with these errors. */
 function graphQL(
   errors: readonly object[],
   query = "{ viewer { login email } }",
@@ -137,7 +137,7 @@ function graphQL(
   );
 }
 
-/** With a fine-grained token of this grant as the service's. */
+/** The service has a fine-grained token with this grant. */
 function granted(grant: TokenGrant, scene: Scene = {}): Case {
   return told({
     settings: { GITHUB_TOKEN: FINE_GRAINED },
@@ -151,7 +151,7 @@ const publicKey = keys.publicKey.export({ type: "spki", format: "pem" }).toStrin
 const privateKey = keys.privateKey.export({ type: "pkcs8", format: "pem" }).toString();
 const installation = { id: 42, owner: "acme", suspended: false };
 
-/** With a GitHub App that is known to GitHub like this. */
+/** A GitHub App with this state at GitHub. */
 function withApp(when: (github: StandInGitHub) => void, settings: Record<string, string> = {}): Case {
   const app = { GITHUB_TOKEN: "", GITHUB_APP_ID: "7", GITHUB_APP_PRIVATE_KEY: privateKey };
   return told({ settings: { ...app, ...settings }, when });
@@ -160,7 +160,7 @@ function withApp(when: (github: StandInGitHub) => void, settings: Record<string,
 const installed = (github: StandInGitHub, ...installations: Parameters<StandInGitHub["app"]>[0]["installations"]) =>
   github.app({ id: 7, publicKey, installations });
 
-/** The service in front of a GitHub that is somewhere else, or is not there. */
+/** The service with a GitHub at another address, or none. */
 const at = (GITHUB_API_URL: string): Case => told({ settings: { GITHUB_API_URL } });
 
 function refusedAtStart(settings: Record<string, string>): Case {
@@ -174,16 +174,16 @@ function refusedAtStart(settings: Record<string, string>): Case {
   };
 }
 
-/** A port on which something answers, for as long as the test lasts. */
+/** A port on which a server answers while the test runs. */
 async function serverOf(t: TestContext, status: number): Promise<number> {
   const server = createServer((_, answer) => answer.writeHead(status).end());
-  server.on("connect", (_, socket) => socket.end(`HTTP/1.1 ${status} Refused\r\n\r\n`));
+  server.on("connect", (_, socket) => socket.end(`HTTP/1.1 ${status} Rejected\r\n\r\n`));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   t.after(() => server.close());
   return (server.address() as AddressInfo).port;
 }
 
-/** Behind a proxy that refuses the tunnel to GitHub. */
+/** A proxy that rejects the tunnel to GitHub. */
 function tunnelRefused(status: number, credentials = ""): Case {
   return async (t) => {
     const proxy = `http://${credentials}127.0.0.1:${await serverOf(t, status)}`;
@@ -191,7 +191,7 @@ function tunnelRefused(status: number, credentials = ""): Case {
   };
 }
 
-/** With an error as Node's TLS makes it: https://nodejs.org/api/tls.html#x509-certificate-error-codes */
+/** An error as Node's TLS creates it: https://nodejs.org/api/tls.html#x509-certificate-error-codes */
 function connectionFailed(message: string, code: string): Case {
   const attempted = {
     tried: "reading a.yaml in acme/deployment",
@@ -205,7 +205,7 @@ function connectionFailed(message: string, code: string): Case {
 const SHA = "0123456789abcdef0123456789abcdef01234567";
 const AN_HOUR_AGO = new Date(Date.now() - 3_600_000).toISOString();
 
-/** What a client says of this answer. */
+/** The client's message about this answer. */
 function asked(answer: Scripted, ask: (client: GitHubOfAttempt) => Promise<unknown>): Case {
   return async (t) => {
     const headers = { "x-github-request-id": "AB12" };
@@ -222,7 +222,7 @@ function asked(answer: Scripted, ask: (client: GitHubOfAttempt) => Promise<unkno
 
 const ON_PUSH = { name: "on-push", on: { github: { events: "push" } }, run: async () => {} } as const;
 
-/** The reason for which a service with a workflow for webhooks cannot read which of them it has missed. */
+/** Why a service with a workflow for webhooks cannot read which of them it has missed. */
 function webhooksOf(prepare: (github: StandInGitHub) => void, settings: Record<string, string> = {}): Case {
   return async (t) => {
     const github = await startGitHub();
@@ -245,7 +245,7 @@ function webhooksOf(prepare: (github: StandInGitHub) => void, settings: Record<s
 
 const LIMITED = { clock: movedClock(), random: () => 0 };
 
-/** By the headings of docs/troubleshooting.md. */
+/** The headings of docs/troubleshooting.md. */
 const CASES: Readonly<Record<string, readonly Case[]>> = {
   "The token is wrong, expired or revoked": [
     told({ settings: { GITHUB_TOKEN: "ghp_wrong0123456789abcdef" } }),
@@ -294,7 +294,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
       "Although you appear to have the correct authorization credentials, the `acme` organization has an IP allow list enabled, and your IP address is not permitted to access this resource.",
     ),
   ],
-  // Words as users report them; GitHub does not document them.
+  // As users report it. GitHub does not document it.
   "The user is suspended": [said(CONTENTS, 403, "Sorry. Your account was suspended.")],
   "The log of a webhook cannot be read": [
     webhooksOf((github) => github.token(FINE_GRAINED, { permissions: { contents: "write", metadata: "read" } })),
@@ -326,7 +326,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
   ],
   "The App lacks a permission": [
     withApp((github) => installed(github, { ...installation, permissions: { contents: "read" } })),
-    // A token of another App, given to the service as it is: the words of the stand-in, and of GitHub.
+    // A token of another App, given directly to the service: the texts of the stand-in and of GitHub.
     said(DISPATCH, 403, "Resource not accessible by integration"),
   ],
   "A workflow's permissions lack something": [
@@ -344,7 +344,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
         .privateKey.export({ type: "pkcs8", format: "pem" })
         .toString(),
     }),
-    // Words as users report them; GitHub does not document them.
+    // As users report it. GitHub does not document it.
     withApp(
       (github) =>
         void github.fault(
@@ -377,7 +377,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
       },
     }),
   ],
-  // What the stand-in says was seen on workflow dispatches; GitHub documents nothing for this event.
+  // The stand-in's text was seen on workflow dispatches. GitHub documents nothing for this event.
   "Actions is disabled": [
     told({
       when: (github) => {
@@ -707,7 +707,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
   ],
 };
 
-/** The nth record of the log about an outage. */
+/** The nth log record about an outage. */
 function loggedOfOutage(nth: number): Case {
   return async (t) => {
     const all = await deployment(t, 1);
@@ -754,12 +754,12 @@ function filesGone(remove: (file: string) => void): Case {
 }
 
 describe("docs/troubleshooting.md", () => {
-  it("lists what is tested here, and nothing else", () => {
+  it("lists exactly what is tested here", () => {
     assert.deepEqual([...documented.keys()], Object.keys(CASES));
   });
 
   for (const [heading, cases] of Object.entries(CASES)) {
-    it(`shows the messages that come when: ${heading}`, async (t) => {
+    it(`shows the messages for: ${heading}`, async (t) => {
       const lines = documented.get(heading) ?? [];
       const met = new Set<string>();
       for (const produce of cases) {
@@ -779,15 +779,15 @@ function matches(line: string, message: string): boolean {
 }
 
 describe("a message", () => {
-  it("is one line and short, whatever GitHub or a proxy sends", async (t) => {
+  it("is one short line for any answer of GitHub or a proxy", async (t) => {
     const page = `<html>\u0000\u001b[31m\u202e${"x".repeat(4_900_000)}`;
     const message = await answered(CONTENTS, 404, page, { location: `/${"y".repeat(8000)}` })(t);
     assert.ok(message.length < 1000, `${message.length} characters`);
     assert.match(message, /check GITHUB_API_URL and any proxy/);
   });
 
-  // One such page took 476 ms to look for a title in; now 5 ms. A hundred of them would not be done in time.
-  it("is found without delay in a page of nothing but the beginning of a title", { timeout: 60_000 }, async (t) => {
+  // The search for a title in one such page took 476 ms; now 5 ms. A hundred of them would not finish in time.
+  it("is found without delay in a page that repeats the beginning of a title", { timeout: 60_000 }, async (t) => {
     const body = "<title".repeat(20_000);
     const { github, url } = await startService(t);
     github.fault({ route: CONTENTS }, { kind: "status", status: 400, body, headers: { "content-type": "text/plain" } });

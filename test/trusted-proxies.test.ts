@@ -30,13 +30,12 @@ describe("TRUSTED_PROXIES", () => {
     "0.0.0.0/0",
     "::/0",
   ]) {
-    it(`does not take ${wrong}`, () =>
-      assert.throws(() => trustedProxies(wrong), { message: new RegExp(`got "${wrong}"`) }));
+    it(`rejects ${wrong}`, () => assert.throws(() => trustedProxies(wrong), { message: new RegExp(`got "${wrong}"`) }));
   }
 });
 
 describe("the client's address", () => {
-  it("is the connection's, whatever headers say, where that is no trusted proxy", () => {
+  it("is the connection's, independent of headers, if that is no trusted proxy", () => {
     assert.equal(from(CLIENT, { "x-forwarded-for": "203.0.113.1", forwarded: "for=203.0.113.1" }), CLIENT);
     assert.equal(from("::ffff:198.51.100.7"), CLIENT, "a server on IPv6 sees IPv4 addresses so");
     assert.equal(
@@ -46,14 +45,14 @@ describe("the client's address", () => {
     );
   });
 
-  it("is the last one that no trusted proxy has: what stands before it, anyone can write", () => {
+  it("is the last one that is not a trusted proxy: anyone can write the ones before it", () => {
     assert.equal(from(PROXY, { "x-forwarded-for": CLIENT }), CLIENT);
     assert.equal(from(PROXY, { "x-forwarded-for": `203.0.113.1, ${CLIENT}` }), CLIENT);
     assert.equal(from(PROXY, { "x-forwarded-for": `203.0.113.1, ${CLIENT}, 10.9.9.9, fd00::7` }), CLIENT);
     assert.equal(from(PROXY, { "x-forwarded-for": `203.0.113.1, 10.9.9.9, ${CLIENT}` }), CLIENT);
   });
 
-  it("is a proxy's where no other is named", () => {
+  it("is the proxy's if no other one is named", () => {
     assert.equal(from(PROXY), PROXY);
     assert.equal(from(PROXY, { "x-forwarded-for": "" }), PROXY);
     assert.equal(from(PROXY, { "x-forwarded-for": "10.2.2.2, 10.3.3.3" }), "10.2.2.2");
@@ -74,16 +73,16 @@ describe("the client's address", () => {
     assert.equal(from(PROXY, { forwarded: `proto=https;for=${CLIENT}` }), CLIENT);
   });
 
-  it("is the proxy's where the two headers do not agree: one of them a client has written", () => {
+  it("is the proxy's if the two headers differ: a client wrote one of them", () => {
     assert.equal(from(PROXY, { "x-forwarded-for": CLIENT, forwarded: "for=203.0.113.1" }), PROXY);
     assert.equal(from(PROXY, { "x-forwarded-for": CLIENT, forwarded: `for=203.0.113.1, for=${CLIENT}` }), CLIENT);
   });
 });
 
-describe("who has signed in at a proxy", () => {
+describe("a person who signed in at a proxy", () => {
   const HEADERS = { user: "X-Forwarded-User", groups: "X-Forwarded-Groups" };
 
-  /** What is known of a person whose headers these are, or else what was brought. */
+  /** The person of these headers, or else the credential. */
   function person(peer: string, rawHeaders: readonly string[], headers: PersonHeaders = HEADERS) {
     let found: Person | undefined;
     const way = proxyHeader(headers, proxies, (its) => {
@@ -104,7 +103,7 @@ describe("who has signed in at a proxy", () => {
     return found;
   }
 
-  it("is taken from a trusted address", () => {
+  it("is accepted from a trusted address", () => {
     assert.deepEqual(
       person(PROXY, ["Host", "ci.example", "X-Forwarded-User", "alice", "X-Forwarded-Groups", "platform, dev,"]),
       {
@@ -122,19 +121,19 @@ describe("who has signed in at a proxy", () => {
     });
   });
 
-  it("is nobody without the header, or with an empty one", () => {
+  it("is unknown without the header, or with an empty one", () => {
     assert.equal(person(PROXY, ["Host", "ci.example"]), undefined);
     assert.equal(person(PROXY, ["X-Forwarded-User", " "]), undefined);
     assert.equal(person(PROXY, ["X-Forwarded-Groups", "platform"]), undefined);
   });
 
-  it("is not believed from any other address", () => {
+  it("is ignored from any other address", () => {
     assert.equal(person(CLIENT, ["X-Forwarded-User", "alice"]), "proxy_header");
     assert.equal(person(CLIENT, ["X-Forwarded-Groups", "platform"]), "proxy_header");
     assert.equal(person(CLIENT, []), undefined);
   });
 
-  it("is not believed when a header comes twice, or in a spelling that other servers take for the same", () => {
+  it("is ignored when a header comes twice, or in a spelling that other servers treat as the same", () => {
     assert.equal(person(PROXY, ["X-Forwarded-User", "alice", "x-forwarded-user", "admin"]), "proxy_header");
     assert.equal(person(PROXY, ["X-Forwarded-User", "alice", "X_Forwarded_User", "admin"]), "proxy_header");
     assert.equal(
@@ -149,14 +148,14 @@ describe("who has signed in at a proxy", () => {
     );
   });
 
-  it("may have a name in UTF-8, and none that is endless", () => {
+  it("may have a name in UTF-8, up to a length", () => {
     const zoë = Buffer.from("zoë").toString("latin1");
     assert.equal((person(PROXY, ["X-Forwarded-User", zoë]) as Person).name, "zoë");
-    assert.equal((person(PROXY, ["X-Forwarded-User", "zo\u00eb"]) as Person).name, "zoë", "nor in Latin-1");
+    assert.equal((person(PROXY, ["X-Forwarded-User", "zo\u00eb"]) as Person).name, "zoë", "also in Latin-1");
     assert.equal(person(PROXY, ["X-Forwarded-User", "a".repeat(201)]), "proxy_header");
   });
 
-  it("has groups as authentik writes them", () => {
+  it("has groups in authentik's format", () => {
     const found = person(PROXY, ["X-authentik-username", "alice", "X-authentik-groups", "platform|dev, ops"], {
       user: "X-authentik-username",
       groups: "X-authentik-groups",

@@ -15,7 +15,7 @@ const HASH = "0123456789abcdef0123456789abcdef01234567";
 const FILE = `global:\n  config:\n    DEPLOYMENT_TAG: ${HASH}\n`;
 const RAW = "content-type: application/vnd.github.raw+json; charset=utf-8";
 
-/** Answers the look-up of a light values file; the event is taken, and anything else is not there. */
+/** Answers the look-up of a light values file. The event is accepted, and anything else is missing. */
 async function gitHubThat(
   t: TestContext,
   answerFile: (request: IncomingMessage, response: ServerResponse) => void,
@@ -68,7 +68,7 @@ describe("an answer that ends early", () => {
     });
   }
 
-  it("and was a write's is not sent again: it has been carried out", async (t) => {
+  it("to a write is not sent again: the write was executed", async (t) => {
     let posts = 0;
     const github = await gitHubThat(t, () => {});
     const server = createServer((_request, { socket }) => {
@@ -101,7 +101,7 @@ describe("an answer that ends early", () => {
 describe("an answer of", () => {
   for (const [what, answer, detail] of [
     [
-      "a page, in whatever case its type is written",
+      "a page, with its type in any case",
       (_request: IncomingMessage, response: ServerResponse) =>
         response.writeHead(200, { "content-type": "Text/HTML" }).end(FILE),
       /That is a page for people/,
@@ -109,7 +109,7 @@ describe("an answer of", () => {
     ...(["gzip", "br", "GZIP, br"] as const).map(
       (coding) =>
         [
-          `an encoding that nobody asked for: ${coding}`,
+          `an encoding that was not requested: ${coding}`,
           (request: IncomingMessage, response: ServerResponse) => {
             assert.equal(request.headers["accept-encoding"], "identity");
             response.writeHead(200, { "content-type": "text/plain", "content-encoding": coding }).end(gzipSync(FILE));
@@ -118,7 +118,7 @@ describe("an answer of", () => {
         ] as const,
     ),
   ] as const) {
-    it(`${what} is not read as a file, and its remedy is its own`, async (t) => {
+    it(`${what} is not read as a file, and has a specific remedy`, async (t) => {
       const github = await gitHubThat(t, answer);
       const { url } = await startService(t, { settings: { GITHUB_API_URL: github.url } });
       const { status, json } = await notify(url, { application: "pr-1" });
@@ -129,7 +129,7 @@ describe("an answer of", () => {
   }
 });
 
-it("204 to an event is one, whatever type a proxy has added", async (t) => {
+it("204 to an event is a success, with any type that a proxy has added", async (t) => {
   const { github, url } = await startService(t);
   deploy(github, "pr-1", HASH);
   github.fault(
@@ -140,7 +140,7 @@ it("204 to an event is one, whatever type a proxy has added", async (t) => {
 });
 
 describe("over HTTP/2, an answer without a length", () => {
-  /** A GitHub that answers every request with a file, in frames of its own; `reset` ends their streams with that code. */
+  /** A GitHub that answers every request with a file, in handmade frames; `reset` ends their streams with that code. */
   async function overHttp2(t: TestContext, text: string, reset?: number) {
     const authority = privateAuthority();
     const before = getCACertificates("default");
@@ -196,7 +196,7 @@ describe("over HTTP/2, an answer without a length", () => {
     return Buffer.concat([head, payload]);
   }
 
-  it("is used, since its end is marked: what fails is the event, which is not answered 204 here", async (t) => {
+  it("is used, because its end is marked: only the event fails, which gets no 204 here", async (t) => {
     const { detail, requests } = await overHttp2(t, FILE);
     assert.match(detail, /^Dispatching environment_ready to acme\/shop failed: GitHub answered 200/);
     assert.equal(requests(), 3);
@@ -211,14 +211,14 @@ describe("over HTTP/2, an answer without a length", () => {
   }
 });
 
-describe("the list of errors that may pass", () => {
+describe("the list of transient errors", () => {
   const fails = (error: unknown) => {
     const attempted = { tried: "it", repository: "acme/shop", permission: "" };
     return noAnswer(attempted, "https://ghe.example", error).kind;
   };
   const coded = (code: string) => Object.assign(new Error("it failed"), { code });
 
-  it("has each error of undici in it, or leaves it out for a reason", () => {
+  it("has each error of undici, or excludes it for a reason", () => {
     const NEVER: Record<string, string> = {
       UND_ERR: "the class of all others",
       UND_ERR_HEADERS_OVERFLOW: "the same answer comes again",
@@ -240,7 +240,7 @@ describe("the list of errors that may pass", () => {
     for (const code of codes) assert.equal(fails(coded(code)), code in NEVER ? "permanent" : "transient", code);
   });
 
-  it("is looked at through every cause, and holds nothing of code, headers or addresses", () => {
+  it("is checked in every cause, and not for errors about code, headers or addresses", () => {
     const fetchFailed = new TypeError("fetch failed", { cause: coded("ECONNRESET") });
     assert.equal(fails(fetchFailed), "transient");
     for (const code of [
@@ -265,7 +265,7 @@ describe("the list of errors that may pass", () => {
   });
 });
 
-describe("what the network has no part in", () => {
+describe("an error that is not from the network", () => {
   for (const [what, call, reason] of [
     [
       "a bad header",
@@ -328,10 +328,10 @@ describe("what the network has no part in", () => {
 
 describe("a token of an App's installation in its new form", () => {
   const token = `ghs_1234567_eyJ${"hbGciOiJSUzI1NiJ9".repeat(3)}.${"eyJpc3MiOiI".repeat(25)}.${"s-G_x".repeat(35)}`;
-  /** Of an App that the service does not know. */
+  /** A token of an App that the service does not know. */
   const stranger = `ghs_7654321_eyJ${"0eXAiOiJKV1QiLCJh".repeat(3)}.${"eyJleHAiOjE".repeat(25)}.${"A_b-9".repeat(35)}`;
 
-  it("stands nowhere, whole or in part", async (t) => {
+  it("appears nowhere, even in part", async (t) => {
     assert.ok(token.length > 500);
     const { github, url, logLines } = await startService(t, {
       settings: {

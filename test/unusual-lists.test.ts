@@ -47,7 +47,7 @@ const MORE = [
   "workflows",
 ];
 
-/** JSON of the names that GitHub uses, in any shape. */
+/** JSON with the names that GitHub uses, in any shape. */
 function oddJson(chance: Chance, depth = 0): unknown {
   const kind = chance.next();
   if (depth > 3 || kind < 0.3) return chance.pick<unknown>(ODD);
@@ -56,8 +56,8 @@ function oddJson(chance: Chance, depth = 0): unknown {
   return Object.fromEntries(Array.from({ length: 8 }, () => [chance.pick([...NAMES, ...MORE]), inner()]));
 }
 
-describe("whatever GitHub answers", () => {
-  it("a look or a report resolves, or throws a failure", async (t) => {
+describe("for any answer of GitHub", () => {
+  it("a read or a report resolves, or throws a failure", async (t) => {
     const seed = Math.floor(Math.random() * 2 ** 31);
     const chance = chanceOf(seed);
     const { actions, github } = await scriptedGitHub(t, () => ({

@@ -23,11 +23,11 @@ describe("the tag is text", () => {
     });
   }
 
-  it("also where it is no git revision, for workflows that read other values", () => {
+  it("even if it is no git revision, for workflows that read other values", () => {
     for (const text of [".inf", "12:30:45"]) assert.equal(tag(`global: {config: {DEPLOYMENT_TAG: ${text}}}`), text);
   });
 
-  it("whatever plain scalar stands there", () => {
+  it("for any plain scalar", () => {
     fc.assert(
       fc.property(PLAIN, (text) => {
         assert.equal(tag(`global:\n  config:\n    DEPLOYMENT_TAG: ${text}\n    other: 1\n`), text);
@@ -38,7 +38,7 @@ describe("the tag is text", () => {
     );
   });
 
-  it("whatever quoted text stands there, the word null too", () => {
+  it("for any quoted text, the word null too", () => {
     assert.equal(tag(`global: {config: {DEPLOYMENT_TAG: "null"}}`), "null");
     fc.assert(
       fc.property(
@@ -77,7 +77,7 @@ describe("the tag is text", () => {
     it(`reads ${what}`, () => assert.equal(tag(yaml), text));
   }
 
-  it("takes a merge key in quotes for a name, and a quoted null for a text", () => {
+  it("treats a merge key in quotes as a name, and a quoted null as a text", () => {
     assert.throws(() => tag('global: {config: {"<<": {DEPLOYMENT_TAG: abc}}}'), /the key is missing/);
     assert.equal(tag("global: {config: {DEPLOYMENT_TAG: !!str null}}"), "null");
     for (const nothing of ["null", "~", "", "!!null x", "Null"]) {
@@ -85,24 +85,24 @@ describe("the tag is text", () => {
     }
   });
 
-  it("ends at a merge of itself", () => {
+  it("stops at a merge of itself", () => {
     assert.throws(() => tag("global: &g {<<: *g, config: &c {<<: [*c, *g]}}"), /the key is missing/);
   });
 
-  it("names Git LFS and symbolic links for what they are", () => {
+  it("recognises Git LFS pointers and symbolic links", () => {
     const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n";
     assert.throws(() => tag(pointer), /it is a Git LFS pointer, not the file\. Take the file out of Git LFS/);
     assert.throws(() => tag("../../base/values.yaml"), /it is a symbolic link to \.\.\/\.\.\/base\/values\.yaml/);
   });
 
-  it("follows merges however many stand behind each other", () => {
+  it("follows a chain of merges of any length", () => {
     const chain = Array.from({ length: 20_000 }, (_, at) => `a${at + 1}: &a${at + 1} {<<: *a${at}}`);
     const last = "global: {config: *a20000}";
     assert.equal(tag(["a0: &a0 {DEPLOYMENT_TAG: abc}", ...chain, last].join("\n")), "abc");
     assert.throws(() => tag(["a0: &a0 {x: abc}", ...chain, last].join("\n")), /the key is missing/);
   });
 
-  it("reads a text in base64, however long", () => {
+  it("reads a text in base64 of any length", () => {
     assert.equal(tag(`global: {config: {DEPLOYMENT_TAG: !!binary ${"YWFh".repeat(1_200_000)}}}`).length, 3_600_000);
   });
 
@@ -121,7 +121,7 @@ describe("the tag is text", () => {
     ["a control character in quotes", 'global: {config: {DEPLOYMENT_TAG: "abc\x1b"}}'],
     ["what is tagged as base64 and is none", 'global: {config: {DEPLOYMENT_TAG: !!binary "a b"}}'],
   ] as const) {
-    it(`says what is wrong with ${what}`, () => {
+    it(`reports what is wrong with ${what}`, () => {
       assert.throws(() => tag(yaml), {
         name: "PermanentFailure",
         message: /values\.yaml failed: the file is not valid YAML: line \d+: .+/,
@@ -129,7 +129,7 @@ describe("the tag is text", () => {
     });
   }
 
-  it("survives an avalanche of merge keys", () => {
+  it("survives an explosion of merge keys", () => {
     const levels = Array.from({ length: 25 }, (_, at) => `a${at + 1}: &a${at + 1} {<<: [${Array(9).fill(`*a${at}`)}]}`);
     assert.throws(() => tag(["a0: &a0 {x: 1}", ...levels].join("\n")), /missing/);
   });

@@ -13,7 +13,7 @@ async function verifying(t: TestContext) {
 
 describe("VERIFY_COMMIT", () => {
   for (const tag of [COMMIT, COMMIT.slice(0, 7)]) {
-    it(`dispatches ${tag} as it stands in the file, since the commit exists`, async (t) => {
+    it(`dispatches ${tag} as written in the file, because the commit exists`, async (t) => {
       const { github, url } = await verifying(t);
       deploy(github, "pr-1", tag);
       assert.equal((await notify(url, { application: "pr-1" })).json.commitHash, tag);
@@ -22,7 +22,7 @@ describe("VERIFY_COMMIT", () => {
     });
   }
 
-  it("takes a tag for the commit that it names", async (t) => {
+  it("accepts a tag for its commit", async (t) => {
     const { github, url } = await verifying(t);
     github.repository(TARGET).addTag("v1.2.3", COMMIT);
     github.repository(TARGET).addTag("2024", COMMIT);
@@ -33,7 +33,7 @@ describe("VERIFY_COMMIT", () => {
   });
 
   for (const branch of ["main", "feature", "bad1dea", "HEAD"]) {
-    it(`takes no branch for a commit, since it names another one tomorrow: ${branch}`, async (t) => {
+    it(`rejects a branch, because it may name another commit tomorrow: ${branch}`, async (t) => {
       const { github, url } = await verifying(t);
       github.repository(TARGET).put("a", "", branch);
       deploy(github, "pr-1", branch);
@@ -68,7 +68,7 @@ describe("VERIFY_COMMIT", () => {
     '"\\ud800"',
     '"a\\nb"',
   ]) {
-    it(`asks for nothing but a commit when the tag is ${tag}`, async (t) => {
+    it(`requests only a commit when the tag is ${tag}`, async (t) => {
       const { github, url } = await verifying(t);
       deploy(github, "pr-1", tag);
       const answer = await notify(url, { application: "pr-1" });
@@ -83,7 +83,7 @@ describe("VERIFY_COMMIT", () => {
     });
   }
 
-  it("takes nothing for a commit that is answered without a hash", async (t) => {
+  it("rejects an answer without a hash", async (t) => {
     const { github, url } = await verifying(t);
     deploy(github, "pr-1", "abc");
     github.fault({ route: "GET /repos/{owner}/{repo}/commits/{ref}" }, { kind: "status", status: 200, body: "[]" });

@@ -33,8 +33,8 @@ function assertSeen(text: string, where: string): void {
   assert.equal(found && escapes(found[0]), null, where);
 }
 
-describe("a character that nobody would see", () => {
-  it("is shown as an escape, whichever it is", () => {
+describe("an invisible character", () => {
+  it("is shown as an escape", () => {
     for (const each of HOSTILE) {
       for (const show of [visible, visibleName, oneLine]) assert.equal(show(`a${each}b`), `a${escapes(each)}b`);
     }
@@ -43,7 +43,7 @@ describe("a character that nobody would see", () => {
     assert.equal(oneLine(" a\tb\r\n c\u00a0d \n"), "a b c d");
   });
 
-  it("leaves letters of any script and emoji alone", () => {
+  it("keeps letters of any script and emoji", () => {
     for (const text of [
       "Tomislav Ćosić",
       "مرحبا",
@@ -60,7 +60,7 @@ describe("a character that nobody would see", () => {
     assert.equal(visible("👩\u200dx"), "👩\\u200dx");
   });
 
-  it("leaves JSON the JSON of the same value", () => {
+  it("keeps the value of JSON", () => {
     fc.assert(
       fc.property(fc.json({ stringUnit: "binary" }), (json) => {
         assert.deepEqual(JSON.parse(visible(json)), JSON.parse(json));
@@ -70,29 +70,29 @@ describe("a character that nobody would see", () => {
   });
 });
 
-describe("nothing that comes from elsewhere steers a terminal", () => {
-  it("in the log of a service that runs in one, or forges a record there", async () => {
+describe("text of others never controls a terminal", () => {
+  it("in the log of a service, and never forges a record there", async () => {
     const terminal = new PassThrough();
     const destination = await terminalDestination(terminal);
     const log = openLog({ level: "info", secrets: knownSecrets([]), destination });
     const text = `a${SOME}\nWARN: forged`;
     const cause = new Error(text);
     log.warn({ [text]: text, name: text, deep: [{ [text]: text }], err: new Error(text, { cause }) }, text);
-    log.info({ path: "C:\\u001b" }, "as it is");
+    log.info({ path: "C:\\u001b" }, "unchanged");
     let said = "";
     for await (const chunk of terminal) {
       said += chunk;
-      if (said.includes("as it is")) break;
+      if (said.includes("unchanged")) break;
     }
     const ours = stripVTControlCharacters(said);
     assertSeen(ours, said);
     assert.doesNotMatch(said.replace(/\u001b\[\d\dm/g, ""), /\u001b/, "a colour that is not pino-pretty's");
     assert.ok(ours.includes(`a${SHOWN}\\u000aWARN: forged`));
     assert.doesNotMatch(ours, /^WARN: forged/m);
-    assert.match(ours, /INFO: as it is \{"path":"C:\\u001b"\}/);
+    assert.match(ours, /INFO: unchanged \{"path":"C:\\u001b"\}/);
   });
 
-  it("in what gh-runner run, dispatch, runs list and runs show print", async (t) => {
+  it("in the output of gh-runner run, dispatch, runs list and runs show", async (t) => {
     const files = {
       "odd.ts": httpWorkflow(
         "odd",
@@ -130,8 +130,8 @@ describe("nothing that comes from elsewhere steers a terminal", () => {
   });
 });
 
-describe("what others are told", () => {
-  it("has no such character: the reason of a failure, and a notice of it", async (t) => {
+describe("messages to others", () => {
+  it("have no such character: the reason of a failure, and its notice", async (t) => {
     const { message } = new PermanentFailure({ tried: `a${SOME}`, happened: `b\n${SOME}`, remedy: "Wait." });
     assert.equal(message, `A${SHOWN} failed: b ${SHOWN}. Wait.`);
     const chat = await startReceiver(t);

@@ -33,7 +33,7 @@ function sleeper(t: TestContext, done: string[], places: { clock: MovedClock; fo
   };
 }
 
-/** So many turns of the event loop, and of the store: what was going to happen has happened. */
+/** Enough turns of the event loop and of the store: all pending work has happened. */
 async function settle(): Promise<void> {
   for (let at = 0; at < 30; at++) await new Promise((resolve) => setTimeout(resolve, 2));
 }
@@ -44,7 +44,7 @@ for (const [name, open] of bothStores(postgres)) {
     ["back", -HOUR],
   ] as const) {
     describe(`a clock that is set an hour ${way}, with ${name}`, () => {
-      it("neither shortens nor lengthens a sleep, and repeats no step", async (t) => {
+      it("does not change the length of a sleep, and repeats no step", async (t) => {
         const clock = movedClock();
         const { store, pass } = await open(t, clock);
         const done: string[] = [];

@@ -20,7 +20,7 @@ const RUNS_A_KILL = 6;
 const SLEEP_MS = 300;
 const STEPS = ["before", "between", "after"] as const;
 
-/** Give `WAITS_SEED` to repeat a test run's moments. */
+/** Set `WAITS_SEED` to repeat the moments of a test run. */
 const SEED = Number(process.env.WAITS_SEED ?? Math.floor(Math.random() * 2 ** 32));
 
 /** Three effects, a sleep between the first two, and a wait for a file before the third. */
@@ -49,7 +49,7 @@ type Database = { steps(): Promise<StoredStep[]>; runs(): Promise<StoredRun[]> }
 // biome-ignore lint/suspicious/noExplicitAny: rows of either database
 type Rows = (sql: string) => Promise<any[]>;
 
-/** @param schema with its dot, as it stands before the name of a table */
+/** @param schema with its dot, as it comes before the name of a table */
 function databaseOf(rows: Rows, schema = ""): Database {
   return {
     async steps() {
@@ -92,7 +92,7 @@ async function gitHub(t: TestContext): Promise<StandInGitHub> {
   return github;
 }
 
-/** Starts a run on a service that may be starting or dying. False when the connection broke: it may have been accepted. */
+/** Starts a run on a service that may be starting or dying. False when the connection broke: the run may have been accepted. */
 async function begin(port: number, n: number): Promise<boolean> {
   for (;;) {
     try {
@@ -109,7 +109,7 @@ async function begin(port: number, n: number): Promise<boolean> {
 }
 
 /**
- * What was known to have ended at a moment is not sent after it; each run ends once, with all it had to do.
+ * Work that is known to have ended at a moment is not sent after it. Each run ends once, with all its work done.
  * @returns how many attempts were interrupted.
  */
 function judge(
@@ -149,7 +149,7 @@ function judge(
 /** Steps that had ended at a moment. */
 type Known = { readonly at: number; readonly ended: StoredStep[] };
 
-/** Ends the process so often at random moments, and judges what came of the runs. */
+/** Ends the process this many times at random moments, and judges the runs. */
 async function onOneProcess(t: TestContext, times: number, signal: "SIGKILL" | "SIGTERM"): Promise<number> {
   const chance = chanceOf(SEED);
   const github = await gitHub(t);
@@ -230,7 +230,7 @@ describe("a service that is killed while runs sleep, wake and work", () => {
   });
 });
 
-/** Any, or one at which an attempt is at work, since runs wait most of the time. */
+/** A random moment, or one at which an attempt works, because runs wait most of the time. */
 async function moment(github: StandInGitHub, chance: ReturnType<typeof chanceOf>): Promise<void> {
   await wait(chance.between(20, 700));
   if (chance.next() < 0.5) return;

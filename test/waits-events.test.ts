@@ -23,7 +23,7 @@ const postgres = postgresForTests();
 type Given = Context<{ readonly body: Json }>;
 type Line = { readonly level: string; readonly message: string; readonly [fact: string]: unknown };
 
-/** A run of a workflow on a store, with a clock to move and the records of its worker. */
+/** A run of a workflow on a store, with a clock to move and the log records of its worker. */
 function scene(
   t: TestContext,
   run: (context: Given) => Promise<unknown>,
@@ -73,12 +73,12 @@ function scene(
     parts.worker.look();
     return woken;
   };
-  /** The worker may be reading when its next run is due while the clocks are moved, which no real clock does: it looks again. */
+  /** The worker may read its next due run while the clocks move, which no real clock does: so it checks again. */
   const passes = async (ms: number) => {
     await pass(ms);
     parts.worker.look();
   };
-  /** Lets time pass in small parts until the run is in this status, and none while the store is being asked. */
+  /** Lets time pass in small parts until the run has this status, and none while the store is busy. */
   const passUntil = (status: string) =>
     until(`the run is ${status}`, async () => {
       for (let calm = 0; calm < 3; calm = isBusy() ? 0 : calm + 1) await nextTurn();
@@ -103,7 +103,7 @@ for (const [database, open] of bothStores(postgres)) {
   };
 
   describe(`a run that waits, with ${database}`, () => {
-    it("is woken by an event for what it names, and by no other", async (t) => {
+    it("wakes for an event for what it names, and for no other", async (t) => {
       let merged = false;
       const run = scene(t, ({ waitUntil }) => waitUntil("merged", () => merged || undefined, merging), await opened(t));
       await run.accept();
@@ -117,7 +117,7 @@ for (const [database, open] of bothStores(postgres)) {
       assert.equal(await run.wake("pull_request", pull), 0);
     });
 
-    it("looks again when the event comes while it looks", async (t) => {
+    it("checks again when the event comes during a check", async (t) => {
       let merged = false;
       let looks = 0;
       const { promise: goOn, resolve } = Promise.withResolvers<void>();
@@ -145,7 +145,7 @@ for (const [database, open] of bothStores(postgres)) {
       await run.is("success", 3);
     });
 
-    it("gets by without any event", async (t) => {
+    it("works without any event", async (t) => {
       let merged = false;
       const run = scene(t, ({ waitUntil }) => waitUntil("merged", () => merged || undefined, merging), await opened(t));
       await run.accept();
@@ -155,7 +155,7 @@ for (const [database, open] of bothStores(postgres)) {
       await run.is("success", 2);
     });
 
-    it("that failed continues from there when it is re-run from the failure: finished waits stand", async (t) => {
+    it("that failed continues from there when it is re-run from the failure: finished waits are kept", async (t) => {
       const done: string[] = [];
       const run = scene(
         t,
@@ -184,7 +184,7 @@ for (const [database, open] of bothStores(postgres)) {
       assert.deepEqual(done, ["first", "merged now", "really", "last"]);
     });
 
-    it("continues after a restart, with the results that it has", async (t) => {
+    it("continues after a restart, with its results", async (t) => {
       const { clock, store, pass } = await opened(t);
       const done: string[] = [];
       const workflow = async ({ step, sleep }: Given) => {
@@ -215,7 +215,7 @@ for (const [database, open] of bothStores(postgres)) {
     const secretIn = (url = "") => url.slice(AT.length);
     const by = (actor = "kim") => ({ actor, at: 0 });
 
-    it("has a URL that stays the same, and resolves with the answer", async (t) => {
+    it("has a constant URL, and resolves with the answer", async (t) => {
       const urls: string[] = [];
       const run = scene(t, asking(urls, { body: z.object({ by: z.string().toUpperCase() }) }), await opened(t));
       await run.accept();
@@ -258,7 +258,7 @@ for (const [database, open] of bothStores(postgres)) {
       assert.deepEqual((await run.detail()).run.outputs, { url: hidden, issue: { body: `Approve: ${hidden}` } });
     });
 
-    it("takes an answer that comes before the workflow waits for it", async (t) => {
+    it("accepts an answer that comes before the workflow waits for it", async (t) => {
       let secret = "";
       const { store, ...rest } = await opened(t);
       const run = scene(
@@ -276,7 +276,7 @@ for (const [database, open] of bothStores(postgres)) {
       assert.equal((await run.detail()).run.outputs, "early");
     });
 
-    it("without an answer in time fails the run, and says so; it cannot be answered then", async (t) => {
+    it("without an answer in time fails the run with the reason; later answers are rejected", async (t) => {
       const urls: string[] = [];
       const run = scene(t, asking(urls, { timeout: "2d" }), await opened(t));
       await run.accept();
@@ -299,7 +299,7 @@ for (const [database, open] of bothStores(postgres)) {
       assert.equal((await run.detail()).run.outputs, "late");
     });
 
-    it("that was answered is asked again when the run is repeated from the start", async (t) => {
+    it("that got an answer asks again when the run is repeated from the start", async (t) => {
       const urls: string[] = [];
       const run = scene(t, asking(urls), await opened(t));
       await run.accept();
@@ -315,7 +315,7 @@ for (const [database, open] of bothStores(postgres)) {
       assert.equal((await run.detail()).run.outputs, "second");
     });
 
-    it("with an answer that the workflow's own schema does not take fails the run, and names who sent it", async (t) => {
+    it("with an answer that is invalid in the workflow's schema fails the run, and names the sender", async (t) => {
       const urls: string[] = [];
       const even = z.number().refine((n) => n % 2 === 0, "must be even");
       const run = scene(t, asking(urls, { body: even }), await opened(t));
@@ -336,7 +336,7 @@ describe("a wait", () => {
     return { clock, ...(await open(t, clock)) };
   };
 
-  it("of a run that brought its token is rejected, and says why; waitFor continues within the attempt", async (t) => {
+  it("of a run that brought its token is rejected with the reason; waitFor continues within the attempt", async (t) => {
     const parts = await opened(t);
     let asked = 0;
     const fetch = (async () => ({
@@ -405,7 +405,7 @@ describe("a wait", () => {
     assert.equal((await run.detail()).steps.length, 2);
   });
 
-  it("that repeats is in the log once, and for debug after that", async (t) => {
+  it("that repeats is logged once, and later at debug level", async (t) => {
     const run = scene(t, ({ waitUntil }) => waitUntil("merged", () => undefined, merging), await opened(t));
     await run.accept();
     await run.is("waiting", 1);
@@ -421,7 +421,7 @@ describe("a wait", () => {
     assert.equal(waits[0]?.outcome, "waiting");
   });
 
-  it("lets the attempt's part of GitHub, and its place in the worker, go", async (t) => {
+  it("releases the attempt's GitHub client, and its place in the worker", async (t) => {
     const held = new Set<object>();
     const github = () => {
       const part = {
@@ -439,7 +439,7 @@ describe("a wait", () => {
     assert.equal(held.size, 0);
   });
 
-  it("continues after the code has changed, and says what is different", async (t) => {
+  it("continues after the code has changed, and logs what is different", async (t) => {
     const parts = await opened(t);
     let isNew = false;
     const done: string[] = [];
@@ -474,7 +474,7 @@ describe("a wait", () => {
     );
   });
 
-  it("that repeats says once for all attempts what is different, and in each for debug", async (t) => {
+  it("that repeats logs the difference once for all attempts, and in each at debug level", async (t) => {
     let isNew = false;
     const run = scene(
       t,
@@ -501,7 +501,7 @@ describe("a wait", () => {
     );
   });
 
-  it("leaves no promise that keeps the workflow's memory, and cuts off what it does besides", async (t) => {
+  it("leaves no promise that keeps the workflow's memory, and stops its other work", async (t) => {
     let isCut = false;
     const run = scene(
       t,
@@ -518,7 +518,7 @@ describe("a wait", () => {
     assert.ok(isCut);
   });
 
-  it("is not begun while a request or step beside it is under way, and its failure is the attempt's", async (t) => {
+  it("does not begin while a request or step beside it runs, and a failure of that fails the attempt", async (t) => {
     const { promise, reject } = Promise.withResolvers<void>();
     const run = scene(
       t,
@@ -532,12 +532,12 @@ describe("a wait", () => {
     await run.is("queued", 1);
   });
 
-  it("of one run costs the others nothing: their ends look for nothing that is due", async (t) => {
+  it("of one run costs the others nothing: their ends do not search for due runs", async (t) => {
     const parts = await opened(t);
     const run = scene(t, async ({ sleep, body }) => body === 1 || sleep("long", "1h"), parts);
     await run.accept();
     await run.is("waiting", 1);
-    // Writes are one queue: what the worker looks for after that end is answered by then.
+    // Writes share one queue: the worker's query after that end is answered by then.
     for (let at = 0; at < 30; at++) await run.store.check();
     let claims = 0;
     const claim = run.store.claim.bind(run.store);
@@ -554,7 +554,7 @@ describe("a wait", () => {
     assert.equal(claims, 0);
   });
 
-  it("is not skipped for a repeat that has succeeded meanwhile", async (t) => {
+  it("is not skipped because of a repeat that has succeeded", async (t) => {
     const dedupe = { key: () => "same", within: "1d" } as const;
     const run = scene(t, async ({ sleep, runId }) => (runId === ID ? sleep("long", "1h") : "done"), {
       ...(await opened(t)),

@@ -13,7 +13,7 @@ const RUNS = 1000;
 const WRITES_EVERY = 10;
 
 describe(`${RUNS} runs that one event wakes at once`, () => {
-  it("keep GitHub's limits, and each of them ends once", { timeout: 600_000 }, async (t) => {
+  it("obey GitHub's limits, and each of them ends once", { timeout: 600_000 }, async (t) => {
     let merged = false;
     const waiter = defineWorkflow({
       name: "waiter",
@@ -65,7 +65,7 @@ describe(`${RUNS} runs that one event wakes at once`, () => {
     assert.ok(maxInFlight <= 50, `${maxInFlight} in flight`);
     const told = github.dispatches.map(({ payload }) => payload.n);
     assert.deepEqual([told.length, new Set(told).size], [RUNS / WRITES_EVERY, RUNS / WRITES_EVERY]);
-    // One read and, of some, one write: what waits for the limit has not read in vain.
+    // One read and, for some, one write. A run that waits for the limit has not read uselessly.
     assert.ok(requests <= RUNS * 1.15, `${requests} requests`);
   });
 });

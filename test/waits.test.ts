@@ -25,7 +25,7 @@ function waitingRun(t: Parameters<typeof workerWith>[0], run: (context: Given) =
     ...parts,
     detail,
     is,
-    /** Moves the clock, and waits until the run has been attempted so often and is in this status. */
+    /** Moves the clock, and waits until the run has had this many attempts and this status. */
     async pass(milliseconds: number, status: string, attempts?: number) {
       clock.move(milliseconds);
       await is(status, attempts);
@@ -66,7 +66,7 @@ describe("sleep", () => {
     assert.equal((await run.detail()).run.outputs, "slept");
   });
 
-  it("until a date ends then, and at once when the date has passed", async (t) => {
+  it("until a date ends at the date, or at once if it has passed", async (t) => {
     const run = waitingRun(t, async ({ sleep }) => {
       await sleep("past", new Date("2026-11-24T11:00:00Z"));
       await sleep("noon", new Date("2026-11-24T15:00:00Z"));
@@ -78,7 +78,7 @@ describe("sleep", () => {
     await run.pass(3 * HOUR, "success", 2);
   });
 
-  it("that is no length of time fails the run, and says so", async (t) => {
+  it("with an invalid length of time fails the run with the reason", async (t) => {
     for (const [length, problem] of [
       ["soon" as "1s", /expected a length of time such as "90s".*got "soon"/],
       ["400d", /expected a length of time of at most "365d", got "400d"/],
@@ -119,7 +119,7 @@ describe("waitUntil", () => {
     assert.deepEqual((await run.detail()).run.outputs, { by: "kim" });
   });
 
-  it("that gets no result in time fails the run with what was waited for, how long, and what to do", async (t) => {
+  it("without a result in time fails the run with what it waited for, how long, and what to do", async (t) => {
     const run = waitingRun(t, async ({ waitUntil }) =>
       waitUntil("merged", () => undefined, { every: "1h", timeout: "90m" }),
     );
@@ -139,7 +139,7 @@ describe("waitUntil", () => {
     );
   });
 
-  it("whose time is over does not wait again after a workflow that continues", async (t) => {
+  it("whose time is over does not wait again when the workflow continues", async (t) => {
     const run = waitingRun(t, async ({ waitUntil, sleep, attempt }) => {
       const late = await waitUntil("merged", () => undefined, { timeout: "1m" }).catch((error) => error.message);
       await sleep("more", "1h");
@@ -177,7 +177,7 @@ describe("waitUntil", () => {
     );
   });
 
-  it("whose check returns false says what to return instead", async (t) => {
+  it("whose check returns false reports what to return instead", async (t) => {
     const run = waitingRun(t, async ({ waitUntil }) => waitUntil("merged", () => false));
     await (await run.accept()).outcome;
     assert.match((await run.detail()).run.reason ?? "", /the check returned false.*Return undefined to keep/);
@@ -185,7 +185,7 @@ describe("waitUntil", () => {
 });
 
 describe("several waits", () => {
-  it("of Promise.all run beside each other, and beside a step", async (t) => {
+  it("of Promise.all run in parallel, also with a step", async (t) => {
     const done: string[] = [];
     const run = waitingRun(t, async ({ sleep, step, attempt }) => {
       await Promise.all([
@@ -234,7 +234,7 @@ describe("several waits", () => {
 });
 
 describe("a wait", () => {
-  it("inside of a step, or of another wait's check, is a failure that says what to do", async (t) => {
+  it("inside a step, or inside another wait's check, is a failure that says what to do", async (t) => {
     const run = waitingRun(t, async ({ sleep, step, waitUntil }) => {
       const reasons: string[] = [];
       const note = (error: PermanentFailure) => void reasons.push(error.message);
@@ -254,7 +254,7 @@ describe("a wait", () => {
     }
   });
 
-  it("begins the time for retries again, and counts no failure", async (t) => {
+  it("restarts the time for retries, and counts no failure", async (t) => {
     const run = waitingRun(t, async ({ sleep, attempt }) => {
       if (attempt === 1) throw blink();
       await sleep("quiet", "30h");
@@ -270,7 +270,7 @@ describe("a wait", () => {
     await run.pass(5000, "success", 4);
   });
 
-  it("keeps few attempts of many that look for the same", async (t) => {
+  it("keeps few attempts of many equal checks", async (t) => {
     const run = waitingRun(t, async ({ waitUntil }) =>
       waitUntil("merged", () => undefined, { every: "1m", timeout: "1h" }),
     );

@@ -29,7 +29,7 @@ describe("the keys by which an event finds the runs that wait for it", () => {
     });
   }
 
-  it("are also what the name of a workflow run shows, without the punctuation around it", () => {
+  it("are also in the name of a workflow run, without the punctuation around them", () => {
     const key = "1b4e28ba-2fa1-41d2-883f-0016d3cca427";
     const long = "x".repeat(101);
     const display_title = `Tests (PR-7) of "${key.toUpperCase()}", a/b: ${long} \u2028 v1.2:x`;
@@ -43,7 +43,7 @@ describe("the keys by which an event finds the runs that wait for it", () => {
     assert.equal(wakeKeysOf({ name: "workflow_run", payload: { workflow_run: none, repository } }).length, 2);
   });
 
-  it("differ for another repository, number, or an issue that is no pull request", () => {
+  it("differ for another repository, number, or an issue that is not a pull request", () => {
     const [expected = ""] = wakeKeys({ pullRequest: { repository: "acme/shop", number: 3 } });
     const elsewhere = { full_name: "acme/deployment" };
     for (const [name, payload] of [
@@ -56,13 +56,13 @@ describe("the keys by which an event finds the runs that wait for it", () => {
     }
   });
 
-  it("are of several subjects where several are named", () => {
+  it("cover several subjects if several are named", () => {
     const check = { check: { repository: "acme/shop", sha } };
     const pull = { pullRequest: { repository: "acme/shop", number: 3 } };
     assert.deepEqual(wakeKeys([check, pull, check]), [`check acme/shop ${sha}`, "pull_request acme/shop 3"]);
   });
 
-  it("do not come of what has not the form of a delivery", () => {
+  it("are not made from malformed deliveries", () => {
     for (const payload of [null, "text", {}, { repository: null }, { repository, workflow_run: null, status: [] }]) {
       for (const name of ["workflow_run", "workflow_job", "pull_request", "issue_comment", "deployment", "status"]) {
         assert.deepEqual(wakeKeysOf({ name, payload }), []);
@@ -70,7 +70,7 @@ describe("the keys by which an event finds the runs that wait for it", () => {
     }
   });
 
-  it("are rejected where no event could ever match", () => {
+  it("are rejected if no event could ever match", () => {
     for (const [wakeOn, expected] of [
       [{ check: { repository: "acme/shop", sha: "0123456" } }, /sha: expected the full SHA of a commit, got 0123456/],
       [{ pullRequest: { repository: "shop", number: 3 } }, /repository: expected owner\/name, got shop/],

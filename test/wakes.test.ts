@@ -6,7 +6,7 @@ import { send, startService } from "./support/service.ts";
 import { deliver, payloadOf, WEBHOOK_SECRET } from "./support/webhooks.ts";
 import { workflowsFolder } from "./support/workflows.ts";
 
-/** Waits for a pull request to be merged, as a file in the stand-in says, and looks by itself in hours only. */
+/** Waits for a pull request to be merged, as a file in the stand-in shows. Without an event it checks only after hours. */
 const MERGED = `import { defineWorkflow } from "gh-runner";
 import * as z from "zod";
 export default defineWorkflow({
@@ -47,7 +47,7 @@ async function service(t: TestContext, more: Record<string, string> = {}) {
 }
 
 describe("a webhook of GitHub", () => {
-  it("wakes the run that waits for it, though no workflow has the trigger github", async (t) => {
+  it("wakes the run that waits for it, even if no workflow has the trigger github", async (t) => {
     const { github, url, waiting, get } = await service(t);
     const payload = payloadOf("pull_request", "closed") as { number: number; repository: { full_name: string } };
     const run = await waiting(payload.repository.full_name, payload.number);

@@ -19,7 +19,7 @@ const follower = defineWorkflow({
 });
 
 describe("a service that no webhook reaches", () => {
-  it("ends a run soon after the Actions run that it follows, and asks for nothing else meanwhile", async (t) => {
+  it("ends a run soon after the Actions run that it follows, and sends no other requests", async (t) => {
     const clock = movedClock();
     const workflows = [{ workflow: follower as Workflow, file: "follower.ts" }];
     const service = await startService(t, { github: { now: clock.now }, options: { clock, workflows } });
@@ -57,7 +57,7 @@ describe("a service that no webhook reaches", () => {
     const before = listed();
     await passUntil("it has ended", async () => (await run())?.status === "success");
     assert.deepEqual((await run())?.outputs, { conclusion: "timed_out" });
-    assert.ok(clock.now() - since < 3_000_000, "it has not looked by itself");
+    assert.ok(clock.now() - since < 3_000_000, "the run itself has not checked");
     assert.ok(listed() > before);
     await pass(120 * SECOND);
     const after = listed();
@@ -69,7 +69,7 @@ describe("a service that no webhook reaches", () => {
     );
   });
 
-  it("sends no list without a token of its own: the run looks with its token, every five minutes", async (t) => {
+  it("requests no list without a service token: the run checks with its token, every five minutes", async (t) => {
     const clock = movedClock();
     const mine = { ...follower, githubToken: "SHOP_TOKEN" } as unknown as Workflow;
     const service = await startService(t, {
@@ -96,7 +96,7 @@ describe("a service that no webhook reaches", () => {
     await passUntil("it has looked for the second time", () => github.requests.length >= 2);
     github.actions.end(repository, id, "success");
     await passUntil("it has ended", async () => (await run())?.status === "success");
-    assert.ok(clock.now() - since < 3_000_000, "it has not looked by itself");
+    assert.ok(clock.now() - since < 3_000_000, "the run itself has not checked");
     assert.ok(!github.requests.some(({ route }) => route === LIST));
     const told = log().filter(({ msg }) => /^the Actions runs of a repository cannot be listed/.test(String(msg)));
     assert.deepEqual(

@@ -89,15 +89,15 @@ async function watching(t: TestContext, open: typeof oneProcess = oneProcess) {
 
   return {
     ...{ clock, store, stores, watches, actions, requests, fail, woken, records, start, suspend, lease },
-    /** Lets time pass, a few seconds at once; `meanwhile` is what runs do that are due. */
-    async pass(milliseconds: number, meanwhile?: () => Promise<void>): Promise<void> {
-      const most = (meanwhile ? 15 : 5) * SECOND;
+    /** Lets time pass, a few seconds at once; `work` is what due runs do. */
+    async pass(milliseconds: number, work?: () => Promise<void>): Promise<void> {
+      const most = (work ? 15 : 5) * SECOND;
       for (let left = milliseconds; left > 0; left -= most) {
         const step = Math.min(left, most);
         await setTime(clock.now() + step);
         clock.move(step);
         for (const { rest } of watches) await rest();
-        await meanwhile?.();
+        await work?.();
       }
     },
     run(id: number, facts: Partial<ListedRun> = {}): void {
@@ -118,7 +118,7 @@ describe("the watch of Actions runs", () => {
     assert.deepEqual(requests, []);
   });
 
-  it("wakes a run when the Actions run that shows its key is there, and when the one with its id has ended", async (t) => {
+  it("wakes a run when the Actions run with its key appears, and when the one with its id has ended", async (t) => {
     const { pass, start, run, woken, requests } = await watching(t);
     const key = randomUUID();
     await start(key);
@@ -143,7 +143,7 @@ describe("the watch of Actions runs", () => {
     assert.deepEqual(woken, ["workflow_run acme/shop 7"]);
   });
 
-  it("wakes again, after minutes, a run that still waits for what has happened, and at once for another attempt", async (t) => {
+  it("wakes again, after minutes, a run that still waits for something that has happened, and at once in another attempt", async (t) => {
     const { pass, start, run, woken } = await watching(t);
     await start(7);
     run(7, { status: "completed" });
@@ -156,7 +156,7 @@ describe("the watch of Actions runs", () => {
     assert.equal(woken.length, 3);
   });
 
-  it("looks further than the first page of a list that has changed, and no further than it must", async (t) => {
+  it("reads more than the first page of a changed list only if necessary", async (t) => {
     const { pass, start, run, woken, requests } = await watching(t);
     await start(1);
     for (let id = 1; id <= 250; id++) run(id, { status: id === 1 ? "in_progress" : "completed" });
@@ -173,7 +173,7 @@ describe("the watch of Actions runs", () => {
     assert.deepEqual([woken.at(-1), Math.max(...pages)], ["workflow_run acme/shop 249", 1]);
   });
 
-  it("asks less often when nothing happens for long", async (t) => {
+  it("sends fewer requests when nothing happens for long", async (t) => {
     const { pass, start, requests } = await watching(t);
     await start(7);
     await pass(31 * MINUTE);
@@ -187,7 +187,7 @@ describe("the watch of Actions runs", () => {
     ["transient", (facts) => new TransientFailure(facts), 15 * MINUTE, "woken later"],
     ["limit", (facts, until) => new LimitReached(facts, until), 15 * MINUTE, "because of a limit"],
   ] as readonly (readonly [string, (facts: FailureFacts, until: number) => Error, number, string])[]) {
-    it(`goes on when a list fails for long (${kind}), asks less often, and says so once`, async (t) => {
+    it(`continues when a list fails for long (${kind}), sends fewer requests, and logs it once`, async (t) => {
       const { pass, start, fail, requests, records, woken, run, clock } = await watching(t);
       const facts = { tried: "listing the Actions runs of acme/shop", happened: "GitHub answered", remedy: "See it." };
       await start(7);
@@ -210,7 +210,7 @@ describe("the watch of Actions runs", () => {
     });
   }
 
-  it("goes on after an internal error, and does not ask more often for it", async (t) => {
+  it("continues after an internal error, without more requests", async (t) => {
     const { pass, start, fail, requests, records, woken, run } = await watching(t);
     await start(7);
     fail(new TypeError("no function"));
@@ -223,7 +223,7 @@ describe("the watch of Actions runs", () => {
     assert.equal(woken[0], "workflow_run acme/shop 7");
   });
 
-  it("lists each repository by itself: one that fails holds up no other", async (t) => {
+  it("lists each repository separately: one that fails delays no other", async (t) => {
     const { pass, start, run, woken, fail } = await watching(t);
     const facts = { tried: "listing", happened: "GitHub answered 502", remedy: "See it." };
     fail(new TransientFailure(facts), "acme/other");
@@ -234,7 +234,7 @@ describe("the watch of Actions runs", () => {
     assert.deepEqual(woken, ["workflow_run acme/shop 7"]);
   });
 
-  it("ends when it is stopped, and does not wait for what is on the wire", async (t) => {
+  it("ends when it is stopped, and does not wait for requests on the wire", async (t) => {
     const { pass, start, requests, watches, clock, run, woken } = await watching(t);
     await start(7);
     await pass(MINUTE);
@@ -256,7 +256,7 @@ describe("300 runs that follow Actions runs for 20 minutes without webhooks", ()
       const ALL = 300;
       const keys: readonly string[] = Array.from({ length: ALL }, () => randomUUID());
       const ended = new Map<number, number>();
-      /** What the worker does with runs that are due: they wait for the id of what they have found, and end when it has. */
+      /** The worker's part for due runs: they wait for the id of the run that they found, and end when it has ended. */
       const work = async () => {
         for (const claim of await store.claim({ ...lease(), limit: 1000 })) {
           const { what } = claim.run.input as { what: string };
@@ -317,7 +317,7 @@ describe("300 runs that follow Actions runs for 20 minutes without webhooks", ()
     });
   }
 
-  it("are taken over when the replica that lists them is gone", async (t) => {
+  it("are taken over when the replica that lists them dies", async (t) => {
     const { pass, start, run, woken, watches, requests } = await watching(t, threeReplicas);
     await start(7);
     await pass(5 * MINUTE);

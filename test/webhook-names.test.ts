@@ -7,7 +7,7 @@ import { startService } from "./support/service.ts";
 import { workflowsFolder } from "./support/workflows.ts";
 
 describe("the names of GitHub's webhooks", () => {
-  it("hold every event and action that workflows have types for", () => {
+  it("include every event and action that workflows have types for", () => {
     const types = readFileSync(new URL(import.meta.resolve("@octokit/openapi-webhooks-types/types.d.ts")), "utf8");
     const operations = types.slice(types.indexOf("export interface operations"));
     const typed = [...operations.matchAll(/^ {2}"?([a-z-]+)(?:\/([a-z-]+))?"?: \{$/gm)];
@@ -19,14 +19,14 @@ describe("the names of GitHub's webhooks", () => {
 
   const on = (events: unknown, actions?: unknown) => webhookNameWarnings({ events, actions } as GitHubTrigger);
 
-  it("are taken as they are", () => {
+  it("are accepted unchanged", () => {
     assert.deepEqual(on("push"), []);
     assert.deepEqual(on(["issues", "pull_request"], ["opened", "synchronize"]), []);
     assert.deepEqual(on("pull_request", ["review_requested"]), []);
-    assert.deepEqual(on("repository_dispatch", ["whatever the sender says"]), []);
+    assert.deepEqual(on("repository_dispatch", ["any text of the sender"]), []);
   });
 
-  it("are told when they are misspelt, with the nearest", () => {
+  it("are reported when they are misspelt, with the nearest", () => {
     assert.deepEqual(on("pull_requst", ["openend"]), [
       'on.github.events: unknown event "pull_requst": did you mean "pull_request"?',
       'on.github.actions: unknown action "openend" of pull_request: did you mean "opened"?',
@@ -36,7 +36,7 @@ describe("the names of GitHub's webhooks", () => {
     ]);
   });
 
-  it("are told when nothing is near", () => {
+  it("are reported when nothing is near", () => {
     assert.deepEqual(on("zebra", ["opened"]), [
       'on.github.events: unknown event "zebra": ' +
         "see https://docs.github.com/en/webhooks/webhook-events-and-payloads",

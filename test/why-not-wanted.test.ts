@@ -15,7 +15,7 @@ const pull = (more: object = {}, labels: readonly string[] = []) =>
 const push = (ref: string, files: readonly string[] = []) =>
   event("push", { ref, after: AFTER, commits: [{ id: AFTER, added: files, removed: [], modified: [] }] });
 
-describe("why a workflow does not want an event", () => {
+describe("why a workflow does not handle an event", () => {
   const pulls = { events: "pull_request" };
   const files = ["src/a.ts", "src/b.ts", "c", "d", "e", "f"];
   const rows: [entries: object[], event: WebhookEvent, reason: string | undefined][] = [
@@ -68,14 +68,14 @@ describe("why a workflow does not want an event", () => {
     [[{ events: "push", paths: "docs/**" }], push("refs/tags/v1", files), undefined],
   ];
   for (const [entries, given, reason] of rows) {
-    it(reason ?? `is nothing, for ${JSON.stringify(entries)}`, () => {
+    it(reason ?? `is empty for ${JSON.stringify(entries)}`, () => {
       assert.equal(whyNoEntry(entries.map(entry), given), reason);
       const wanted = entries.some((each) => isFor(entry(each), given));
       assert.equal(wanted, reason === undefined);
     });
   }
 
-  it("tells those that are for other events from those that nearly wanted it", () => {
+  it("distinguishes workflows for other events from those that nearly matched", () => {
     assert.equal(isForOthers(whyNoEntry([entry({ events: "push" })], pull()) ?? ""), true);
     assert.equal(isForOthers(whyNoEntry([entry({ ...pulls, actions: ["opened"] })], pull()) ?? ""), false);
   });

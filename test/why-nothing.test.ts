@@ -71,7 +71,7 @@ describe("why nothing has started", () => {
     });
   }
 
-  it("is not that one of two workflows is disabled", async (t) => {
+  it("ignores one disabled workflow of two", async (t) => {
     const { target, why } = await scene(t);
     target.put(PATH, SHOWS);
     target.put(".github/workflows/second.yml", SHOWS);
@@ -79,7 +79,7 @@ describe("why nothing has started", () => {
     assert.match((await why()).happened, /GitHub shows no reason/);
   });
 
-  it("Actions is off, or the repository archived", async (t) => {
+  it("Actions is off, or the repository is archived", async (t) => {
     const { target, why } = await scene(t);
     target.put(PATH, SHOWS);
     target.actionsDisabled = true;
@@ -110,7 +110,7 @@ describe("why nothing has started", () => {
     assert.deepEqual([happened, sendAgain], ["GitHub has an incident: Delays starting Actions runs", false]);
   });
 
-  it("is not known: the same event may help", async (t) => {
+  it("is unknown: the same event may help", async (t) => {
     const { target, why } = await scene(t);
     target.put(PATH, SHOWS);
     assert.deepEqual(await why(), {
@@ -120,7 +120,7 @@ describe("why nothing has started", () => {
     });
   });
 
-  it("may be that no name shows the key", async (t) => {
+  it("may be that no run name shows the key", async (t) => {
     const { github, target, why } = await scene(t);
     target.put(PATH, LISTENS);
     const { happened, remedy, sendAgain } = await why();
@@ -129,19 +129,19 @@ describe("why nothing has started", () => {
     assert.equal(sendAgain, true);
     github.actions.start(target, PATH, { event: "push" });
     assert.equal((await why()).sendAgain, true);
-    // It may be the one.
+    // It may be this one.
     github.actions.start(target, PATH, { event: "repository_dispatch", type: "ready" });
     assert.equal((await why()).sendAgain, false);
   });
 
-  it("is looked for in what the token may read", async (t) => {
+  it("is searched with what the token may read", async (t) => {
     const { target, why } = await scene(t, { token: { permissions: { contents: "write" } } });
     target.put(PATH, SHOWS);
     target.workflowStates.set(PATH, "disabled_manually");
     assert.match((await why()).happened, /GitHub shows no reason/);
   });
 
-  it("is looked for later where a limit is reached", async (t) => {
+  it("is searched later if a limit is reached", async (t) => {
     const { github, why } = await scene(t);
     github.fault({ method: "GET" }, { kind: "limit", retryAfterSeconds: 60, secondary: true });
     await assert.rejects(why(), { kind: "limit" });
@@ -149,7 +149,7 @@ describe("why nothing has started", () => {
 });
 
 describe("the name of a workflow's runs", () => {
-  // With < > for the braces of an expression.
+  // With < > instead of the braces of an expression.
   for (const [name, event, shown] of [
     ["Tests < github.event.client_payload.run >", "repository_dispatch", true],
     ["<github.event.client_payload['run']>", "repository_dispatch", true],
@@ -195,7 +195,7 @@ describe("GitHub's open incidents", () => {
     return openIncidents({ apiUrl: "https://api.github.com", url, brief, timeoutMs }, fetch) ?? assert.fail();
   }
 
-  it("are those that are about what starts runs", async (t) => {
+  it("are only those about starting runs", async (t) => {
     const incidents = await statusPage(
       t,
       JSON.stringify({
@@ -223,7 +223,7 @@ describe("GitHub's open incidents", () => {
     });
   }
 
-  it("are github.com's, and asked for no other GitHub", () => {
+  it("are those of github.com, and are not requested for another GitHub", () => {
     const given = { url: undefined, brief: knownSecrets([]).brief };
     const never = () => assert.fail("asked");
     assert.equal(openIncidents({ ...given, apiUrl: "https://ghe.example/api/v3" }, never), undefined);

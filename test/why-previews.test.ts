@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { deploy, notify, send, startService } from "./support/service.ts";
 
 describe("why nothing happened with a preview", () => {
-  it("says how the tests go, also after a report that only repeats an earlier one", async (t) => {
+  it("shows the state of the tests, also after a report that only repeats an earlier one", async (t) => {
     const { github, url } = await startService(t, { settings: { FOLLOW: "status" } });
     deploy(github, "pr-1", "9fceb02d0ae598e95dc970b74767f19372d61af8");
     await notify(url, { application: "pr-1" });

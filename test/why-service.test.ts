@@ -31,7 +31,7 @@ async function scene(t: TestContext, { clock }: { clock?: Clock } = {}) {
 }
 
 describe("GET /api/why and gh-runner why", () => {
-  it("say that the service was never called, then that others called, then what became of the run", async (t) => {
+  it("report that the service was never called, then that others called, then the state of the run", async (t) => {
     const { github, why, cli, called } = await scene(t, { clock: movedClock() });
     assert.match(
       (await why("pr-1234")).answer,
@@ -55,7 +55,7 @@ describe("GET /api/why and gh-runner why", () => {
     assert.equal(known.stdout, "The newest run of pr-1234 succeeded just now, and dispatched the commit abc1234.\n");
   });
 
-  it("does not say that nothing came when it came at another time, and means times in the zone of who asks", async (t) => {
+  it("do not report that nothing came when it came at another time, and use the caller's time zone", async (t) => {
     const clock = movedClock(Date.parse("2026-11-24T11:00:00Z"));
     const { url, github, why, cliWith, called } = await scene(t, { clock });
     deploy(github, "pr-1234", "abc1234");
@@ -75,7 +75,7 @@ describe("GET /api/why and gh-runner why", () => {
     for (const [text, without] of [
       ["pr-1234 workflow:welcome", "workflow"],
       ["app:pr-1234 out of memory", "out of memory"],
-      ["workflow:environment-ready by:nobody", "by"],
+      ["workflow:environment-ready by:unknown", "by"],
       ["environment-ready event:push until:1d", "event and until"],
     ] as const)
       assert.match(
@@ -84,7 +84,7 @@ describe("GET /api/why and gh-runner why", () => {
         text,
       );
     assert.match((await why("pr-9 since:1h")).answer, /^No event for pr-9 has arrived\./);
-    // Today at 12:15 in UTC; in UTC it would be yesterday.
+    // Today at 12:15 in UTC. Read in UTC it would be yesterday.
     const headers = { authorization: `Bearer ${CALLER}`, cookie: "gh-runner-zone=Europe/Berlin" };
     const page = await send(url, { path: "/?text=pr-1234+since:13:15", headers });
     assert.match(page.text, /Nothing matches with since\. Without it: The newest run of pr-1234 succeeded/);
@@ -92,7 +92,7 @@ describe("GET /api/why and gh-runner why", () => {
     assert.match(JSON.parse(inIndia.stdout).text, /^since:\S+T07:30:00\.000Z pr-1234$/, inIndia.stderr);
   });
 
-  it("tell a wrong token, which may have been for it, and a rejected request", async (t) => {
+  it("report a wrong token, which may have been for it, and a rejected request", async (t) => {
     const { url, why, called } = await scene(t, { clock: movedClock() });
     await notify(url, { application: "pr-1234" }, { authorization: "Bearer wrong" });
     assert.match(
@@ -103,7 +103,7 @@ describe("GET /api/why and gh-runner why", () => {
     assert.match((await why("pr-1234/x")).answer, /^A request.* was rejected just now: POST \/dispatch returned 400\./);
   });
 
-  it("say which filter of which workflow did not want a webhook, also as a list", async (t) => {
+  it("report which filter of which workflow rejected a webhook, also as a list", async (t) => {
     const { url, get, why, cli } = await scene(t, { clock: movedClock() });
     const payload = payloadOf("pull_request", "closed") as { number: number; repository: { full_name: string } };
     await deliver(url, "pull_request", payload);
@@ -126,7 +126,7 @@ describe("GET /api/why and gh-runner why", () => {
     assert.match((await why("acme/other")).answer, /Other repositories send webhooks/);
   });
 
-  it("answer a search that cannot be meant, a hostile one, and one that holds a token", async (t) => {
+  it("answer an invalid search, a hostile one, and one with a token", async (t) => {
     const { get, why } = await scene(t, { clock: movedClock() });
     assert.equal((await get("/api/events?text=status:failed")).status, 400);
     assert.match((await get("/api/events?text=nope:1")).json.detail, /^nope:1: /);

@@ -36,7 +36,7 @@ function run(more: Partial<ListedRun> = {}): ListedRun {
   } as ListedRun;
 }
 
-/** What the service says of a text. */
+/** The service's explanation for a text. */
 function why(text: string, facts: Partial<Facts> = {}) {
   return whyOf({
     ...{ now: NOW, text, search: parseSearch(text, NOW), runs: [], preview: undefined, rejected: [], ignored: [] },
@@ -96,7 +96,7 @@ describe("why nothing happened with an application", () => {
     assert.match(answer.findings.at(-1)?.text ?? "", /Ended runs are kept for 30 days \(RETAIN_DAYS\)/);
   });
 
-  it("what came of a longer name is not of it", () => {
+  it("events of a longer name do not count", () => {
     const sources = [heard("http", "/dispatch", 12)];
     const longer = {
       runs: [run({ group: "pr-12" })],
@@ -124,14 +124,14 @@ describe("why nothing happened with an application", () => {
       why("pr-1234", { rejected: [get], heard: { since: NOW - DAY, sources } }).answer,
       /^No event for pr-1234 was accepted, but GET \/dispatch was rejected 4 times with 405, most recently 2 min ago\. pr-1234 may be among them: the rejected request named no application\. Use POST\.$/,
     );
-    // Others have been let in since.
+    // Others were accepted since then.
     const before = { ...get, lastAt: NOW - HOUR };
     const { answer, findings } = why("pr-1234", { rejected: [before], heard: { since: NOW - DAY, sources } });
     assert.match(answer, /^No event for pr-1234 has arrived\. The service receives calls for others/);
     assert.ok(findings.some(({ text }) => text.includes("GET /dispatch was rejected")));
   });
 
-  it("may be among runs that are not searched yet", () => {
+  it("it may be among runs that are not searched yet", () => {
     const unsearched = { count: 1200, more: true };
     assert.match(
       why("lost packet", { unsearched }).answer,
@@ -140,7 +140,7 @@ describe("why nothing happened with an application", () => {
     assert.doesNotMatch(why("pr-1234", { unsearched, runs: [run()] }).answer, /not searched/);
   });
 
-  it("may be among runs that a long search has not looked through", () => {
+  it("it may be among runs that a long search has not read", () => {
     assert.match(
       why("lost packet", { isCut: true }).answer,
       /^Nothing matches lost packet: .* Not all runs were searched\. gh-runner runs list searches the rest, page by page\.$/,
@@ -167,7 +167,7 @@ describe("why nothing happened with an application", () => {
     );
   });
 
-  it("a wrong token comes second where others are let in", () => {
+  it("a wrong token comes second if others are accepted", () => {
     const sources = [heard("http", "/dispatch", 12)];
     const { answer, findings } = why("pr-1234", { rejected: [rejected({})], heard: { since: NOW - DAY, sources } });
     assert.match(answer, /^No event for pr-1234 has arrived\. The service receives calls for others/);
@@ -194,7 +194,7 @@ describe("why nothing happened with an application", () => {
     assert.match(why("pr-1234", { rejected: [early], runs: [run()] }).answer, /^The newest run/);
   });
 
-  it("Flux sent it, and the filter did not want it", () => {
+  it("Flux sent it, and the filter rejected it", () => {
     const event = ignored({
       ...{ source: "flux", event: "Kustomization.ReconciliationSucceeded", subject: "apps/pr-1234", sender: undefined },
       ...{
@@ -219,7 +219,7 @@ describe("why nothing happened with an application", () => {
     );
   });
 
-  it("no workflow could be called", () => {
+  it("no workflow can be called", () => {
     assert.match(
       why("pr-1234", { workflows: [WELCOME] }).answer,
       /no workflow has a path that ArgoCD, Flux or a script can call/,
@@ -227,7 +227,7 @@ describe("why nothing happened with an application", () => {
   });
 });
 
-describe("what became of the newest run", () => {
+describe("the state of the newest run", () => {
   const told = (more: Partial<ListedRun>, facts: Partial<Facts> = {}) =>
     why("pr-1234", { runs: [run(more)], ...facts });
   const queued = { status: "queued", endedAt: undefined, startedAt: undefined, dueAt: NOW } as const;
@@ -294,7 +294,7 @@ describe("what became of the newest run", () => {
     );
   });
 
-  it("is old, and a newer event of it has not come", () => {
+  it("is old, and no newer event has come", () => {
     const sources = [heard("http", "/dispatch", 2)];
     const { findings } = told({}, { heard: { since: NOW - DAY, sources } });
     assert.match(
@@ -347,7 +347,7 @@ describe("why nothing happened with a repository or a pull request", () => {
     );
   });
 
-  it("its webhooks come, and none of this pull request is known", () => {
+  it("its webhooks come, but none for this pull request", () => {
     const sources = [heard("github", "acme/other", 1, ""), heard("github", "acme/shop", 3, "")];
     for (const text of ["repo:Acme/Shop #9", "repo:shop pull:9"])
       assert.match(
@@ -359,11 +359,11 @@ describe("why nothing happened with a repository or a pull request", () => {
       any.answer,
       /^The last webhook arrived 1 min ago from acme\/other\. All repositories sent 624 in the last 3 days\. /,
     );
-    // Which repository is meant is not known.
+    // It is unknown which repository is meant.
     assert.deepEqual(commands(any), []);
   });
 
-  it("the webhook came, and a filter said no", () => {
+  it("the webhook came, and a filter rejected it", () => {
     const answer = why("repo:acme/shop #7", { ignored: [ignored()] });
     assert.equal(answer.isKnown, true);
     assert.equal(
@@ -393,7 +393,7 @@ describe("why nothing happened with something else", () => {
     );
   });
 
-  it("a commit: what is tested is what the values file names", () => {
+  it("a commit: the tested commit is the one in the values file", () => {
     const answer = why("5b7c9e1f3a2d");
     assert.equal(answer.answer, "No run is for the commit 5b7c9e1f3a2d.");
     assert.match(answer.findings[0]?.text ?? "", /^A preview tests the commit in its values file/);
@@ -411,7 +411,7 @@ describe("why nothing happened with something else", () => {
     assert.match(why("").answer, /^Name what you are looking for: an application/);
   });
 
-  it("of any text, without a command that holds it", () => {
+  it("any text, without a command that contains it", () => {
     for (const text of [
       "$(reboot)",
       "`id`",

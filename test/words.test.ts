@@ -15,7 +15,7 @@ describe("the words to avoid", () => {
     );
   });
 
-  it("are found each, with the replacement, in any case and across the ends of lines", () => {
+  it("are all found, with the replacement, in any case and across the ends of lines", () => {
     const known = [{ text: "in lieu of", instead: "instead of" }];
     for (const text of [
       "It in lieu of a script.",

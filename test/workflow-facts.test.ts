@@ -42,23 +42,23 @@ async function service(
   };
 }
 
-/** What stands in the part of a page about the next 24 hours. */
+/** The part of a page about the next 24 hours. */
 const nextHours = (text: string) => /The next 24 hours (.*?) (?:Runs|gh-runner) /.exec(text)?.[1] ?? "";
 
-describe("a schedule is shown as it is carried out", () => {
+describe("a schedule is shown as it will run", () => {
   const ticks = (cron: string, timeZone: string, from: string, most = 100) =>
     ticksAfter({ cron, timeZone }, Date.parse(from), { until: Date.parse(from) + DAY, most }).map((tick) =>
       new Date(tick).toISOString().slice(5, 16),
     );
 
-  it("in the night in which the clocks are set back, with the hour that comes twice", () => {
+  it("in the night when the clocks are set back, with the hour that comes twice", () => {
     const hourly = ticks("0 * * * *", "Europe/Zagreb", "2026-10-24T22:30:00Z");
     assert.equal(hourly.length, 24, "24 hours pass, of which the clocks show 25");
     assert.deepEqual(hourly.slice(0, 4), ["10-24T23:00", "10-25T00:00", "10-25T01:00", "10-25T02:00"]);
     assert.deepEqual(ticks("0 3 * * *", "Europe/Zagreb", "2026-10-24T12:00:00Z"), ["10-25T02:00"]);
   });
 
-  it("in the night in which they are set forward, in which an hour is missing", () => {
+  it("in the night when they are set forward, with the missing hour", () => {
     const hourly = ticks("0 * * * *", "Europe/Zagreb", "2026-03-28T22:30:00Z");
     assert.equal(hourly.length, 24);
     assert.equal(new Set(hourly).size, 24);
@@ -70,7 +70,7 @@ describe("a schedule is shown as it is carried out", () => {
     );
   });
 
-  it("with the page saying by how much the clocks change, and each time by them", async (t) => {
+  it("with a note on the page by how much the clocks change, and all times correct", async (t) => {
     const files = { "nightly.js": scheduled("nightly", "0 2,3,4 * * *", "Europe/Zagreb") };
     const back = await service(t, files, "2026-10-24T12:00:00Z");
     assert.match(
@@ -91,7 +91,7 @@ describe("a schedule is shown as it is carried out", () => {
     });
   });
 
-  it("for all workflows in order, those that are due often once, and none beyond 24 hours", async (t) => {
+  it("for all workflows in order, frequent ones once, and none beyond 24 hours", async (t) => {
     const { text, named } = await service(t, {
       "minutely.js": scheduled("minutely", "* * * * *"),
       "nightly.js": scheduled("nightly", "0 3 * * *"),
@@ -111,7 +111,7 @@ describe("a schedule is shown as it is carried out", () => {
     assert.doesNotMatch(await text("/workflows/button"), /The next 24 hours/);
   });
 
-  it("with what waits for its workflow to be resumed, which is late and says so", async (t) => {
+  it("with ticks of paused workflows, which are marked as late", async (t) => {
     const { text, named, clock, post } = await service(t, { "nightly.js": scheduled("nightly", "0 13 * * *") });
     await post("/api/workflows/nightly/pause");
     assert.match(nextHours(await text("/workflows")), /^13:00 UTC nightly Paused: the run will wait\./);
@@ -136,7 +136,7 @@ describe("a tick is late", () => {
   const tick = NOW - 2 * 60_000;
   const queued = aRun({ id: "q", status: "queued", trigger: "schedule", startedAt: undefined, acceptedAt: tick });
 
-  it("when it was not accepted within a minute, and was to be", () => {
+  it("when it was due and not accepted within a minute", () => {
     assert.deepEqual(lateOf(tick, tick - DAY, [], NOW), { at: tick, run: undefined });
     assert.equal(lateOf(tick, tick, [], NOW), undefined);
     assert.equal(lateOf(NOW - 30_000, tick, [], NOW), undefined);
@@ -144,7 +144,7 @@ describe("a tick is late", () => {
     assert.equal(lateOf(undefined, tick, [], NOW), undefined);
   });
 
-  it("when its run has not begun a minute later; one that is retried has", () => {
+  it("when its run has not begun a minute later, except for a retried run", () => {
     assert.deepEqual(lateOf(tick, tick, [queued], NOW), { at: tick, run: "q" });
     assert.equal(lateOf(tick, tick, [{ ...queued, startedAt: tick }], NOW), undefined);
     assert.equal(lateOf(tick, tick, [{ ...queued, trigger: "github" }], NOW), undefined);
@@ -159,7 +159,7 @@ describe("a tick is late", () => {
 });
 
 describe("GET /api/workflows", () => {
-  it("has the figures of each, its code version, and those that are gone or broken", async (t) => {
+  it("has the figures of each, its code version, and removed or broken ones", async (t) => {
     const DATA_DIR = temporaryFolder(t);
     const files = { "works.js": manual("works", ""), "fails.js": manual("fails", 'throw new Error("no")') };
     const first = await service(t, files, MOVED, { DATA_DIR });
@@ -199,7 +199,7 @@ describe("GET /api/workflows", () => {
 });
 
 describe("gh-runner workflow list", () => {
-  it("says how the runs of each went, what is due when, what is late, and what is gone or broken", async (t) => {
+  it("shows the results of each, what is due when, what is late, and what is removed or broken", async (t) => {
     const DATA_DIR = temporaryFolder(t);
     const now = new Date().toISOString();
     const nightly = scheduled("nightly", "0 0 1 1 *");

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { defineWorkflow, type Json, skip, type WebhookEvent } from "../src/index.ts";
 
-/** Never run: `tsc` holds that a workflow's parts get their types from each other, and that mistakes are noticed. */
+/** Never run: `tsc` checks that the parts of a workflow get their types from each other, and that it reports errors. */
 
 export const http = defineWorkflow({
   name: "comment-preview-url",
@@ -24,7 +24,7 @@ export const http = defineWorkflow({
     const wrong: string = body.pr;
     // @ts-expect-error: the schema has no such field
     body.prr;
-    // @ts-expect-error: the webhook's event is not what http gives
+    // @ts-expect-error: http gives no webhook event
     const _event: WebhookEvent = body;
     const slack: string = env.SLACK_URL;
     // @ts-expect-error: only declared names
@@ -44,11 +44,11 @@ export const http = defineWorkflow({
       }),
     );
     const url: string = comment.data.html_url;
-    // @ts-expect-error: GitHub answers with no such field
+    // @ts-expect-error: GitHub's answer has no such field
     comment.data.html_ulr;
     const deployments = "POST /repos/{owner}/{repo}/deployments";
     await github.request(deployments, { owner: "acme", repo: "shop", ref: "main" }, { retry: false, allow: [409] });
-    // @ts-expect-error: how often is not the workflow's to choose
+    // @ts-expect-error: a workflow cannot set the number of retries
     await github.request(deployments, { owner: "acme", repo: "shop", ref: "main" }, { retry: 5 });
     // @ts-expect-error: issue_number is missing
     await github.request("POST /repos/{owner}/{repo}/issues/{issue_number}/comments", {
@@ -62,20 +62,20 @@ export const http = defineWorkflow({
       { retry: false },
     );
     viewer.login satisfies string;
-    // @ts-expect-error: what the query asks for is said by its type
+    // @ts-expect-error: the type describes the result of the query
     viewer.lgin;
-    // @ts-expect-error: what is not said is not known
+    // @ts-expect-error: without a type the result is unknown
     (await github.graphql("{ viewer { login } }")).viewer;
     // @ts-expect-error: headers are an option
     await github.graphql("{ viewer { login } }", { headers: { "graphql-features": "sub_issues" } });
     // @ts-expect-error: errors are allowed by GitHub's types, not by status
     await github.graphql("{ viewer { login } }", {}, { allow: [404] });
-    // @ts-expect-error: the query stands alone, and its variables beside it
+    // @ts-expect-error: the query and its variables are separate arguments
     await github.graphql({ query: "{ viewer { login } }" });
     // @ts-expect-error: there is no such option
     await github.graphql("{ viewer { login } }", {}, { operation: "A" });
     const started = await github.runWorkflow("acme/shop", "tests.yml", { ref: "main", inputs: { pr: body.pr } });
-    // @ts-expect-error: GitHub may not have told which run it is
+    // @ts-expect-error: GitHub may not have returned the run
     started.htmlUrl;
     return { pr: body.pr, url, wrong };
   },
@@ -85,7 +85,7 @@ export const nightly = defineWorkflow({
   name: "nightly",
   on: { schedule: { cron: "0 3 * * *", timeZone: "Europe/Zagreb" } },
   concurrency: "nightly",
-  // @ts-expect-error: a schedule brings no body
+  // @ts-expect-error: a schedule has no body
   labels: ({ body }) => body,
   async run({ event, github }) {
     const at: string = event.scheduledAt;
@@ -109,7 +109,7 @@ export const label = defineWorkflow({
     const delivery: string = event.delivery;
     // @ts-expect-error: the workflow is not for this action
     event.payload.action === "closed";
-    // @ts-expect-error: a pull_request event carries no workflow_run
+    // @ts-expect-error: a pull_request event has no workflow_run
     event.payload.workflow_run;
     return { number, delivery };
   },
@@ -223,12 +223,12 @@ export const follower = defineWorkflow({
     const { runId } = await github.findRun(named, { nothingAfter: "5m" });
     const { conclusion } = await github.follow({ repository: "acme/shop", runId }, { mustSucceed: true });
     await github.follow(started, { name: "tests", timeout: "2h" });
-    // @ts-expect-error: what was sent without a memory cannot be followed
+    // @ts-expect-error: an event that was sent without `once` cannot be followed
     await github.follow(nothing);
     // @ts-expect-error: inputs are JSON
     await runs.start("called", { application: () => {} });
     const open = await runs.open("called", "pr-1");
-    // @ts-expect-error: there may be none
+    // @ts-expect-error: it may be undefined
     open.id;
     return { key: key ?? null, conclusion };
   },
@@ -291,7 +291,7 @@ defineWorkflow({
 defineWorkflow({
   name: "outputs",
   on: { schedule: { cron: "* * * * *" } },
-  // @ts-expect-error: a function is no JSON
+  // @ts-expect-error: a function is not JSON
   async run() {
     return { later: () => {} };
   },
@@ -359,7 +359,7 @@ export const facts = [
     name: "of-pushes",
     on: { github: [{ events: "push" }, { events: "merge_group" }] },
     async run({ sha }) {
-      // @ts-expect-error: a branch that is deleted is at no commit
+      // @ts-expect-error: a deleted branch has no commit
       const _sha: string = sha;
     },
   }),
@@ -394,7 +394,7 @@ export const identities = [
       return { text: text ?? "" };
     },
     async cancelled({ github }) {
-      // @ts-expect-error: nor when it is cancelled
+      // @ts-expect-error: the same in `cancelled`
       github.as("boot");
       await github.as("bot").cancelRun("acme/shop", 1);
     },
@@ -412,11 +412,11 @@ export const identities = [
     name: "mistaken",
     on: { manual: true },
     identities: {
-      // @ts-expect-error: one or the other
+      // @ts-expect-error: only one of the two
       both: { githubApp: "BOT", githubToken: "BOT_TOKEN" },
       // @ts-expect-error: an App or a token
       neither: { permissions: { issues: "read" } },
-      // @ts-expect-error: that is the service's own
+      // @ts-expect-error: this name is reserved for the service
       service: { githubApp: "BOT" },
     },
     // @ts-expect-error: the API's name has an underscore
@@ -426,7 +426,7 @@ export const identities = [
   defineWorkflow({
     name: "mistaken-levels",
     on: { manual: true },
-    // @ts-expect-error: workflow files can be written, or not at all
+    // @ts-expect-error: workflow files have only the level write
     permissions: { workflows: "read" },
     async run() {},
   }),

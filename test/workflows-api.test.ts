@@ -66,7 +66,7 @@ async function service(t: TestContext, settings: Record<string, string> = {}, fi
 }
 
 describe("POST /api/workflows/{name}/runs", () => {
-  it("starts a run with the inputs as the schema gives them, and answers with the run that is stored", async (t) => {
+  it("starts a run with the inputs in the schema's form, and returns the stored run", async (t) => {
     const { start, ended, log } = await service(t);
     const answer = await start("deploy", { inputs: { ref: "main", when: "2026-11-28" } });
     assert.equal(answer.status, 202);
@@ -90,7 +90,7 @@ describe("POST /api/workflows/{name}/runs", () => {
     );
   });
 
-  it("starts a workflow without inputs with an empty body, and gives it none", async (t) => {
+  it("starts a workflow without inputs with an empty body, and without inputs", async (t) => {
     const { start, ended, runs } = await service(t);
     for (const body of ["", {}, { inputs: {} }]) {
       const answer = await start("button", body);
@@ -130,7 +130,7 @@ describe("POST /api/workflows/{name}/runs", () => {
     assert.deepEqual(await runs(), []);
   });
 
-  it("says so when the fault is the schema's, and stores nothing", async (t) => {
+  it("reports a fault of the schema, and stores nothing", async (t) => {
     const schema = (name: string, inputs: string) =>
       `import * as z from "zod";\nexport default { name: "${name}", on: { manual: { inputs: ${inputs} } }, run() {} };`;
     const { start, runs, log } = await service(
@@ -161,7 +161,7 @@ describe("POST /api/workflows/{name}/runs", () => {
     assert.ok(!log().some(({ level }) => level === "error"));
   });
 
-  it("says which workflows can be started, where this one cannot", async (t) => {
+  it("lists the workflows that can be started, if this one cannot", async (t) => {
     const { start } = await service(t);
     const unknown = await start("deplyo", {});
     assert.equal(unknown.status, 404);
@@ -179,7 +179,7 @@ describe("POST /api/workflows/{name}/runs", () => {
     assert.match((await alone.start("x", {})).json.detail, /No workflow of this service can be started by hand\.$/);
   });
 
-  it("is for those who bring a token, and not for pages of other sites", async (t) => {
+  it("needs a token, and rejects pages of other sites", async (t) => {
     const { start, url } = await service(t, { AUTH_TOKENS: "the-token-of-the-test" });
     assert.equal((await start("button", {})).status, 401);
     assert.equal((await send(url, { path: "/api/workflows" })).status, 401);
@@ -192,7 +192,7 @@ describe("POST /api/workflows/{name}/runs", () => {
 });
 
 describe("GET /api/workflows", () => {
-  it("lists what starts each workflow, and describes the inputs as JSON Schema", async (t) => {
+  it("lists the triggers of each workflow, and describes the inputs as JSON Schema", async (t) => {
     const { url } = await service(t);
     const { workflows } = (await send(url, { path: "/api/workflows" })).json;
     const named = (name: string) => workflows.find((each: { name: string }) => each.name === name);
@@ -249,7 +249,7 @@ describe("gh-runner start", () => {
     assert.match(failed.stdout, / {2}failure {2}[^\n]*it failed/);
   });
 
-  it("tells each problem in a line", async (t) => {
+  it("prints one line per problem", async (t) => {
     const { url } = await service(t);
     const start = (...args: string[]) => command(["start", ...args], { GH_RUNNER_URL: url });
     const wrong = await start("deploy", "--input", '{"ref":"x","replicas":"many"}');

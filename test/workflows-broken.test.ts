@@ -9,7 +9,7 @@ import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
 const call = (url: string, path: string) => send(url, { method: "POST", path, body: "{}" });
 
-/** A service that starts with what it has. */
+/** A service that starts with the files that work. */
 function lenient(t: TestContext, folder: string, settings: Record<string, string> = {}) {
   return startService(t, { settings: { WORKFLOWS_DIR: folder, WORKFLOWS_STRICT: "false", ...settings } });
 }
@@ -17,7 +17,7 @@ function lenient(t: TestContext, folder: string, settings: Record<string, string
 const BROKEN = "a workflow's file is broken: the others run without it";
 
 describe("with WORKFLOWS_STRICT=false", () => {
-  it("a broken file takes no other down, and log and page name it with what is wrong", async (t) => {
+  it("a broken file does not affect others, and log and page name it with its error", async (t) => {
     const folder = workflowsFolder(t, {
       "a-sound.ts": httpWorkflow("sound", "return { n: 1 };"),
       "b-clash.ts": httpWorkflow("sound", "return { n: 2 };"),
@@ -67,14 +67,14 @@ export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }
     );
   });
 
-  it("no banner is on the page when all files are right", async (t) => {
+  it("the page has no banner when all files work", async (t) => {
     const folder = workflowsFolder(t, { "sound.ts": httpWorkflow("sound", "return {};") });
     const { url } = await lenient(t, folder);
     assert.doesNotMatch((await send(url, {})).text, /broken/);
     assert.deepEqual((await send(url, { path: "/api/workflows" })).json.broken, []);
   });
 
-  it("a folder that is missing still stops the start", async (t) => {
+  it("a missing folder still prevents the start", async (t) => {
     await assert.rejects(lenient(t, "/nowhere/at/all"), /^Error: Cannot read the folder \/nowhere\/at\/all/);
   });
 });
@@ -113,7 +113,7 @@ describe("of two files with the same name or path", () => {
     }
   });
 
-  it("the one that worked with it stays, also when the other one worked with another", async (t) => {
+  it("the one that worked with it stays, even if the other one worked with another name", async (t) => {
     const folder = workflowsFolder(t, { "a.ts": httpWorkflow("a", "return {};"), "w.ts": W });
     const { app, url } = await lenient(t, folder);
     writeFileSync(join(folder, "a.ts"), again("a"));
@@ -122,7 +122,7 @@ describe("of two files with the same name or path", () => {
     assert.equal(await by(url), "w.ts");
   });
 
-  it("the one that is named like the workflow stays at a start, else the first", async (t) => {
+  it("the one with the name of the workflow stays at a start, otherwise the first", async (t) => {
     const start = await lenient(t, workflowsFolder(t, { "dup.ts": again("w"), "w.ts": W, "z.ts": again("w") }));
     assert.equal(await by(start.url), "w.ts");
     const { broken } = (await send(start.url, { path: "/api/workflows" })).json;
@@ -138,7 +138,7 @@ describe("of two files with the same name or path", () => {
     assert.equal(await by(first.url), "dup.ts");
   });
 
-  it("the same one is named when nothing starts", async (t) => {
+  it("the same one is reported when nothing starts", async (t) => {
     for (const dup of [again("w"), 'export { default } from "./w.ts";']) {
       const folder = workflowsFolder(t, { "dup.ts": dup, "w.ts": W });
       await assert.rejects(
@@ -171,7 +171,7 @@ describe("the runs of a broken file", () => {
       assert.equal((await shown()).status, "queued");
       await app.close();
 
-      // A process keeps what it has loaded, so a file of another name stands for the one that was saved.
+      // A process keeps loaded modules, so a file with another name stands for the saved one.
       renameSync(join(folder, "waits.ts"), join(folder, "broken.ts"));
       writeFileSync(join(folder, "broken.ts"), "export default {");
       ({ app, url } = await start());
@@ -181,7 +181,7 @@ describe("the runs of a broken file", () => {
         (await shown()).reason,
         "There is no workflow waits now, and these files are broken: broken.ts. The run starts when they are fixed.",
       );
-      // Each time that it is looked at leaves no row.
+      // A check does not leave a row.
       for (let times = 0; times < 5; times++) {
         const latest = (await shown()).attempts.at(-1).number;
         clock.move(5 * 60_000 + 1000);
@@ -218,7 +218,7 @@ describe("the runs of a broken file", () => {
 });
 
 describe("a reload", () => {
-  it("takes the new code of a file and of what it shares, and the routes follow", async (t) => {
+  it("loads the new code of a file and its shared modules, and updates the routes", async (t) => {
     const folder = workflowsFolder(t, {
       "shared/deeper/text.ts": 'export const text: string = "old";',
       "shared/more.cjs": "module.exports = { number: 1 };",
@@ -250,7 +250,7 @@ export const { datum } = data;`,
     assert.ok("/new" in (await send(url, { path: "/openapi.json" })).json.paths);
   });
 
-  it("lets a run in flight end with the code that it began with", async (t) => {
+  it("lets a run in flight end with its code", async (t) => {
     const gate = Object.assign(Promise.withResolvers<void>(), { isReached: false });
     Object.assign(globalThis, { gate });
     t.after(() => Reflect.deleteProperty(globalThis, "gate"));
@@ -267,7 +267,7 @@ export const { datum } = data;`,
     assert.deepEqual((await before).json, { status: "success", text: "old" });
   });
 
-  it("lets a run that waits continue with the new code", async (t) => {
+  it("lets a waiting run continue with the new code", async (t) => {
     const sleeping = (text: string) => `import { defineWorkflow } from "gh-runner";
 export default defineWorkflow({ name: "sleeps", on: { manual: true }, async run({ sleep, attempt }) {
   await sleep("a while", "1h"); return { text: "${text}", attempt }; } });`;
@@ -285,7 +285,7 @@ export default defineWorkflow({ name: "sleeps", on: { manual: true }, async run(
     assert.deepEqual((await shown()).outputs, { text: "new", attempt: 2 });
   });
 
-  it("that comes while another is under way takes what is there last", async (t) => {
+  it("during another reload loads the last state", async (t) => {
     const gate = Object.assign(Promise.withResolvers<void>(), { isReached: false });
     Object.assign(globalThis, { gate });
     t.after(() => Reflect.deleteProperty(globalThis, "gate"));
@@ -302,7 +302,7 @@ export default defineWorkflow({ name: "sleeps", on: { manual: true }, async run(
     assert.equal((await call(url, "/first")).json.text, "two");
   });
 
-  it("shows a file that is broken now, keeps the others, and recovers when it is fixed", async (t) => {
+  it("shows a file that broke, keeps the others, and recovers when it is fixed", async (t) => {
     const folder = workflowsFolder(t, {
       "first.ts": httpWorkflow("first", "return {};"),
       "second.ts": httpWorkflow("second", "return {};"),
@@ -326,7 +326,7 @@ export default defineWorkflow({ name: "sleeps", on: { manual: true }, async run(
     assert.deepEqual((await call(url, "/second")).json, { status: "success", fixed: true });
   });
 
-  it("tells pages that are open, and says where a new version throws", async (t) => {
+  it("updates open pages, and reports where a new version throws", async (t) => {
     const folder = workflowsFolder(t, { "first.ts": httpWorkflow("first", "return {};") });
     const { app, url } = await lenient(t, folder);
     const answer = await fetch(`${url}/live`);
@@ -339,7 +339,7 @@ export default defineWorkflow({ name: "sleeps", on: { manual: true }, async run(
     assert.match((await call(url, "/first")).json.detail, /^The workflow threw Error: it is new \(first\.ts:9\)/);
   });
 
-  it("moves schedules and webhooks to the new set", async (t) => {
+  it("applies to schedules and webhooks", async (t) => {
     const on = (name: string, trigger: string) => `import { defineWorkflow } from "gh-runner";
 export default defineWorkflow({ name: "${name}", on: ${trigger}, async run() {} });`;
     const folder = workflowsFolder(t, { "hook.ts": on("hook", '{ github: { events: "push" } }') });

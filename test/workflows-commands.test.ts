@@ -79,7 +79,7 @@ async function scene(t: TestContext) {
 }
 
 describe("gh-runner workflows", () => {
-  it("lists what is loaded with trigger and file, whether or not variables are set", async (t) => {
+  it("lists what is loaded with trigger and file, even if variables are not set", async (t) => {
     const { env } = await scene(t);
     const { code, stdout } = await command(["workflows"], { WORKFLOWS_DIR: env.WORKFLOWS_DIR });
     assert.equal(code, 0);
@@ -128,7 +128,7 @@ describe("gh-runner workflows", () => {
     assert.equal(json.trigger, json.triggers.join("; "));
   });
 
-  it("warns of names that GitHub does not know, beside the list", async (t) => {
+  it("warns about names that GitHub does not know, beside the list", async (t) => {
     const { env } = await scene(t);
     writeFileSync(join(env.WORKFLOWS_DIR, "label.ts"), FILES["label.ts"].replace('"opened"', '"openend"'));
     const { code, stdout, stderr } = await command(["workflows", "--json"], { WORKFLOWS_DIR: env.WORKFLOWS_DIR });
@@ -140,7 +140,7 @@ describe("gh-runner workflows", () => {
     );
   });
 
-  it("fails, and says why, when a file ends the process while it is loaded", async (t) => {
+  it("fails with the reason when a file ends the process during loading", async (t) => {
     const folder = workflowsFolder(t, { "ends.ts": "process.exit(0);" });
     const { code, stderr } = await command(["workflows"], { WORKFLOWS_DIR: folder });
     assert.match(
@@ -159,7 +159,7 @@ describe("gh-runner workflows", () => {
 });
 
 describe("gh-runner run", () => {
-  it("says what a workflow waits for, and that the service would continue", async (t) => {
+  it("prints what a workflow waits for, and that the service would continue", async (t) => {
     const { env } = await scene(t);
     const waits = httpWorkflow("waits", 'await step("first", () => 1); await sleep("quiet period", "2h"); return {};');
     const WORKFLOWS_DIR = workflowsFolder(t, { "waits.ts": waits });
@@ -172,7 +172,7 @@ describe("gh-runner run", () => {
     assert.equal(code, 0);
   });
 
-  it("executes a workflow as the trigger that is named starts it", async (t) => {
+  it("executes a workflow as the given trigger starts it", async (t) => {
     const { env } = await scene(t);
     const WORKFLOWS_DIR = workflowsFolder(t, { "several.ts": SEVERAL });
     const run = (...args: string[]) => command(["run", "several", ...args], { ...env, WORKFLOWS_DIR });
@@ -220,7 +220,7 @@ describe("gh-runner run", () => {
     assert.equal(github.requests.at(-1)?.method, "POST");
   });
 
-  it("stays up for what the workflow waits for, and no longer", async (t) => {
+  it("runs until the end of the workflow's waits, and no longer", async (t) => {
     const { env } = await scene(t);
     const port = await fixedPort();
     const folder = workflowsFolder(t, {
@@ -254,7 +254,7 @@ describe("gh-runner run", () => {
     assert.deepEqual(readdirSync(TMPDIR), []);
   });
 
-  it("leaves the database of a service and its NOTIFY_URL alone", async (t) => {
+  it("does not use the database of a service or its NOTIFY_URL", async (t) => {
     const { env } = await scene(t);
     const receiver = await startReceiver(t);
     const closed = await fixedPort();
@@ -268,7 +268,7 @@ describe("gh-runner run", () => {
     assert.deepEqual(receiver.received, []);
   });
 
-  it("takes the event of a schedule and of a webhook", async (t) => {
+  it("accepts the event of a schedule and of a webhook", async (t) => {
     const { env } = await scene(t);
     assert.match((await command(["run", "nightly"], env)).stdout, /success: \{"at":24\}/);
     const event = JSON.stringify({ name: "pull_request", payload: { number: 9 } });
@@ -278,10 +278,10 @@ describe("gh-runner run", () => {
   for (const [what, args, expected] of [
     ["an unknown workflow", ["run", "none"], /There is no workflow none\. There are environment-ready, deploy/],
     ["input that is no JSON", ["run", "deploy", "--input", "{"], /--input must be a JSON object/],
-    ["input that the schema refuses", ["run", "deploy", "--input", '{"n":"x"}'], /--input cannot be used: n /],
+    ["input that the schema rejects", ["run", "deploy", "--input", '{"n":"x"}'], /--input cannot be used: n /],
     ["no event", ["run", "label"], /--input must be an event/],
   ] as const) {
-    it(`refuses ${what} in one line`, async (t) => {
+    it(`rejects ${what} in one line`, async (t) => {
       const { env } = await scene(t);
       const { code, stderr } = await command(args, env);
       assert.equal(code, 1);
@@ -290,7 +290,7 @@ describe("gh-runner run", () => {
     });
   }
 
-  it("rejects what is no event of Flux's in one line", async (t) => {
+  it("rejects an invalid event of Flux in one line", async (t) => {
     const flux = `import { defineWorkflow } from "gh-runner";
 export default defineWorkflow({ name: "deployed", on: { flux: { path: "/deployed" } }, async run() {} });`;
     const { env } = await scene(t);
@@ -316,7 +316,7 @@ describe("gh-runner init", () => {
     assert.equal(run.code, 0);
   });
 
-  it("writes a test that passes as it is", async (t) => {
+  it("writes a test that passes unchanged", async (t) => {
     const folder = join(fileURLToPath(new URL("..", import.meta.url)), "test", `.init-${process.pid}`);
     t.after(async () => (await import("node:fs")).rmSync(folder, { recursive: true, force: true }));
     assert.equal((await command(["init"], { WORKFLOWS_DIR: folder })).code, 0);
@@ -332,7 +332,7 @@ describe("gh-runner init", () => {
     assert.match(output, /pass 2/);
   });
 
-  it("takes no name with which the service would not start", async (t) => {
+  it("rejects a name with which the service would not start", async (t) => {
     const folder = join(temporaryFolder(t), "workflows");
     for (const [name, why] of [
       ["environment-ready", /^Nothing was written: .*environment-ready is taken by built in: choose another name\./],

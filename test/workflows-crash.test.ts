@@ -21,13 +21,13 @@ const TWO_STEPS = httpWorkflow(
 );
 
 describe("a workflow whose process is killed between two steps", () => {
-  it("goes on after the restart, and repeats no completed step", async (t) => {
+  it("continues after the restart, and repeats no completed step", async (t) => {
     const github = await startGitHub();
     t.after(() => github.close());
     github.token(TOKEN);
     github.repository("acme/shop");
     const port = await fixedPort();
-    // With NODE_COMPILE_CACHE set, the service would not choose where compiled files go.
+    // With NODE_COMPILE_CACHE set, the service would not choose the folder of compiled files.
     const settings = { WORKFLOWS_DIR: workflowsFolder(t, { "two-steps.ts": TWO_STEPS }), NODE_COMPILE_CACHE: "" };
     const facts = { port, dataDir: temporaryFolder(t), githubUrl: github.url, settings };
     const url = `http://127.0.0.1:${port}`;
@@ -38,7 +38,7 @@ describe("a workflow whose process is killed between two steps", () => {
     const { run } = (await send(url, { method: "POST", path: "/two-steps", body: "{}", headers })).json;
     await until(
       "the first step is kept",
-      // One that takes a while is shown before.
+      // A step that takes a while is shown earlier.
       async () => (await send(url, { path: `/api/runs/${run}` })).json.steps[0]?.endedAt !== undefined,
     );
     await killed.kill();

@@ -11,8 +11,8 @@ import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
 const { privateKey, publicKey } = appKey();
 
-/** What keeps a service from starting whose workflow has these options. Undefined: it starts. */
-async function refusal(t: TestContext, options: string, settings: Record<string, string> = {}) {
+/** Why a service with a workflow with these options does not start. Undefined: it starts. */
+async function startErrors(t: TestContext, options: string, settings: Record<string, string> = {}) {
   const folder = workflowsFolder(t, { "w.ts": httpWorkflow("w", "return {};", options) });
   const config = readConfig({
     ...{ PORT: "0", HOST: "127.0.0.1", DATA_DIR: temporaryFolder(t), WORKFLOWS_DIR: folder },
@@ -35,7 +35,7 @@ async function refusal(t: TestContext, options: string, settings: Record<string,
 const APP = 'githubApp: "BOT",';
 
 describe("the credentials that a workflow names", () => {
-  it("let the service start when they are there, as variables or as files", async (t) => {
+  it("let the service start when they are set, as variables or as files", async (t) => {
     const file = join(temporaryFolder(t), "bot.pem");
     writeFileSync(file, privateKey);
     const all = `${APP} identities: { reader: { githubToken: "READER", permissions: {} }, other: { githubApp: "OTHER" } },`;
@@ -43,24 +43,24 @@ describe("the credentials that a workflow names", () => {
       ...{ BOT_ID: "7", BOT_PRIVATE_KEY_FILE: file, READER: "a-token" },
       ...{ OTHER_ID: "Iv1.abc", OTHER_PRIVATE_KEY: Buffer.from(privateKey).toString("base64") },
     };
-    assert.equal(await refusal(t, all, settings), undefined);
+    assert.equal(await startErrors(t, all, settings), undefined);
   });
 
   it("that are missing are named, each with its file, its field, and what to set", async (t) => {
-    assert.deepEqual(await refusal(t, APP), [
+    assert.deepEqual(await startErrors(t, APP), [
       "w.ts: githubApp: BOT_ID is not set: set it to the App ID or the client ID of the GitHub App; BOT_PRIVATE_KEY is not set: set it to the App's private key, or BOT_PRIVATE_KEY_FILE to its file",
     ]);
-    assert.deepEqual(await refusal(t, APP, { BOT_ID: "7" }), [
+    assert.deepEqual(await startErrors(t, APP, { BOT_ID: "7" }), [
       "w.ts: githubApp: BOT_PRIVATE_KEY is not set: set it to the App's private key, or BOT_PRIVATE_KEY_FILE to its file",
     ]);
     const both = 'identities: { bot: { githubApp: "BOT" }, reader: { githubToken: "READER" } },';
-    assert.deepEqual(await refusal(t, both, { BOT_PRIVATE_KEY: privateKey }), [
+    assert.deepEqual(await startErrors(t, both, { BOT_PRIVATE_KEY: privateKey }), [
       "w.ts: identities.reader.githubToken: READER is not set: set it, or READER_FILE",
       "w.ts: identities.bot.githubApp: BOT_ID is not set: set it to the App ID or the client ID of the GitHub App",
     ]);
   });
 
-  it("that cannot be used are named as those of the service are", async (t) => {
+  it("that are invalid are reported like those of the service", async (t) => {
     const elliptic = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
     for (const [settings, says] of [
       [{ BOT_ID: "my-app", BOT_PRIVATE_KEY: privateKey }, /BOT_ID: expected the App ID, a number, or the client ID/],
@@ -79,14 +79,14 @@ describe("the credentials that a workflow names", () => {
       ],
       [{ BOT_ID: "7", BOT_PRIVATE_KEY_FILE: "/nowhere.pem" }, /BOT_PRIVATE_KEY_FILE names a file that does not exist/],
     ] as const) {
-      const lines = await refusal(t, APP, settings as Record<string, string>);
+      const lines = await startErrors(t, APP, settings as Record<string, string>);
       assert.equal(lines?.length, 1);
       assert.match(lines?.[0] ?? "", /^w\.ts: githubApp: /);
       assert.match(lines?.[0] ?? "", says);
     }
   });
 
-  it("are names of variables and not secrets, and one of the two kinds", async (t) => {
+  it("are names of variables, not secrets, and of one of the two kinds", async (t) => {
     const settings = { BOT_ID: "7", BOT_PRIVATE_KEY: privateKey, T: "a-token" };
     const key = JSON.stringify(privateKey);
     for (const [options, line] of [
@@ -149,7 +149,7 @@ describe("the credentials that a workflow names", () => {
         'identities.bot.permissions.issues: expected "read" or "write", got "admin"',
       ],
     ] as const) {
-      assert.deepEqual(await refusal(t, options, settings), [`w.ts: ${line}`]);
+      assert.deepEqual(await startErrors(t, options, settings), [`w.ts: ${line}`]);
     }
   });
 });

@@ -7,7 +7,7 @@ import { workflowsFolder } from "./support/workflows.ts";
 const KEY = "the key of Flux's secret";
 const COMMIT = "5b7c9e1f3a2d4c6e8f0a1b2c3d4e5f6a7b8c9d0e";
 
-/** An event as notification-controller's forwarder writes it. */
+/** An event in the format of notification-controller's forwarder. */
 function event(facts: Readonly<Record<string, unknown>> = {}, revision = `main@sha1:${COMMIT}`) {
   return {
     involvedObject: {
@@ -92,7 +92,7 @@ describe("an event of Flux", () => {
     assert.equal((await runsOf(url)).length, 0);
   });
 
-  it("is signed with the workflow's own key when it names one", async (t) => {
+  it("is signed with the key of the workflow if it names one", async (t) => {
     const { url } = await service(t, { FLUX_HMAC_KEY: "of the service", MY_KEY: KEY }, ', key: "MY_KEY"');
     assert.equal((await forward(url, event(), signed(event()))).status, 202);
     assert.equal((await forward(url, event(), signed(event(), "sha256", "of the service"))).status, 401);
@@ -113,7 +113,7 @@ describe("an event of Flux", () => {
     }
   });
 
-  it("without a key is let in like any caller", async (t) => {
+  it("without a key is accepted like any caller", async (t) => {
     const { url } = await service(t, { AUTH_TOKENS: "a-token-of-ours" });
     assert.equal((await forward(url, event(), undefined)).status, 401);
     const headers = { authorization: "Bearer a-token-of-ours" };
@@ -121,7 +121,7 @@ describe("an event of Flux", () => {
     assert.equal((await send(url, { method: "POST", path: "/flux", body, headers })).status, 202);
   });
 
-  it("that tells the same again is no other run; a new revision is, and so is a roll-back", async (t) => {
+  it("that repeats another one starts no run; a new revision does, and so does a roll-back", async (t) => {
     const { url } = await service(t, { FLUX_HMAC_KEY: KEY });
     const tell = async (body: object) => (await forward(url, body, signed(body))).json.run;
     const first = await tell(event());
@@ -197,7 +197,7 @@ describe("an event of Flux", () => {
     assert.equal((await runsOf(url)).length, 2);
   });
 
-  it("that the filter does not want makes no run; what is no event is a 400 that names the fields", async (t) => {
+  it("that the filter rejects makes no run; an invalid one is a 400 that names the fields", async (t) => {
     const { url } = await service(t, { FLUX_HMAC_KEY: KEY });
     const error = event({ severity: "error" });
     assert.equal((await forward(url, error, signed(error))).json.status, "ignored");

@@ -14,7 +14,7 @@ import { gitHubHost } from "./support/github.ts";
 
 const SHOP = { owner: "acme", repo: "shop" };
 
-/** GitHub as a workflow sees it, in front of a stand-in with one repository. */
+/** A workflow's `github`, in front of a stand-in with one repository. */
 async function gitHub(t: TestContext, grant = {}, show?: (write: UnsentWrite) => void) {
   const server = await startGitHub();
   t.after(() => server.close());
@@ -56,7 +56,7 @@ describe("github.request", () => {
     assert.deepEqual(JSON.parse(write?.body ?? ""), { event_type: "go" });
   });
 
-  it("throws what is not 2xx, with what was asked and what GitHub said", async (t) => {
+  it("throws for anything except 2xx, with the request and GitHub's message", async (t) => {
     const { github } = await gitHub(t, { permissions: { metadata: "read" } });
     await assert.rejects(
       github.request("POST /repos/{owner}/{repo}/dispatches", { ...SHOP, event_type: "go" }),
@@ -66,7 +66,7 @@ describe("github.request", () => {
     );
   });
 
-  it("resolves with a status that is allowed for", async (t) => {
+  it("resolves with an allowed status", async (t) => {
     const { github } = await gitHub(t);
     const missing = await github.request(
       "GET /repos/{owner}/{repo}/contents/{path}",
@@ -76,14 +76,14 @@ describe("github.request", () => {
     assert.equal(missing.status, 404);
   });
 
-  it("tries passing faults again", async (t) => {
+  it("retries transient faults", async (t) => {
     const { github, server, waits } = await gitHub(t);
     server.fault({ route: "GET /repos/{owner}/{repo}", times: 2 }, { kind: "status", status: 502 });
     assert.equal((await github.request("GET /repos/{owner}/{repo}", SHOP)).status, 200);
     assert.deepEqual(waits, [300, 1000]);
   });
 
-  it("sends once with retry: false, so that a lost answer is looked into before anything is done again", async (t) => {
+  it("sends once with retry: false, so that a lost answer is checked before a repeat", async (t) => {
     const { github, server, waits } = await gitHub(t);
     const shop = server.repository("acme/shop");
     shop.openPull({ number: 7 });
@@ -101,7 +101,7 @@ describe("github.request", () => {
     assert.deepEqual([shop.comments.length, waits], [4, [300]], "without it, what was done is done again");
   });
 
-  it("takes the same options in a dry run", async (t) => {
+  it("accepts the same options in a dry run", async (t) => {
     const unsent: UnsentWrite[] = [];
     const { github, server } = await gitHub(t, {}, (write) => void unsent.push(write));
     server.repository("acme/shop").openPull({ number: 7 });
@@ -118,7 +118,7 @@ describe("github.request", () => {
     assert.equal(server.requests.length, 1);
   });
 
-  it("gives text as text, and says so when JSON is none", async (t) => {
+  it("returns text as text, and reports invalid JSON", async (t) => {
     const { github, server } = await gitHub(t);
     const raw = { ...SHOP, path: "docs/a.md", headers: { accept: "application/vnd.github.raw+json" } };
     const { data } = await github.request("GET /repos/{owner}/{repo}/contents/{path}", raw);
@@ -127,7 +127,7 @@ describe("github.request", () => {
     await assert.rejects(github.request("GET /repos/{owner}/{repo}", SHOP), failed(/not JSON.*proxy/));
   });
 
-  it("lets no parameter choose host, method or token", async (t) => {
+  it("does not let parameters change host, method or token", async (t) => {
     const { github, server } = await gitHub(t);
     const elsewhere = await startGitHub();
     t.after(() => elsewhere.close());
@@ -151,7 +151,7 @@ describe("github.request", () => {
 });
 
 describe("github.readFile", () => {
-  it("gives the text, undefined without the file, and a failure without the repository", async (t) => {
+  it("returns the text, undefined without the file, and a failure without the repository", async (t) => {
     const { github } = await gitHub(t);
     assert.equal(await github.readFile("acme/shop", "docs/a.md"), "hello\n");
     assert.equal(await github.readFile("acme/shop", "docs/b.md"), undefined);
@@ -164,7 +164,7 @@ describe("github.readFile", () => {
 });
 
 describe("github.runWorkflow", () => {
-  it("starts a workflow and tells its run, in a request that GitHub documents", async (t) => {
+  it("starts a workflow and returns its run, in a request that GitHub documents", async (t) => {
     const { github, server } = await gitHub(t);
     const started = await github.runWorkflow("acme/shop", "tests.yml", { ref: "main", inputs: { pr: 7 } });
     assert.match(started?.htmlUrl ?? "", /^https:\/\/github\.com\/acme\/shop\/actions\/runs\/\d+$/);
@@ -173,7 +173,7 @@ describe("github.runWorkflow", () => {
     assert.deepEqual(JSON.parse(body), { ref: "main", inputs: { pr: 7 }, return_run_details: true });
   });
 
-  it("works with a GitHub that tells no run, and with one that does not know the question", async (t) => {
+  it("works with a GitHub that returns no run, and with one that does not know the parameter", async (t) => {
     const { github, server } = await gitHub(t);
     const route = "POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches";
     server.fault({ route, times: 1 }, { kind: "status", status: 204 });
@@ -186,7 +186,7 @@ describe("github.runWorkflow", () => {
     }
   });
 
-  it("fails when there is no such ref, with what GitHub says", async (t) => {
+  it("fails when there is no such ref, with GitHub's message", async (t) => {
     const { github } = await gitHub(t);
     await assert.rejects(
       github.runWorkflow("acme/shop", "tests.yml", { ref: "none" }),
@@ -195,7 +195,7 @@ describe("github.runWorkflow", () => {
   });
 });
 
-describe("what GitHub is asked for by a workflow of yours", () => {
+describe("a request of your workflow", () => {
   it("is never explained with a setting of environment-ready", async (t) => {
     const { github, server } = await gitHub(t);
     server.repository("acme/shop").put("folder/a.md", "x");
@@ -210,7 +210,7 @@ describe("what GitHub is asked for by a workflow of yours", () => {
     for (const [what, [ask, remedy]] of Object.entries(ASKED)) {
       await assert.rejects(ask(), failed(remedy), what);
     }
-    // The doctor, whose subject the settings are, is in checks/.
+    // The doctor, which is about the settings, is in checks/.
     for (const file of readdirSync(new URL("../src/github/", import.meta.url)).filter((name) => name.endsWith(".ts"))) {
       const text = readFileSync(new URL(`../src/github/${file}`, import.meta.url), "utf8").replace(
         /\/\*\*.*?\*\//gs,

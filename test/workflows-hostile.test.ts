@@ -9,7 +9,7 @@ import { fixedPort, listening, spawnService } from "./support/process.ts";
 import { send, TOKEN } from "./support/service.ts";
 import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 
-/** What workflows may do to a service, and what their run says afterwards. */
+/** What workflows may do to a service, and the reason in their run. */
 const HOSTILE: Readonly<Record<string, { body: string; options?: string; reason: RegExp; steps?: readonly string[] }>> =
   {
     throws: {
@@ -90,8 +90,8 @@ const HOSTILE: Readonly<Record<string, { body: string; options?: string; reason:
       reason: /left 1 interval running \(setInterval\)\. The service stopped it/,
     },
     "forgets-a-promise": {
-      body: 'void Promise.reject(new Error("nobody listens")); await new Promise(() => {});',
-      reason: /threw Error: nobody listens \(forgets-a-promise\.ts:9\) \(in code that the workflow does not await/,
+      body: 'void Promise.reject(new Error("unhandled")); await new Promise(() => {});',
+      reason: /threw Error: unhandled \(forgets-a-promise\.ts:9\) \(in code that the workflow does not await/,
     },
     "forgets-a-call": {
       body: 'void github.request("GET /repos/acme/none" as never); return { fine: true };',
@@ -102,10 +102,10 @@ const HOSTILE: Readonly<Record<string, { body: string; options?: string; reason:
       reason: /404.* \(github\.request GET \/repos\/acme\/none, which was not awaited\)$/,
     },
     "forgets-what-follows-on-a-call": {
-      body: `void github.request("GET /repos/acme/shop" as never).then(() => { throw new Error("nobody listens"); });
+      body: `void github.request("GET /repos/acme/shop" as never).then(() => { throw new Error("unhandled"); });
     return { fine: true };`,
       reason:
-        /threw Error: nobody listens \(forgets-what-follows-on-a-call\.ts:9\) \(in code that the workflow does not await/,
+        /threw Error: unhandled \(forgets-what-follows-on-a-call\.ts:9\) \(in code that the workflow does not await/,
     },
     "throws-while-a-call-is-under-way": {
       body: 'void github.request("GET /repos/acme/none" as never); throw new Error("first");',
@@ -116,10 +116,10 @@ const HOSTILE: Readonly<Record<string, { body: string; options?: string; reason:
       reason: /threw RangeError: later \(throws-in-a-timer\.ts:9\) \(outside/,
     },
     "throws-in-a-timer-while-a-step-is-under-way": {
-      body: `setTimeout(() => { throw new RangeError("meanwhile"); }, 5);
+      body: `setTimeout(() => { throw new RangeError("too late"); }, 5);
     await step("slow", () => new Promise((resolve) => void setTimeout(resolve, 100)));
     await step("never", () => 1);`,
-      reason: /threw RangeError: meanwhile .*\(outside/,
+      reason: /threw RangeError: too late .*\(outside/,
       steps: ["slow"],
     },
     "emits-an-error": {
@@ -131,7 +131,7 @@ const HOSTILE: Readonly<Record<string, { body: string; options?: string; reason:
     },
   };
 
-/** What ends well, although it should not be done. */
+/** What ends with success, although it should not be done. */
 const CARELESS: Readonly<Record<string, string>> = {
   "floods-the-log": 'for (let n = 0; n < 20000; n++) { log.info("flood " + n); console.log("flood", n); } return {};',
   "throws-after-its-end": 'setTimeout(() => { throw new Error("too late"); }, 20); return {};',
@@ -170,7 +170,7 @@ for (const [how, command] of [
   ["as the bundle", ["dist/gh-runner.js", "serve"]],
 ] as const) {
   describe(`a service, run ${how},`, () => {
-    it("outlives whatever its workflows do: the run fails with a reason, the others go on", async (t) => {
+    it("survives anything that its workflows do: the run fails with a reason, the others continue", async (t) => {
       const { service, url, github } = await startProcess(t, command);
       const hostile = await Promise.all(
         Object.entries(HOSTILE).map(async ([name, { reason, steps }]) => {
@@ -246,7 +246,7 @@ describe("an exception in a workflow", () => {
       t.after(() => github.close());
       github.token(TOKEN);
       github.repository("acme/shop");
-      // Kubernetes mounts a ConfigMap so.
+      // Kubernetes mounts a ConfigMap like this.
       const mount = workflowsFolder(
         t,
         Object.fromEntries(Object.entries(files).map(([name, text]) => [`..2026_11_28/${name}`, text])),
@@ -298,7 +298,7 @@ describe("an exception in a workflow", () => {
       const { attempts } = (await send(url, { path: `/api/runs/${leaky.headers["x-run-id"]}` })).json;
       assert.match(attempts[0].stack, /^Error: it is \*\*\* at fake \(x\.ts:1:1\)\n {4}at .*\(keys\.ts:9:\d+\)\n/);
 
-      // What says in words what went wrong also says where.
+      // A message that explains the error also names the place.
       const { headers } = await start(url, "lists");
       const failed = (await send(url, { path: `/api/runs/${headers["x-run-id"]}` })).json;
       assert.match(failed.reason, /404/);
@@ -310,8 +310,8 @@ describe("an exception in a workflow", () => {
   }
 });
 
-describe("a service with workflows of its own", () => {
-  it("still ends when an error of nobody's run is not caught", async (t) => {
+describe("a service with your workflows", () => {
+  it("still ends after an uncaught error outside any run", async (t) => {
     const folder = workflowsFolder(t, {
       "good.ts": `${httpWorkflow("good", "return {};")}\nif (process.env.BOOM) setTimeout(() => { throw new Error("boom"); }, 300);`,
     });

@@ -12,7 +12,7 @@ const post = (url: string, path: string, body: unknown = {}, headers: Record<str
   send(url, { method: "POST", path, body: JSON.stringify(body), headers });
 
 describe("a folder of workflows", () => {
-  it("brings one workflow a file, in TypeScript and JavaScript, with nothing else in the folder", async (t) => {
+  it("has one workflow per file, in TypeScript and JavaScript, without other files in the folder", async (t) => {
     const folder = workflowsFolder(t, {
       "typed.ts": httpWorkflow("typed", "const n: number = body.n ?? 0; return { n };"),
       "module.mts": httpWorkflow("module", "return { attempt };"),
@@ -52,7 +52,7 @@ describe("a folder of workflows", () => {
     assert.deepEqual(components.schemas["typed-body"].properties.n, { type: "number" });
   });
 
-  it("gives workflows the very failures of the service: a transient one is attempted again", async (t) => {
+  it("gives workflows the failure classes of the service: a transient one is retried", async (t) => {
     const folder = workflowsFolder(t, {
       "blinks.ts": httpWorkflow(
         "blinks",
@@ -68,7 +68,7 @@ describe("a folder of workflows", () => {
     );
   });
 
-  it("shapes the answer as the workflow says, and lets in only who brings its own token", async (t) => {
+  it("shapes the answer with the workflow's function, and accepts only the workflow's token", async (t) => {
     const folder = workflowsFolder(t, {
       "shaped.ts": `
 import { defineWorkflow } from "gh-runner";
@@ -89,7 +89,7 @@ export default defineWorkflow({
     assert.equal((await post(url, "/shaped")).status, 401);
   });
 
-  it("hands out declared variables, and keeps them out of the log", async (t) => {
+  it("provides declared variables, and keeps them out of the log", async (t) => {
     const folder = workflowsFolder(t, {
       "secretive.ts": httpWorkflow(
         "secretive",
@@ -105,7 +105,7 @@ export default defineWorkflow({
     assert.ok(!logLines.some((line) => line.includes("hush-hush")));
   });
 
-  it("absorbs repeats by `dedupe`, and names the earlier run", async (t) => {
+  it("skips repeats with `dedupe`, and names the earlier run", async (t) => {
     const folder = workflowsFolder(t, {
       "once.ts": httpWorkflow("once", "return {};", 'dedupe: { key: ({ body }) => String(body.n), within: "10m" },'),
     });
@@ -118,8 +118,8 @@ export default defineWorkflow({
   });
 });
 
-describe("a service with workflows that cannot be", () => {
-  async function refusal(t: Parameters<typeof temporaryFolder>[0], folder: string, settings = {}): Promise<string> {
+describe("a service with invalid workflows", () => {
+  async function startError(t: Parameters<typeof temporaryFolder>[0], folder: string, settings = {}): Promise<string> {
     const config = readConfig({
       PORT: "0",
       HOST: "127.0.0.1",
@@ -160,7 +160,7 @@ export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }
       "two.ts": `export default { name: "two", on: { manual: undefined }, run() {} };`,
       "zone.ts": `export default { name: "zone", on: { schedule: { cron: "0 3 * * *", timeZone: "Mars/Olympus" } }, run() {} };`,
     });
-    const message = await refusal(t, folder);
+    const message = await startError(t, folder);
     assert.match(message, /^Cannot start\. Fix these workflows \(docs\/workflows\.md\):\n/);
     const lines = message.split("\n").slice(1);
     for (const [file, expected] of [
@@ -197,7 +197,7 @@ export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }
     assert.equal(lines.length, 21, message);
   });
 
-  it("does not start with triggers and options of a wrong shape, and says what is right", async (t) => {
+  it("does not start with triggers and options of a wrong shape, and prints the right form", async (t) => {
     const workflow = (name: string, on: string, options = "") =>
       `export default { name: "${name}", on: ${on}, ${options} run() {} };`;
     const problems: Record<string, [text: string, ...expected: RegExp[]]> = {
@@ -260,7 +260,7 @@ export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }
       ],
     };
     const files = Object.fromEntries(Object.entries(problems).map(([file, [text]]) => [file, text]));
-    const message = await refusal(t, workflowsFolder(t, files), { GITHUB_WEBHOOK_SECRET: "x" });
+    const message = await startError(t, workflowsFolder(t, files), { GITHUB_WEBHOOK_SECRET: "x" });
     const lines = message.split("\n").slice(1);
     for (const [file, [, ...expected]] of Object.entries(problems)) {
       const its = lines.filter((line) => line.startsWith(`  ${file}: `));
@@ -274,7 +274,7 @@ export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }
   });
 
   it("does not start without the folder", async (t) => {
-    const message = await refusal(t, join(temporaryFolder(t), "nowhere"));
+    const message = await startError(t, join(temporaryFolder(t), "nowhere"));
     assert.match(message, /^Cannot read the folder .*nowhere.*Set WORKFLOWS_DIR to the folder of your workflows\.$/);
   });
 });

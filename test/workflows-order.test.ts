@@ -34,7 +34,7 @@ async function service(t: TestContext, options: string) {
       return answer.json.id;
     },
     is: (id: string, status: string) => until(`${id} is ${status}`, async () => (await get(id)).status === status),
-    /** Moves the clock in steps, so that all that is due in between has its turn. */
+    /** Moves the clock in steps, so that everything that is due in between has its turn. */
     async pass(seconds: number): Promise<void> {
       for (let left = seconds; left > 0; left--) {
         clock.move(1000);
@@ -45,7 +45,7 @@ async function service(t: TestContext, options: string) {
 }
 
 describe("the option concurrency", () => {
-  it("with cancelRunning ends what waits in the group, cleans up after it once, and begins the newer run", async (t) => {
+  it("with cancelRunning ends the waiting run of the group, cleans up after it once, and begins the newer run", async (t) => {
     const { start, is, get, github, pass } = await service(
       t,
       `concurrency: { group: ({ inputs }) => inputs.ref, cancelRunning: true },
@@ -72,7 +72,7 @@ describe("the option concurrency", () => {
     assert.ok(startedAt);
   });
 
-  it("with queue all runs every event, in their order, and leaves out none", async (t) => {
+  it("with queue all runs every event, in their order, without exception", async (t) => {
     const { start, is, get, pass } = await service(
       t,
       `concurrency: { group: ({ inputs }) => inputs.ref, queue: "all" },`,
@@ -86,7 +86,7 @@ describe("the option concurrency", () => {
     }
   });
 
-  it("without either replaces the run that is queued", async (t) => {
+  it("without either replaces the queued run", async (t) => {
     const { start, is, pass } = await service(t, "concurrency: ({ inputs }) => inputs.ref,");
     const [first, second, third] = [await start(1), await start(2), await start(3)];
     await is(second as string, "superseded");
@@ -97,7 +97,7 @@ describe("the option concurrency", () => {
 });
 
 describe("the option throttle", () => {
-  it("lets as many runs begin as the time allows, and the others when it is over", async (t) => {
+  it("lets the allowed number of runs begin per time, and the others later", async (t) => {
     const { start, get, is, pass } = await service(t, 'throttle: { limit: 2, per: "10m" },');
     const ids = [await start(1), await start(2), await start(3), await start(4), await start(5)];
     for (const id of ids.slice(0, 2)) await is(id, "waiting");
@@ -119,7 +119,7 @@ describe("the option throttle", () => {
 });
 
 describe("the option debounce", () => {
-  it("begins a run when its group has been silent, and the newest stands for all", async (t) => {
+  it("begins one run after a quiet time of its group, with the newest event", async (t) => {
     const { start, is, get, pass } = await service(t, 'concurrency: ({ inputs }) => inputs.ref, debounce: "30s",');
     const first = await start(1);
     await pass(20);

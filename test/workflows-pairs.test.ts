@@ -20,7 +20,7 @@ export default environmentReady({
 });`;
 
 describe("environment-ready", () => {
-  it("may be a GitHub App, beside a service with a token", async (t) => {
+  it("may use a GitHub App, beside a service with a token", async (t) => {
     const pair = SECOND_PAIR.replace('githubToken: "UMBRELLA_TOKEN"', 'githubApp: "UMBRELLA"');
     const { privateKey, publicKey } = appKey();
     const settings = {
@@ -37,7 +37,7 @@ describe("environment-ready", () => {
     assert.match(github.dispatches[0]?.token ?? "", /^ghs_/);
   });
 
-  it("is a function of its options: several pairs live in one service, each with its own credentials", async (t) => {
+  it("is a function of its options: several pairs run in one service, each with separate credentials", async (t) => {
     const folder = workflowsFolder(t, { "web-ready.ts": SECOND_PAIR });
     const settings = { WORKFLOWS_DIR: folder, UMBRELLA_TOKEN: "ghp_umbrella0123456789abcdefABCDEF0" };
     const { github, url, logLines } = await startService(t, { settings });

@@ -18,7 +18,7 @@ function reloading(t: TestContext, folder: string, settings: Record<string, stri
   return startService(t, { settings: { WORKFLOWS_DIR: folder, WORKFLOWS_RELOAD: "true", ...settings } });
 }
 
-/** A folder that changes as a mounted ConfigMap does, or what git-sync writes: by one symbolic link. */
+/** A folder that changes like a mounted ConfigMap, or like the output of git-sync: by one symbolic link. */
 function linked(t: TestContext, files: Readonly<Record<string, string>>) {
   const root = temporaryFolder(t);
   let count = 0;
@@ -56,7 +56,7 @@ describe("with WORKFLOWS_RELOAD=true", () => {
     assert.deepEqual([record?.workflows, record?.broken, record?.outdated], [3, 0, 0]);
   });
 
-  it("a new folder behind a link is loaded, and the one before may be deleted, with what it imports late", async (t) => {
+  it("a new folder behind a link is loaded, and the previous one may be deleted, with its late imports", async (t) => {
     const late = (n: number) => ({
       "late.ts": httpWorkflow(
         "late",
@@ -124,7 +124,7 @@ describe("with WORKFLOWS_RELOAD=true", () => {
     assert.equal((await send(url, { path: "/api/workflows" })).json.outdated, undefined);
   });
 
-  it("a broken file keeps its previous version at a restart, and `gh-runner workflows` tells the same", async (t) => {
+  it("a broken file keeps its previous version at a restart, and `gh-runner workflows` prints the same", async (t) => {
     const folder = workflowsFolder(t, { "a.ts": N("a", 1), "b.ts": N("b", 1) });
     const DATA_DIR = temporaryFolder(t);
     const first = await reloading(t, folder, { DATA_DIR });
@@ -145,7 +145,7 @@ describe("with WORKFLOWS_RELOAD=true", () => {
       const fails = await command(["workflows"], { ...settings, ...more });
       assert.deepEqual([fails.code, /a\.ts: SyntaxError/.test(fails.stderr)], [1, true], fails.stderr);
     }
-    // Each file has the version that was sound last, not that of a commit in which all were.
+    // Each file has its last good version, not the version of a commit in which all were good.
     writeFileSync(join(folder, "b.ts"), "export default {");
     const third = await reloading(t, folder, { DATA_DIR });
     assert.deepEqual([(await said(third.url, "/a")).n, (await said(third.url, "/b")).n], [1, 2]);
@@ -156,7 +156,7 @@ describe("with WORKFLOWS_RELOAD=true", () => {
     await assert.rejects(reloading(t, folder), /^Error: Cannot start\. Fix these workflows .*\n {2}a\.ts: SyntaxError/);
   });
 
-  it("a folder that cannot be read leaves all as it is, and is loaded when it is back", async (t) => {
+  it("an unreadable folder changes nothing, and is loaded when it is back", async (t) => {
     const folder = workflowsFolder(t, { "a.ts": N("a", 1) });
     const { url, log } = await reloading(t, folder);
     renameSync(folder, `${folder}-away`);
@@ -169,7 +169,7 @@ describe("with WORKFLOWS_RELOAD=true", () => {
     assert.equal(failed().length, 1);
   });
 
-  it("what has not changed is not loaded again, unless it may import what has", async (t) => {
+  it("unchanged files are not loaded again, unless they may import changed ones", async (t) => {
     const counts = globalThis as unknown as { loads: Record<string, number> };
     counts.loads = {};
     const counted = (name: string, text: string) =>
@@ -215,7 +215,7 @@ describe("with WORKFLOWS_RELOAD=true", () => {
     assert.equal((await said(inside.url, "/near")).from, "above/inside");
   });
 
-  it("keeps few versions, in a folder for its user alone, and what is too large stops the start", async (t) => {
+  it("keeps few versions, in a folder only for its user, and files that are too large prevent the start", async (t) => {
     const folder = workflowsFolder(t, { "a.ts": N("a", 0) });
     const DATA_DIR = temporaryFolder(t);
     const { app, url } = await reloading(t, folder, { DATA_DIR });

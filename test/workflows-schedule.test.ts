@@ -14,7 +14,7 @@ export default defineWorkflow({
   async run({ event }) { return { at: event.scheduledAt }; },
 });`;
 
-/** A service on a clock of its own, which can be stopped and started again on the same data. */
+/** A service with a separate clock, which can be stopped and started again on the same data. */
 function machine(t: TestContext, start: string, cron: string, timeZone?: string) {
   const clock = movedClock(Date.parse(start));
   const settings = {
@@ -33,7 +33,7 @@ async function ticksOf(url: string): Promise<string[]> {
   return ticks;
 }
 
-/** Moves the clock in steps, so that everything due has its turn in between. */
+/** Moves the clock in steps, so that everything due in between has its turn. */
 async function pass(clock: ReturnType<typeof movedClock>, hours: number, stepHours = 0.5): Promise<void> {
   for (let passed = 0; passed < hours; passed += stepHours) {
     clock.move(stepHours * HOUR);
@@ -44,7 +44,7 @@ async function pass(clock: ReturnType<typeof movedClock>, hours: number, stepHou
 const hasTicks = (url: string, count: number) => async () => (await ticksOf(url)).length === count;
 
 describe("a schedule", () => {
-  it("makes one run of every tick, and none before", async (t) => {
+  it("makes one run per tick, and none before", async (t) => {
     const { clock, boot } = machine(t, "2026-11-24T12:00:00Z", "0 3 * * *");
     const { url } = await boot();
     await pass(clock, 14);
@@ -72,14 +72,14 @@ describe("a schedule", () => {
     assert.equal((await ticksOf(third.url))[1], "2026-11-30T03:00:00.000Z");
   });
 
-  it("does not run for the time before it was first there", async (t) => {
+  it("does not run for the time before it existed", async (t) => {
     const { clock, boot } = machine(t, "2026-11-24T12:00:00Z", "0 3 * * *");
     const { url } = await boot();
     await pass(clock, 1);
     assert.deepEqual(await ticksOf(url), []);
   });
 
-  it("runs once in the night that has its hour twice, and once in the one that lacks it", async (t) => {
+  it("runs once in the night with its hour twice, and once in the night without it", async (t) => {
     const autumn = machine(t, "2026-10-24T12:00:00Z", "30 2 * * *", "Europe/Zagreb");
     const october = await autumn.boot();
     await pass(autumn.clock, 48);
@@ -93,7 +93,7 @@ describe("a schedule", () => {
     assert.deepEqual(await ticksOf(march.url), ["2026-03-29T01:00:00.000Z", "2026-03-30T00:30:00.000Z"]);
   });
 
-  it("that was missed in the night of the change runs once, too", async (t) => {
+  it("that was missed in the night of the change also runs once", async (t) => {
     const { clock, boot } = machine(t, "2026-10-24T12:00:00Z", "30 2 * * *", "Europe/Zagreb");
     const before = await boot();
     await pass(clock, 1);

@@ -20,7 +20,7 @@ const comment = defineWorkflow({
 });
 
 describe("the test kit", () => {
-  it("shows that a limit is waited for, and goes on when it has ended", async () => {
+  it("shows that a run waits for a limit, and continues at its end", async () => {
     const workflow = defineWorkflow({
       name: "limited",
       on: { manual: true },
@@ -53,7 +53,7 @@ describe("the test kit", () => {
     );
   });
 
-  it("runs a workflow in one line and tells what GitHub was sent", async () => {
+  it("runs a workflow in one line and returns what was sent to GitHub", async () => {
     const { run, sent, steps } = await testRun(
       comment,
       { body: { pr: 7 } },
@@ -89,7 +89,7 @@ describe("the test kit", () => {
     );
   });
 
-  it("tells a failure as a caller would be told it", async () => {
+  it("reports a failure like a caller would get it", async () => {
     const { run } = await testRun(comment, { body: { pr: 7 } });
     assert.equal(run.status, "failure");
     assert.match(
@@ -98,7 +98,7 @@ describe("the test kit", () => {
     );
   });
 
-  it("tells that another attempt would be made", async () => {
+  it("reports that another attempt would follow", async () => {
     const blinking = defineWorkflow({
       name: "blinking",
       on: { schedule: { cron: "0 3 * * *" } },
@@ -110,7 +110,7 @@ describe("the test kit", () => {
     assert.deepEqual([run.status, run.kind], ["queued", "transient"]);
   });
 
-  it("runs the built-in workflow as well, on files that are prepared", async () => {
+  it("runs the built-in workflow as well, on prepared files", async () => {
     const { run, dispatches } = await testRun(
       environmentReady({ deploymentRepo: "acme/deployment", targetRepo: "acme/shop" }),
       { body: { application: "pr-1", revision: undefined } },
@@ -127,7 +127,7 @@ describe("the test kit", () => {
     ]);
   });
 
-  it("refuses a body that the workflow would not take", async () => {
+  it("rejects a body that the workflow would not accept", async () => {
     await assert.rejects(testRun(comment, { body: { pr: "7" as never } }), /rejects this body: pr /);
   });
 });
@@ -157,7 +157,7 @@ describe("the test kit, with a workflow that waits", () => {
     },
     async cancelled({ step, github, body }) {
       const comment = { owner: "acme", repo: "shop", issue_number: body.pr, body: "Cancelled" };
-      await step("say so", async () => void (await github.request(COMMENTS, comment)));
+      await step("report", async () => void (await github.request(COMMENTS, comment)));
     },
   });
 
@@ -170,7 +170,7 @@ describe("the test kit, with a workflow that waits", () => {
     payload: { repository: { full_name: "acme/shop" }, pull_request: { number: 7 } },
   } as const;
 
-  it("takes inputs without what their schema has a default for", async () => {
+  it("accepts inputs without values for which the schema has defaults", async () => {
     const workflow = defineWorkflow({
       name: "tag",
       on: { manual: { inputs: z.object({ version: z.string(), ref: z.string().default("main") }) } },
@@ -235,7 +235,7 @@ describe("the test kit, with a workflow that waits", () => {
     );
   });
 
-  it("lets waits that follow on each other end together", async () => {
+  it("lets consecutive waits end together", async () => {
     const nightly = defineWorkflow({
       name: "nightly",
       on: { http: { path: "/nightly", body: z.object({}) } },
@@ -266,7 +266,7 @@ describe("the test kit, with a workflow that waits", () => {
     assert.deepEqual([run.status, run.outputs], ["success", 3]);
   });
 
-  it("ends with the test when a run is left waiting", async () => {
+  it("ends with the test even if a run still waits", async () => {
     const tested = await testRun(approve, { body: { pr: 7 } });
     assert.equal(tested.run.status, "waiting");
   });

@@ -58,7 +58,7 @@ async function serviceWith(t: TestContext, files: Record<string, string>, option
 }
 
 describe("a workflow with several triggers", () => {
-  it("is started by each, and gets which one it was", async (t) => {
+  it("is started by each, and knows which one it was", async (t) => {
     const clock = movedClock(Date.parse("2026-11-24T02:59:00Z"));
     const { url, log, ended, runs } = await serviceWith(t, { "many.ts": MANY }, { clock });
     const post = (path: string, body: unknown) => send(url, { method: "POST", path, body: JSON.stringify(body) });
@@ -91,7 +91,7 @@ describe("a workflow with several triggers", () => {
     );
   });
 
-  it("has one run of a delivery that several of its entries are for, and none of one that none is for", async (t) => {
+  it("has one run for a delivery that matches several entries, and none for one without a match", async (t) => {
     const { url, ended, runs } = await serviceWith(t, { "many.ts": MANY });
     const opened = await deliver(url, "pull_request", payloadOf("pull_request", "opened"));
     assert.equal(opened.status, 202);
@@ -107,7 +107,7 @@ describe("a workflow with several triggers", () => {
     assert.equal((await runs()).length, 2);
   });
 
-  it("gives a run from before triggers were noted what its only trigger brought", () => {
+  it("gives an old run without a recorded trigger the data of its only trigger", () => {
     const [body, event] = [{ n: 1 }, { scheduledAt: "2026-11-24T03:00:00.000Z" }];
     const http = { http: { path: "/x", body: z.object({}) } };
     assert.deepEqual(givenOf({ on: http }, { trigger: undefined, input: body }), { trigger: "http", body });
@@ -117,7 +117,7 @@ describe("a workflow with several triggers", () => {
     assert.deepEqual(givenOf({ on: both }, { trigger: "schedule", input: event }), { trigger: "schedule", event });
   });
 
-  it("is tested with what one of them brings", async () => {
+  it("is tested with the data of one of them", async () => {
     const workflow = defineWorkflow({
       name: "tested",
       on: {

@@ -35,7 +35,7 @@ async function ended(url: string, id: string) {
 }
 
 describe("a webhook of GitHub", () => {
-  it("may be signed with any of several secrets, one on each line, commas and all", async (t) => {
+  it("may be signed with any of several secrets, one per line, even with commas", async (t) => {
     const { url, log } = await serviceWith(t, { GITHUB_WEBHOOK_SECRET: "the old, with a comma\n the new one \n" });
     for (const secret of ["the old, with a comma", "the new one"]) {
       assert.equal((await deliver(url, "push", payloadOf("push"), { secret })).status, 202, secret);
@@ -69,7 +69,7 @@ describe("a webhook of GitHub", () => {
     }
   });
 
-  it("starts the workflows that are for its event, with its payload", async (t) => {
+  it("starts the workflows for its event, with its payload", async (t) => {
     const { url } = await serviceWith(t);
     const payload = payloadOf("pull_request", "opened");
     const answer = await deliver(url, "pull_request", payload, { delivery: "d-1" });
@@ -82,7 +82,7 @@ describe("a webhook of GitHub", () => {
     assert.deepEqual([run.status, run.outputs], ["success", { number: payload.number, delivery: "d-1" }]);
   });
 
-  it("is looked at by event, action and filter, and told when nobody wants it", async (t) => {
+  it("is matched by event, action and filter, and the answer says if no workflow handles it", async (t) => {
     const { url } = await serviceWith(t);
     const opened = payloadOf("pull_request", "opened");
     for (const [name, payload] of [
@@ -96,7 +96,7 @@ describe("a webhook of GitHub", () => {
     assert.equal((await runsOf(url)).length, 0);
   });
 
-  it("of every kind that GitHub shows as an example is taken or ignored, never refused", async (t) => {
+  it("of every example of GitHub is accepted or ignored, never rejected", async (t) => {
     const { url } = await serviceWith(t);
     let taken = 0;
     for (const { name, examples } of EXAMPLES) {
@@ -143,7 +143,7 @@ describe("a webhook of GitHub", () => {
     assert.equal((await runsOf(url)).length, 0);
   });
 
-  it("goes to the other workflows when one of them throws at it, and GitHub is told", async (t) => {
+  it("goes to the other workflows when one of them throws, and the answer to GitHub reports it", async (t) => {
     const files = {
       "angry.ts": workflow("angry", '{ events: "push", filter() { throw new Error("no!"); } }', ""),
       ...FILES,
@@ -158,12 +158,12 @@ describe("a webhook of GitHub", () => {
     );
   });
 
-  it("that only asks whether somebody is there is answered", async (t) => {
+  it("that is only a ping gets an answer", async (t) => {
     const { url } = await serviceWith(t);
     assert.deepEqual((await deliver(url, "ping", payloadOf("ping"))).json, { status: "pong" });
   });
 
-  it("is refused with what to change when it comes as a form, is no JSON, or is too large", async (t) => {
+  it("is rejected with what to change when it is a form, is not JSON, or is too large", async (t) => {
     const { url } = await serviceWith(t);
     const form = await deliver(url, "push", "payload=%7B%7D", {
       headers: { "content-type": "application/x-www-form-urlencoded" },
@@ -175,7 +175,7 @@ describe("a webhook of GitHub", () => {
     assert.equal((await send(url, { path: "/webhooks/github" })).status, 405);
   });
 
-  it("has no address in a service without the secret", async (t) => {
+  it("has no route in a service without the secret", async (t) => {
     const { url } = await startService(t);
     assert.equal((await deliver(url, "push", payloadOf("push"))).status, 404);
   });

@@ -19,14 +19,14 @@ const DAY = 24 * HOUR;
 
 const postgres = postgresForTests();
 
-/** Processes that share a store, each with a clock that can be set alone. */
+/** Processes that share a store, each with a separately settable clock. */
 type Machines = {
   process(): Promise<{ store: RunStore; clock: MovedClock; link: { isCut: boolean } }>;
-  /** Time passes for all, in steps; in each, every worker has looked for runs at least once. */
+  /** Time passes for all, in steps. In each step every worker has searched for runs at least once. */
   pass(milliseconds: number): Promise<void>;
 };
 
-/** As often as workers look for runs by themselves, ms. */
+/** The interval at which workers search for runs automatically, ms. */
 const STEP_MS = 7 * SECOND;
 
 function machines(
@@ -37,7 +37,7 @@ function machines(
   return {
     async process() {
       const moved = movedClock();
-      // As on a machine: the monotonic clock shows fractions, and drifts.
+      // As on a real machine: the monotonic clock has fractions, and drifts.
       const clock = { ...moved, monotonic: () => moved.monotonic() * 0.9999999 };
       const store = await open(clock);
       const one = { clock, rounds: 0 };
@@ -53,7 +53,7 @@ function machines(
           ...store,
           claim: (lease) => linked(() => store.claim(lease)),
           extend: (claims, leaseMs) => linked(() => store.extend(claims, leaseMs)),
-          // The last that a worker asks for in a round.
+          // The last statement of a worker's round.
           nextDue: () => store.nextDue().finally(() => one.rounds++),
         },
         clock,
@@ -125,8 +125,8 @@ for (const [name, open] of [
   ["SQLite", inSqlite],
   ["PostgreSQL", inPostgres],
 ] as const) {
-  describe(`a clock that somebody sets, with ${name}`, () => {
-    it("by a year ahead deletes no history; that takes as long as RETAIN_DAYS says", async (t) => {
+  describe(`a clock that is set, with ${name}`, () => {
+    it("by a year ahead deletes no history; that takes the time of RETAIN_DAYS", async (t) => {
       const machine = open(t);
       const one = await working(t, machine, async () => "done");
       const id = randomUUID();
@@ -170,7 +170,7 @@ for (const [name, open] of [
         assert.deepEqual([one.sent, ...others.map(({ sent }) => sent)], [[id], ...others.map(() => [])]);
       });
 
-      it(`${how} changes nothing about when the next one is`, async (t) => {
+      it(`${how} does not change when the next one is`, async (t) => {
         const machine = open(t);
         let begun = 0;
         const { store, clock, accept } = await working(t, machine, async () => {
@@ -211,7 +211,7 @@ for (const [name, open] of [
       assert.ok(begun >= 4, "its delays are as ever");
     });
 
-    it("keeps nothing waiting that is due", async (t) => {
+    it("does not delay due runs", async (t) => {
       const machine = open(t);
       const { store, clock } = await machine.process();
       const lease = () => ({ owner: "one", now: clock.now(), leaseMs: MINUTE });

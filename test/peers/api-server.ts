@@ -18,16 +18,16 @@ const TOKEN = "administrator-of-this-test";
 
 export type ApiServer = {
   readonly kubeconfig: string;
-  /** A folder with the ConfigMap and the Secret of ArgoCD's install.yaml, which have no data. */
+  /** A folder with the ConfigMap and the Secret of ArgoCD's install.yaml, without data. */
   readonly installation: string;
-  /** Runs commands in a shell whose kubectl uses this server; resolves with what they print. */
+  /** Runs commands in a shell whose kubectl uses this server. Resolves with their output. */
   shell(commands: string, input?: string): Promise<{ stdout: string; stderr: string }>;
 };
 
 /**
- * Kubernetes' own API server with an etcd, on loopback, without nodes and controllers; it ends with the test. It has the
- * CRDs of ArgoCD, Flux and the Prometheus operator, and the namespaces of all of them. Undefined where it cannot be built or
- * there is no kubectl, and the test is skipped.
+ * A real Kubernetes API server with an etcd, on loopback, without nodes and controllers. It ends with the test. It has the
+ * CRDs of ArgoCD, Flux and the Prometheus operator, and all their namespaces. Undefined where it cannot be built or kubectl
+ * is missing, and the test is skipped.
  */
 export async function startApiServer(t: TestContext): Promise<ApiServer | undefined> {
   const [program, manifests] = [peer(t, "kubernetes"), peer(t, "crds")];
@@ -89,12 +89,12 @@ export async function startApiServer(t: TestContext): Promise<ApiServer | undefi
   const env = { PATH: process.env.PATH, HOME: folder, KUBECONFIG: kubeconfig };
   const shell: ApiServer["shell"] = (commands, input = "") => {
     const running = promisify(execFile)("sh", ["-eu", "-c", commands], { cwd: ROOT, env });
-    // It may have ended before it has read everything.
+    // It may end before it has read everything.
     running.child.stdin?.on("error", () => {}).end(input);
     return running;
   };
   await shell(`kubectl apply --server-side -f ${manifests}`);
-  // A CRD has no conditions at first, and `wait` then fails.
+  // A CRD has no conditions at first, and `wait` would fail.
   await shell("until kubectl wait --for=condition=Established crd --all 2>/dev/null; do sleep 0.2; done");
   await shell("kubectl apply -f deploy/kubernetes/base/namespace.yaml");
   for (const namespace of ["argocd", "flux-system"]) await shell(`kubectl create namespace ${namespace}`);
@@ -102,7 +102,7 @@ export async function startApiServer(t: TestContext): Promise<ApiServer | undefi
 }
 
 async function isReady(port: number): Promise<boolean> {
-  // It makes and signs its certificate as it starts.
+  // It creates and signs its certificate at the start.
   const asked = request({
     port,
     host: "127.0.0.1",
@@ -117,11 +117,11 @@ async function isReady(port: number): Promise<boolean> {
   );
 }
 
-/** A pod that a workload would make, in its namespace. */
+/** A pod of a workload, in its namespace. */
 export function podOf(objects: readonly KubernetesObject[]): KubernetesObject {
   const workload = objects.find(({ kind }) => /^(StatefulSet|Deployment)$/.test(kind)) ?? assert.fail();
   const { metadata, spec } = workload.spec.template;
-  // Its controller would put the volumes of a StatefulSet there.
+  // The controller of a StatefulSet would add its volumes.
   const claimed = (workload.spec.volumeClaimTemplates ?? []).map(({ metadata: { name } }: KubernetesObject) => ({
     name,
     persistentVolumeClaim: { claimName: `${name}-gh-runner-0` },

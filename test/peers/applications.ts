@@ -22,7 +22,7 @@ const CHART = { repoURL: "https://charts.example.com", chart: "shop", targetRevi
 const status = (phase: string, health: string, syncResult?: object) => ({
   health: { status: health, lastTransitionTime: "2026-11-24T09:00:00Z" },
   sync: { status: "Synced" },
-  // Until it has looked at the application again after a sync, the controller waits.
+  // The controller waits until it has checked the application again after a sync.
   reconciledAt: "2026-11-24T09:00:02Z",
   operationState: {
     phase,
@@ -33,11 +33,11 @@ const status = (phase: string, health: string, syncResult?: object) => ({
   },
 });
 
-/** What ArgoCD keeps of an application in this state. */
+/** The state that ArgoCD stores for an application. */
 export const synced = (name: string, phase = "Succeeded", revision = REVISION) =>
   application(name, { source: DEPLOYMENT }, status(phase, "Healthy", { revision, source: DEPLOYMENT }));
 
-/** Application objects as the API server keeps them, one for each shape that a template meets. */
+/** Application objects as the API server stores them, one for each shape that a template meets. */
 export const APPLICATIONS = {
   "with one source": {
     app: application(
@@ -49,7 +49,7 @@ export const APPLICATIONS = {
     revision: REVISION,
   },
   "with several sources": {
-    // ArgoCD writes `revision` in any case, and leaves it empty where `revisions` are filled.
+    // ArgoCD always writes `revision`, and leaves it empty if `revisions` are filled.
     app: application(
       "pr-2",
       { sources: [CHART, { ...DEPLOYMENT, ref: "values" }] },
@@ -68,7 +68,7 @@ export const APPLICATIONS = {
     triggers: false,
     revision: null,
   },
-  "that is synced and whose health nobody has assessed": {
+  "that is synced and whose health is not assessed": {
     app: application("pr-10", { source: DEPLOYMENT }, { ...status("Succeeded", ""), health: undefined }),
     triggers: false,
     revision: null,

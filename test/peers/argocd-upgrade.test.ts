@@ -16,7 +16,7 @@ const OURS = Object.keys(objectsIn(readFileSync(ROOT + MANIFEST, "utf8"))[0].dat
 const OTHERS = "template.of-others";
 const ALL = [...OURS, OTHERS].sort();
 
-/** How ArgoCD is installed and upgraded. The first is its documentation's. */
+/** How ArgoCD is installed and upgraded. The first is the way of its documentation. */
 const UPGRADES = ["kubectl apply -n argocd --server-side --force-conflicts -f", "kubectl apply -n argocd -f"];
 
 /** The commands under "With ArgoCD", which add the keys and the token. */
@@ -28,12 +28,12 @@ const [ADD_KEYS = "", ADD_TOKEN = ""] = (
 const keysOf = async ({ shell }: ApiServer, object: string): Promise<string[]> =>
   Object.keys(JSON.parse((await shell(`kubectl -n argocd get ${object} -o json`)).stdout).data ?? {}).sort();
 
-/** What the table in docs/kubernetes.md says, a row for each way to add the keys and a column for each upgrade. */
+/** The table in docs/kubernetes.md: one row for each way to add the keys, one column for each upgrade. */
 const TABLE = [...kubernetes.text.matchAll(/^\| (.+?) +\| (nothing|our .+?) +\| (nothing|every .+?) +\|$/gm)].map(
   ([, way = "", ...removed]) => ({ way, removed }),
 );
 
-/** The command that a row means. */
+/** The command of a row. */
 const commandOf = (way: string) =>
   way.startsWith("`kubectl apply`")
     ? `kubectl apply -f ${MANIFEST}`
@@ -41,7 +41,7 @@ const commandOf = (way: string) =>
       ? ADD_KEYS.replace(" --field-manager=gh-runner", "")
       : ADD_KEYS;
 
-/** What is left after an upgrade that removes this, by how ArgoCD was installed: by the server, or by the client. */
+/** What is left after an upgrade that removes this, for installations by server-side and by client-side apply. */
 const LEFT: Readonly<Record<string, readonly [readonly string[], readonly string[]]>> = {
   nothing: [ALL, ALL],
   "our three keys": [[OTHERS], [OTHERS]],
@@ -49,8 +49,8 @@ const LEFT: Readonly<Record<string, readonly [readonly string[], readonly string
   "every key, also those of other people, if ArgoCD was installed with `kubectl apply` too": [ALL, []],
 };
 
-describe("an upgrade of ArgoCD, on Kubernetes' own API server", () => {
-  it("removes what docs/kubernetes.md says and nothing else", { timeout: 300_000 }, async (t) => {
+describe("an upgrade of ArgoCD, on a real Kubernetes API server", () => {
+  it("removes exactly what docs/kubernetes.md says", { timeout: 300_000 }, async (t) => {
     const server = await startApiServer(t);
     if (!server) return;
     const { shell, installation } = server;
@@ -100,7 +100,7 @@ describe("an upgrade of ArgoCD, on Kubernetes' own API server", () => {
       },
     );
 
-    await t.test("keeps the keys of every file, since each has its field manager", async () => {
+    await t.test("keeps the keys of every file, because each has a separate field manager", async () => {
       await installAnew(UPGRADES[0]);
       await shell(ADD_KEYS);
       const { text: written = "" } =
@@ -111,7 +111,7 @@ describe("an upgrade of ArgoCD, on Kubernetes' own API server", () => {
       assert.deepEqual(await keysOf(server, "configmap/argocd-notifications-cm"), both);
       await apply(UPGRADES[0]);
       assert.deepEqual(await keysOf(server, "configmap/argocd-notifications-cm"), both);
-      // With one field manager for both, the second file takes the keys of the first away.
+      // With one field manager for both, the second file removes the keys of the first.
       await shell(`${command.replace("-announce-preview", "")} -f -`, written);
       assert.ok(!(await keysOf(server, "configmap/argocd-notifications-cm")).includes(OURS[0] ?? ""));
     });

@@ -29,13 +29,13 @@ type Delivery = Pick<IncomingMessage, "method" | "url" | "headers" | "socket"> &
   status?: number;
 };
 
-/** A server between ArgoCD and the service. It keeps what passes; where `instead` gives a status, it answers with that itself. */
+/** A proxy between ArgoCD and the service. It records all requests. If `instead` returns a status, the proxy answers with it. */
 async function startBetween(t: TestContext, service: string) {
   const between = {
     url: "",
     deliveries: [] as Delivery[],
     instead: async (_delivery: Delivery): Promise<number | undefined> => undefined,
-    /** Of these applications, in order. */
+    /** The deliveries for these applications, in order. */
     of: (...names: string[]) => between.deliveries.filter(({ application }) => names.includes(application)),
   };
   const server = createServer(async (request, response) => {
@@ -102,7 +102,7 @@ function controllers(t: TestContext, program: string, KUBECONFIG: string) {
 }
 
 describe("ArgoCD's notifications controller, with what deploy/argocd ships", () => {
-  it("on Kubernetes' own API server", { timeout: 600_000 }, async (t) => {
+  it("on a real Kubernetes API server", { timeout: 600_000 }, async (t) => {
     const program = peer(t, "argocd");
     const server = program && (await startApiServer(t));
     if (!server) return;
@@ -120,7 +120,7 @@ describe("ArgoCD's notifications controller, with what deploy/argocd ships", () 
         "kubectl apply --server-side --force-conflicts --field-manager=argocd -f -",
         apps.map((app) => JSON.stringify(app)).join("\n---\n"),
       );
-    /** Resolves once the controller has seen that an application is not ready; it then notifies again. */
+    /** Resolves once the controller has seen that an application is not ready. Then it notifies again. */
     const unnotified = (name: string) =>
       eventually(`${name} is not notified`, 60_000, async () => {
         const { stdout } = await shell(`kubectl -n argocd get application ${name} -o json`);
@@ -150,7 +150,7 @@ describe("ArgoCD's notifications controller, with what deploy/argocd ships", () 
       await eventually("all are dispatched", 60_000, () => github.dispatches.length >= expected.length);
       const got = github.dispatches.map(({ payload }) => [payload.sourceName, payload.commitHash]);
       assert.deepEqual(got.toSorted(), expected.toSorted());
-      // ArgoCD logs a condition that it cannot evaluate, for each application at each look.
+      // ArgoCD logs a condition that it cannot evaluate, for each application at each check.
       assert.deepEqual(
         lines().filter((line) => /level=(error|fatal)/.test(line)),
         [],
@@ -172,7 +172,7 @@ describe("ArgoCD's notifications controller, with what deploy/argocd ships", () 
       });
     });
 
-    await t.test("it is answered as soon as a run is stored, however long GitHub takes", async () => {
+    await t.test("it gets its answer as soon as a run is stored, for any delay of GitHub", async () => {
       putAtRevision("pr-slow");
       const hanging = github.fault({ method: "GET" }, { kind: "hang" });
       await controller();
@@ -182,7 +182,7 @@ describe("ArgoCD's notifications controller, with what deploy/argocd ships", () 
       hanging.remove();
     });
 
-    await t.test("it tries four times, and again at its next look", async () => {
+    await t.test("it tries four times, and again at its next check", async () => {
       const statuses = [503, 500, 429, 503];
       between.instead = async ({ application }) => (application === "pr-away" ? statuses.shift() : undefined);
       putAtRevision("pr-away");
@@ -195,7 +195,7 @@ describe("ArgoCD's notifications controller, with what deploy/argocd ships", () 
       await eventually("it is dispatched", 60_000, () => sent().includes("pr-away"));
     });
 
-    await t.test("it has nothing to send again when the run of what it sent fails", async () => {
+    await t.test("it sends nothing again when the run fails", async () => {
       const answer = await send(service, { path: "/api/runs", headers: { authorization: `Bearer ${TOKEN}` } });
       const failed = answer.json.runs.filter(({ status }: { status: string }) => status === "failure");
       assert.deepEqual(
@@ -214,7 +214,7 @@ describe("ArgoCD's notifications controller, with what deploy/argocd ships", () 
       ["webhook:\n      gh-runner:", "webhook:\n      ghrunner:", 405, "the key under `webhook`"],
     ] as const;
     for (const [at, [from, to, code, says]] of MISTAKES.entries()) {
-      await t.test(`it takes ${code} for final, and logs our explanation: ${says}`, async () => {
+      await t.test(`it treats ${code} as final, and logs the explanation: ${says}`, async () => {
         assert.notEqual(configMap.replace(from, to), configMap);
         await configure(configMap.replace(from, to));
         const { logs } = await controller();
@@ -223,7 +223,7 @@ describe("ArgoCD's notifications controller, with what deploy/argocd ships", () 
       });
     }
 
-    await t.test("it takes 401 for final when its Secret lacks the key, and logs both", async () => {
+    await t.test("it treats 401 as final when its Secret lacks the key, and logs both", async () => {
       await configure(configMap);
       await giveToken("another-key");
       const { logs } = await controller();
@@ -263,7 +263,7 @@ describe("ArgoCD's notifications controller, with what deploy/argocd ships", () 
           await set(synced(short, "Running", "a"));
           if (processors > 1) await unnotified(short);
           await set(synced(short, "Succeeded", "b"));
-          // Nothing shows when the controller's watch has brought both changes.
+          // Nothing shows when the controller's watch has received both changes.
           if (processors > 1) await sent(`${short} b`);
           else await wait(3000);
           release();
@@ -276,7 +276,7 @@ describe("ArgoCD's notifications controller, with what deploy/argocd ships", () 
     }
   });
 
-  it("makes of the ApplicationSet an application that is named like the folder of its values file", (t) => {
+  it("makes an application from the ApplicationSet with the name of the folder of its values file", (t) => {
     const [set] = objectsIn(readFileSync(`${ROOT}deploy/argocd/application-set.yaml`, "utf8"));
     const [{ git }] = set.spec.generators;
     for (const { path } of git.directories) {

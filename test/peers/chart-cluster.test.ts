@@ -21,7 +21,7 @@ function releaseOn(server: ApiServer, helm: string) {
     change: (values: Values, chart = CHART, flags = "") =>
       run(`upgrade --install gh-runner ${chart} -f - ${flags}`, values),
     uninstall: () => run("uninstall gh-runner --ignore-not-found"),
-    /** What is in the cluster of the release, whose manifest helm is asked for if it is not given. */
+    /** The objects of the release in the cluster, from this manifest or the one that helm returns. */
     async objects(manifest?: string): Promise<KubernetesObject[]> {
       const text = manifest ?? (await run("get manifest gh-runner")).stdout;
       const named = objectsIn(text).map(({ metadata, ...object }) => ({
@@ -35,7 +35,7 @@ function releaseOn(server: ApiServer, helm: string) {
   };
 }
 
-/** What a pod names and nothing in this cluster makes. */
+/** Objects that a pod names and that nothing in this cluster creates. */
 const OTHERS = [
   { apiVersion: "scheduling.k8s.io/v1", kind: "PriorityClass", metadata: { name: "important" }, value: 1 },
   { apiVersion: "node.k8s.io/v1", kind: "RuntimeClass", metadata: { name: "gvisor" }, handler: "runsc" },
@@ -46,7 +46,7 @@ const OTHERS = [
   })),
 ];
 
-describe("on Kubernetes' own API server, the chart", () => {
+describe("on a real Kubernetes API server, the chart", () => {
   for (const version of ["helm3", "helm4"]) {
     it(`is installed and upgraded with ${version}, with every value`, { timeout: 800_000 }, async (t) => {
       const [helm, server] = [peer(t, version), await startApiServer(t)];
@@ -82,7 +82,7 @@ async function everyValue(t: TestContext, server: ApiServer, release: Release) {
     });
   }
   assert.ok(upgrades > ROWS.length / 2);
-  await t.test("a pod that breaks the standard would be noticed", async () => {
+  await t.test("a pod that violates the standard is detected", async () => {
     await release.uninstall();
     const { stderr } = await release.change({ ...NEEDED, securityContext: { allowPrivilegeEscalation: true } });
     assert.match(stderr, /would violate PodSecurity/);
@@ -90,7 +90,7 @@ async function everyValue(t: TestContext, server: ApiServer, release: Release) {
   });
 }
 
-/** The chart 0.1.0, with values as they were then. */
+/** The chart 0.1.0, with the values of that version. */
 async function upgradeFromReleased(t: TestContext, release: Release) {
   const values = {
     image: { repository: "registry.example.com/gh-runner", tag: "0.1.0" },
@@ -119,7 +119,7 @@ async function upgradeFromReleased(t: TestContext, release: Release) {
   }
 }
 
-/** What it runs, without labels and annotations, in one order. */
+/** The workload without labels and annotations, in a fixed order. */
 function workload(objects: readonly KubernetesObject[]): KubernetesObject {
   const { spec } = structuredClone(objects.find(({ kind }) => /^(StatefulSet|Deployment)$/.test(kind)));
   delete spec.template.metadata;
@@ -130,9 +130,9 @@ function workload(objects: readonly KubernetesObject[]): KubernetesObject {
   return spec;
 }
 
-/** Follows the words of the chart. */
+/** Follows the instructions in the chart's messages. */
 async function anotherVolume(t: TestContext, server: ApiServer, release: Release) {
-  await t.test("says what to do when the volume has changed, and that is right", async () => {
+  await t.test("says what to do when the volume has changed, correctly", async () => {
     const withStorage = (storage: Values) => ({ ...NEEDED, storage: { storageClassName: "fast", ...storage } });
     const said = (storage: Values) =>
       release.change(withStorage(storage)).then(
@@ -153,7 +153,7 @@ async function anotherVolume(t: TestContext, server: ApiServer, release: Release
       },
     };
     await release.change(withStorage({}));
-    // The same in other words.
+    // The same with other values.
     await release.change(withStorage({ size: "1024Mi" }));
     await server.shell("kubectl apply -f -", [storageClass, claim].map((each) => JSON.stringify(each)).join("\n---\n"));
     const bound = `kubectl -n ${NAMESPACE} patch pvc data-gh-runner-0 --subresource=status -p '{"status":{"phase":"Bound"}}'`;
@@ -166,7 +166,7 @@ async function anotherVolume(t: TestContext, server: ApiServer, release: Release
     await server.shell(enlarge);
     const { stdout } = await server.shell(`kubectl -n ${NAMESPACE} get pvc data-gh-runner-0 -o json`);
     assert.equal(JSON.parse(stdout).spec.resources.requests.storage, "2Gi");
-    // No garbage collector runs here, which takes its finalizer away.
+    // No garbage collector runs here that would remove its finalizer.
     const finalizer = `kubectl -n ${NAMESPACE} patch statefulset gh-runner -p '{"metadata":{"finalizers":null}}'`;
     await server.shell(`${remove} --wait=false; ${finalizer}`);
     await release.change(withStorage({ size: "2Gi" }));
@@ -193,7 +193,7 @@ async function anotherBackupClaim(t: TestContext, server: ApiServer, release: Re
         () => assert.fail("it was taken"),
         ({ stderr }: { stderr: string }) => stderr,
       );
-    // That of another test outlives its release, and no controller is here that would let it go.
+    // The claim of another test outlives its release, because no controller runs here that would delete it.
     const claim = `-n ${NAMESPACE} pvc gh-runner-backup`;
     await server.shell(`kubectl delete ${claim} --ignore-not-found --wait=false`);
     await server.shell(`kubectl patch ${claim} -p '{"metadata":{"finalizers":null}}' || true`);
@@ -209,7 +209,7 @@ async function anotherBackupClaim(t: TestContext, server: ApiServer, release: Re
   });
 }
 
-/** No node runs its pod here: its end is written by hand. */
+/** No node runs its pod here, so the test writes its end. */
 async function isTested(t: TestContext, server: ApiServer, release: Release) {
   await t.test("passes `helm test` when its pod has succeeded, and fails when it has failed", async () => {
     await release.change(NEEDED);
@@ -226,7 +226,7 @@ async function isTested(t: TestContext, server: ApiServer, release: Release) {
 }
 
 async function onOpenShift(t: TestContext, server: ApiServer, release: Release) {
-  await t.test("names no user where the cluster is OpenShift", async () => {
+  await t.test("names no user if the cluster is OpenShift", async () => {
     const names = { plural: "securitycontextconstraints", kind: "SecurityContextConstraints" };
     const schema = { openAPIV3Schema: { type: "object" } };
     const definition = {

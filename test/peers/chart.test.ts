@@ -16,7 +16,7 @@ const read = (path: string) => readFileSync(`${CHART}/${path}`, "utf8");
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** What a command of Helm with values prints, and how it ends. */
+/** Runs a command of Helm with values. Returns its output and exit code. */
 function run(helm: string, args: readonly string[], values: Values) {
   const { status, stdout, stderr } = spawnSync(helm, args, { input: JSON.stringify(values), encoding: "utf8" });
   return { status, stdout, stderr };
@@ -34,7 +34,7 @@ const podsIn = (objects: readonly KubernetesObject[]): KubernetesObject[] =>
     kind === "Pod" ? [spec] : (spec?.template?.spec ?? spec?.jobTemplate?.spec.template.spec ?? []),
   );
 
-/** What is not taken, and the words that say why. */
+/** Values that are rejected, and the expected message. */
 const REJECTED: readonly (readonly [what: string, values: Values, says: RegExp])[] = [
   ["no image", { ...NEEDED, image: {} }, /image\.repository: say where your image is/],
   ["no repositories", { ...NEEDED, settings: {} }, /settings\.DEPLOYMENT_REPO: set .*\n.*settings\.TARGET_REPO: set /],
@@ -88,7 +88,7 @@ for (const version of ["helm3", "helm4"]) {
     }
 
     for (const [what, values, says] of REJECTED) {
-      it(`rejects ${what}, in words`, (t) => {
+      it(`rejects ${what}, with a message`, (t) => {
         const helm = peer(t, version);
         if (!helm) return;
         const { status, stderr } = run(helm, ["template", CHART, "-f", "-"], values);
@@ -97,7 +97,7 @@ for (const version of ["helm3", "helm4"]) {
       });
     }
 
-    it("is a part of an umbrella chart, which turns it on and off", (t) => {
+    it("works in an umbrella chart, which turns it on and off", (t) => {
       const helm = peer(t, version);
       if (!helm) return;
       const folder = temporaryFolder(t);
@@ -122,7 +122,7 @@ for (const version of ["helm3", "helm4"]) {
       assert.equal(status, 0, stdout);
     });
 
-    it("takes null for the default, of every value and every field", (t) => {
+    it("treats null as the default, for every value and every field", (t) => {
       const helm = peer(t, version);
       if (!helm) return;
       const { image, settings: _, ...others } = load(read("values.yaml")) as Record<string, object>;
@@ -133,7 +133,7 @@ for (const version of ["helm3", "helm4"]) {
       assert.deepEqual(render(helm, withNeeded(fields)), expected);
     });
 
-    it("takes the settings as they are written, with --set too", (t) => {
+    it("keeps settings unchanged, with --set too", (t) => {
       const helm = peer(t, version);
       if (!helm) return;
       const settings = {
@@ -170,13 +170,13 @@ for (const version of ["helm3", "helm4"]) {
       const [plain] = podsIn(render(helm, NEEDED));
       assert.match(String(restrictedV2.safeParse(plain).error), /runAsUser[\s\S]*fsGroup/);
       for (const { values } of ROWS) {
-        // These two decide it themselves.
+        // These two values decide it themselves.
         if ("openshift" in values || "podSecurityContext" in values) continue;
         const pods = podsIn(render(helm, withNeeded(values), onOpenShift));
         assert.ok(pods.length >= 2);
         const isImage = ({ volumes = [] }: KubernetesObject) => volumes.some(({ image }: KubernetesObject) => image);
         for (const pod of pods) {
-          // The README says it: that SCC has no image volumes.
+          // README.md states that this SCC has no image volumes.
           if (isImage(pod)) assert.match(String(restrictedV2.safeParse(pod).error), /another kind of volume/);
           else restrictedV2.parse(pod);
         }
@@ -185,7 +185,7 @@ for (const version of ["helm3", "helm4"]) {
   });
 }
 
-/** Each field null, but not those of what Kubernetes defines: a null in them takes a field away. */
+/** Every field set to null, except fields that Kubernetes defines: a null in them removes a field. */
 function nullsIn(values: object): Values {
   const kubernetes = /^(resources|.*ecurityContext|.*Probe|strategy|labels)$/;
   const entries = Object.entries(values).filter(([name]) => !kubernetes.test(name));
@@ -195,7 +195,7 @@ function nullsIn(values: object): Values {
 const isTable = (value: unknown): value is object =>
   value?.constructor === Object && Object.keys(value as object).length > 0;
 
-/** Each value of a table, by its path; what is among the names is one. */
+/** The values of a table, by path. `isOne` stops at a path. */
 function pathsIn(values: object, isOne: (path: string) => boolean = () => false, before = ""): string[] {
   return Object.entries(values).flatMap(([name, value]) => {
     const path = before + name;
@@ -219,7 +219,7 @@ describe("the chart's files", () => {
     assert.deepEqual(missing, []);
   });
 
-  it("have a schema for every value, which rejects others in every table", () => {
+  it("have a schema for every value, which rejects unknown ones in every table", () => {
     const schema = JSON.parse(read("values.schema.json"));
     for (const name of named) {
       let at = schema;
@@ -231,11 +231,11 @@ describe("the chart's files", () => {
     }
   });
 
-  it("wait in README.md for the pods before they are tested: a test of a Service without pods fails", () => {
+  it("wait in README.md for the pods before the test, because a test of a Service without pods fails", () => {
     assert.match(read("README.md"), /^helm install [^`]* --wait$[^`]*^helm test /m);
   });
 
-  it("tell of this version in CHANGELOG.md", () => {
+  it("list this version in CHANGELOG.md", () => {
     const { version } = load(read("Chart.yaml")) as { version: string };
     assert.ok(read("CHANGELOG.md").includes(`\n## ${version}\n`));
   });

@@ -13,7 +13,7 @@ type Call = { readonly program: string; readonly args: readonly string[] };
 export type ClusterAfter = {
   /** Every command, in order. */
   readonly calls: readonly Call[];
-  /** What the cluster holds; the data of Secrets as plain text. */
+  /** The objects in the cluster. The data of Secrets is plain text. */
   readonly objects: readonly KubernetesObject[];
   find(kind: string, namespace: string, name: string): KubernetesObject | undefined;
 };
@@ -34,8 +34,8 @@ const KINDS = "statefulset,deployment,poddisruptionbudget,service,serviceaccount
   .concat(",alert.notification.toolkit.fluxcd.io,application.argoproj.io");
 
 /**
- * Runs the commands of a document in a copy of deploy/, on a cluster with ArgoCD and its application pr-1234, and with
- * nothing of gh-runner but its namespace.
+ * Runs the commands of a document in a copy of deploy/, on a cluster with ArgoCD and its application pr-1234. The cluster has
+ * nothing of gh-runner except its namespace.
  */
 export async function follow(
   t: TestContext,

@@ -24,7 +24,7 @@ const workloadIn = ({ objects }: ClusterAfter): KubernetesObject =>
   objects.find(({ kind }) => /^(StatefulSet|Deployment)$/.test(kind)) ?? assert.fail("nothing runs");
 const secretsOf = (cluster: ClusterAfter) => cluster.find("Secret", "gh-runner", "gh-runner")?.data ?? {};
 
-/** Everything that something in the cluster names must be in the cluster. */
+/** Everything that an object in the cluster names must be in the cluster. */
 function nothingIsMissing(cluster: ClusterAfter) {
   const keys = Object.keys(secretsOf(cluster));
   const [container] = workloadIn(cluster).spec.template.spec.containers;
@@ -48,7 +48,7 @@ function nothingIsMissing(cluster: ClusterAfter) {
   }
 }
 
-describe("on Kubernetes' own API server", () => {
+describe("on a real Kubernetes API server", () => {
   it("the commands of the documents leave nothing out", { timeout: 600_000 }, async (t) => {
     const server = await startApiServer(t);
     if (!server) return;
@@ -117,7 +117,7 @@ describe("on Kubernetes' own API server", () => {
       assert.equal(workloadIn(cluster).kind, "Deployment");
       assert.equal(cluster.objects.filter(({ kind }) => /^(StatefulSet|Deployment)$/.test(kind)).length, 1);
       assert.match(secretsOf(cluster)["database-url"], /^postgres:\/\/\w+:[\w-]+@[\w.]+:5432\/\w+$/);
-      // The address is in place before the one is taken away, and nothing comes between that and the other.
+      // The new address exists before the old one is removed, and nothing happens between the two.
       const [remove, apply] = cluster.calls.slice(-2).map(({ args }) => args.join(" "));
       assert.match(remove ?? "", /delete statefulset gh-runner/);
       assert.match(apply ?? "", /^apply -k /);

@@ -12,7 +12,7 @@ import { DEPLOYMENT, deploy, TARGET, TOKEN } from "../support/service.ts";
 import { peer } from "./peers.ts";
 
 describe("a service in Go that reads files from raw.githubusercontent.com", () => {
-  it("is pointed at the stand-in GitHub by HTTPS_PROXY and SSL_CERT_FILE, and does the job", async (t) => {
+  it("uses the stand-in GitHub with HTTPS_PROXY and SSL_CERT_FILE, and does the job", async (t) => {
     const program = peer(t, "go-service");
     if (!program) return;
     const authority = privateAuthority();

@@ -19,7 +19,7 @@ const VALUES = {
   githubApp: true,
 };
 
-/** The objects in the documents. What docs/moving.md shows goes into the Go service's Deployment. */
+/** The objects in the documents. Those of docs/moving.md are merged into the Go service's Deployment. */
 function shownObjects(): KubernetesObject[] {
   const whole = globSync("{*.md,docs/*.md}", { cwd: ROOT })
     .flatMap((file) => documentOf(file).blocks)
@@ -35,11 +35,11 @@ function shownObjects(): KubernetesObject[] {
   return [...whole, deployment, claim];
 }
 
-describe("on Kubernetes' own API server", () => {
-  it("what is shipped and shown is taken", { timeout: 300_000 }, async (t) => {
+describe("on a real Kubernetes API server", () => {
+  it("all shipped and documented objects are accepted", { timeout: 300_000 }, async (t) => {
     const server = await startApiServer(t);
     if (!server) return;
-    /** An unknown field is an error. A workload whose pods break the standard of their namespace gets a warning on stderr. */
+    /** An unknown field is an error. A workload whose pods violate the standard of their namespace causes a warning on stderr. */
     const take = async (objects: readonly KubernetesObject[], command = "apply --server-side") => {
       const list = JSON.stringify({ apiVersion: "v1", kind: "List", items: objects });
       const { stderr } = await server.shell(`kubectl ${command} --validate=strict -f -`, list);
@@ -53,7 +53,7 @@ describe("on Kubernetes' own API server", () => {
         await t.test([`the overlay ${store}`, ...components].join(" + "), async (one) => {
           const all = withComponents(one, store, components);
           if (!all) return;
-          // No controller is there that would let a claim go when it is deleted.
+          // No controller runs here that would release a claim when it is deleted.
           const objects = all.filter(({ kind }) => kind !== "PersistentVolumeClaim");
           await take(objects);
           if (all.length > objects.length) await tryOut(all.filter((object) => !objects.includes(object)));

@@ -3,10 +3,10 @@ import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 
 const BUILD = fileURLToPath(new URL("../../scripts/build-peers.sh", import.meta.url));
-/** How the script ends for a program that WITHOUT_PEERS leaves out, or whose sources cannot be reached. */
+/** The script's exit code for a program that WITHOUT_PEERS excludes, or whose sources are unreachable. */
 const LEFT_OUT = 3;
 
-/** The path of a program in test/peers/. Where it cannot be built the test is skipped and undefined is returned; in CI it fails. */
+/** The path of a program in test/peers/. If it cannot be built the test is skipped and undefined is returned; in CI it fails. */
 export function peer(t: TestContext, name: string): string | undefined {
   const { status, stdout, stderr } = spawnSync(BUILD, [name], { encoding: "utf8" });
   if (status === 0) return stdout.trim();
@@ -16,7 +16,7 @@ export function peer(t: TestContext, name: string): string | undefined {
   return undefined;
 }
 
-/** What a peer answers on standard output to a question on its standard input, both JSON. Undefined as for `peer`. */
+/** A peer's answer on standard output to a question on its standard input, both JSON. Undefined as for `peer`. */
 export function askPeer<Answer>(
   t: TestContext,
   name: string,

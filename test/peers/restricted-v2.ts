@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /**
- * The pods that OpenShift's SCC `restricted-v2` lets in, which everyone may use. Users and groups come from the range of the
+ * The pods that OpenShift's SCC `restricted-v2` accepts, which everyone may use. Users and groups come from the range of the
  * namespace; a pod that names none gets one.
  * @see https://docs.redhat.com/en/documentation/openshift_container_platform/4.19/html/authentication_and_authorization/managing-pod-security-policies
  */

@@ -11,7 +11,7 @@ import { peer } from "./peers.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** What a program prints. The test fails with it when the program fails. */
+/** Runs a program and returns its output. The test fails with the output if the program fails. */
 function run(program: string, args: readonly string[], { input = "", path = "" } = {}): string {
   const env = { ...process.env, PATH: `${path}:${process.env.PATH}`, NODE_TEST_CONTEXT: undefined };
   const { status, stdout, stderr } = spawnSync(program, args, { cwd: ROOT, input, env, encoding: "utf8" });
@@ -32,13 +32,13 @@ describe("actionlint finds nothing in", () => {
     documentOf(file).blocks.filter(({ text }) => text.startsWith("# .github/workflows/")),
   );
   for (const { file, text } of shown) {
-    it(`${file}, as a document shows it`, (t) => {
+    it(`${file}, in its documented form`, (t) => {
       const actionlint = peer(t, "actionlint");
       if (actionlint) run(actionlint, [...NEWER, "-"], { input: text });
     });
   }
 
-  it("a file, and finds a mistake", (t) => {
+  it("a correct file, but in a wrong one", (t) => {
     const actionlint = peer(t, "actionlint");
     if (!actionlint) return;
     const input = "on: push\njobs: { a: { runs-on: x, stepz: [] } }\n";
@@ -47,7 +47,7 @@ describe("actionlint finds nothing in", () => {
   });
 });
 
-/** What GitHub takes and the peer does not know yet: `concurrency.queue`. */
+/** Syntax that GitHub accepts and the peer does not know yet: `concurrency.queue`. */
 const NEWER = ["-ignore", 'unexpected key "queue" for "concurrency" section'];
 
 /** Warnings of kube-score that do not apply here, and why. */
@@ -59,7 +59,7 @@ const NOT_FOR_US = {
   "deployment-has-host-podantiaffinity": "topologySpreadConstraints spread the pods",
 };
 
-describe("kube-score warns of nothing that has no reason", () => {
+describe("kube-score has only the warnings with a reason", () => {
   const score = (program: string, manifests: string) => {
     const ignored = Object.keys(NOT_FOR_US).flatMap((check) => ["--ignore-test", check]);
     const args = ["score", "--exit-one-on-warning", "--kubernetes-version=v1.34", ...ignored, "-"];
@@ -88,7 +88,7 @@ describe("kube-score warns of nothing that has no reason", () => {
       const values = { image: { repository: "registry.example.com/gh-runner" }, settings, store };
       const input = JSON.stringify({ ...values, flux: true, githubApp: true, serviceMonitor: true });
       const args = ["template", "gh-runner", "deploy/helm/gh-runner", "-n", "gh-runner", "-f", "-"];
-      // The pod of `helm test` lives for a second: it needs no policy.
+      // The pod of `helm test` lives for a second, so it needs no policy.
       const isHook = ({ metadata }: KubernetesObject) => metadata.annotations?.["helm.sh/hook"] !== undefined;
       const objects = objectsIn(run(helm, args, { input })).filter((object) => !isHook(object));
       score(program, objects.map((object) => JSON.stringify(object)).join("\n---\n"));

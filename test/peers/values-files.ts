@@ -1,10 +1,10 @@
 import { type Chance, chanceOf } from "../support/random.ts";
 
 /**
- * Values files as people write them, and as they spoil them. The shapes are those of charts that are published: comments of
- * helm-docs and of Bitnami, empty maps, lists in the column of their key, block texts, brackets over several lines, anchors,
- * and what editors leave behind.
- * @returns so many files, the same for the same seed.
+ * Values files as people write them, and as people break them. The shapes come from published charts: comments of helm-docs
+ * and of Bitnami, empty maps, lists in the column of their key, block texts, brackets over several lines, anchors, and
+ * leftovers of editors.
+ * @returns `count` files, the same for the same seed.
  */
 export function valuesFiles(count: number, seed: number): readonly string[] {
   const chance = chanceOf(seed);
@@ -128,7 +128,7 @@ const OTHERS = [
   "deep: [[[[[[{a: [{b: [c]}]}]]]]]]",
 ];
 
-/** What yaml.v3 reads seldom or never. */
+/** Syntax that yaml.v3 reads rarely or never. */
 const DOUBTFUL = [
   `${"k".repeat(1030)}: too long for a key`,
   "{{- if .Values.x }}",
@@ -143,7 +143,7 @@ const DOUBTFUL = [
 ];
 
 function valuesFile(chance: Chance): string {
-  // Each once: a key that comes twice is an error.
+  // Each once, because a duplicate key is an error.
   const others = new Set(Array.from({ length: chance.between(0, 6) }, () => chance.pick(OTHERS)));
   if (chance.next() < 0.1) others.add(chance.pick(DOUBTFUL));
   const [before, after] = [[...others].slice(0, 3), [...others].slice(3)];
@@ -189,7 +189,7 @@ function wanted(chance: Chance): string {
   ]);
 }
 
-/** With one to three small mistakes, of which many change nothing. */
+/** Adds one to three small mistakes. Many of them change nothing. */
 function spoilt(file: string, chance: Chance): string {
   let text = file;
   for (let left = chance.between(1, 3); left > 0; left--) {

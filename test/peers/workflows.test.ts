@@ -46,7 +46,7 @@ function chart(
   return objectsIn(stdout).filter(({ metadata }) => metadata.annotations?.["helm.sh/hook"] === undefined);
 }
 
-/** The pod that the workload would make. */
+/** A pod of the workload. */
 function podOf(objects: readonly KubernetesObject[]): KubernetesObject {
   const { spec } = objects.find(({ kind }) => /^(StatefulSet|Deployment)$/.test(kind)) ?? assert.fail();
   const claimed = (spec.volumeClaimTemplates ?? []).map(({ metadata: { name } }: KubernetesObject) => ({
@@ -57,8 +57,10 @@ function podOf(objects: readonly KubernetesObject[]): KubernetesObject {
   return { apiVersion: "v1", kind: "Pod", metadata: { name: "tried", namespace: "gh-runner" }, spec: pod };
 }
 
-describe("on Kubernetes' own API server", () => {
-  it("each source of workflows is taken, in a namespace that enforces restricted", { timeout: 300_000 }, async (t) => {
+describe("on a real Kubernetes API server", () => {
+  it("each source of workflows is accepted, in a namespace that enforces restricted", {
+    timeout: 300_000,
+  }, async (t) => {
     const server = await startApiServer(t);
     if (!server) return;
     const take = async (objects: readonly KubernetesObject[], command: string) => {
@@ -97,7 +99,7 @@ describe("on Kubernetes' own API server", () => {
 
 describe("the chart's values for workflows", () => {
   for (const version of ["helm3", "helm4"]) {
-    it(`take null for the default of every field of git, with ${version}`, (t) => {
+    it(`treat null as the default of every field of git, with ${version}`, (t) => {
       const fields = [
         "ref",
         "path",
@@ -121,16 +123,16 @@ describe("the chart's values for workflows", () => {
       ["a folder that is none", { image: "workflows" }, /workflows[./]image/],
       ["a misspelt field", { git: { ...git, branch: "main" } }, /branch/],
     ] as const) {
-      it(`reject ${what}, in words, with ${version}`, (t) => {
+      it(`reject ${what}, with a message, with ${version}`, (t) => {
         if (peer(t, version)) assert.throws(() => chart(t, version, { workflows }), says);
       });
     }
   }
 });
 
-describe("OpenShift's restricted-v2 lets in", () => {
+describe("OpenShift's restricted-v2 accepts", () => {
   for (const [name, workflows] of Object.entries(VALUES)) {
-    // It lists the kinds of volumes, and image volumes are not among them: docs/kubernetes-workflows.md.
+    // It lists the kinds of volumes. Image volumes are missing: docs/kubernetes-workflows.md.
     if (name === "oci") continue;
     it(`the value ${name}`, (t) => {
       const onOpenShift = ["--api-versions", "security.openshift.io/v1"];

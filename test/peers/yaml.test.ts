@@ -4,7 +4,7 @@ import { scalarAt } from "../../src/workflows/values-file.ts";
 import { askPeer } from "./peers.ts";
 import { valuesFiles } from "./values-files.ts";
 
-/** What the Go program in test/peers/yaml reads of a file: yaml.v3 into a struct of texts, and Helm into a map. */
+/** The result of the Go program in test/peers/yaml for a file: yaml.v3 into a struct of strings, and Helm into a map. */
 type Answer = { text: string; error?: string; helm?: string };
 
 const COUNT = 10_000;
@@ -27,7 +27,7 @@ const ask = (t: TestContext, files: readonly (string | Uint8Array)[]) =>
     files.map((file) => Buffer.from(file as string).toString("base64")),
   );
 
-describe("whatever yaml.v3 reads is read here with the same text", () => {
+describe("every file that yaml.v3 reads gives the same text here", () => {
   const files = valuesFiles(COUNT, SEED);
 
   it(`${COUNT} files, by yaml.v3 itself`, (t) => {
@@ -48,7 +48,7 @@ describe("whatever yaml.v3 reads is read here with the same text", () => {
     assert.ok(found > COUNT / 4);
   });
 
-  it("files in other encodings and with other line breaks, which Helm reads as well", (t) => {
+  it("files in other encodings and with other line breaks, which Helm also reads", (t) => {
     const text = 'global: {\r\n  config: {\r\n    DEPLOYMENT_TAG: abc\r\n}\r\n}\r\nnote: "ü\r\nd"\r\n';
     const utf16 = Buffer.from(`\ufeff${text}`, "utf16le");
     const answers = ask(t, [text, `\ufeff${text}`, utf16, Buffer.from(utf16).swap16(), text.replaceAll("\r\n", "\r")]);
@@ -56,7 +56,7 @@ describe("whatever yaml.v3 reads is read here with the same text", () => {
     assert.deepEqual(ours(text), { text: "abc" });
   });
 
-  it("files with a character in a later document that no YAML may hold", (t) => {
+  it("files with a character that YAML forbids in a later document", (t) => {
     const document = "global: {config: {DEPLOYMENT_TAG: abc}}\n";
     const file = `${document}---\n${"a: b\n".repeat(500)}c: \x96\n`;
     const answers = ask(t, [file, `${document}c: \x96\n`]);

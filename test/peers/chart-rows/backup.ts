@@ -35,7 +35,7 @@ export const BACKUP: readonly Row[] = [
     ["PersistentVolumeClaim ci-backup", "spec.storageClassName", "remote"],
     ["PersistentVolumeClaim ci-backup", "spec.resources.requests.storage", "1Gi"],
   ),
-  // Kubernetes takes 52 characters for a CronJob; its pods have the same name.
+  // Kubernetes allows 52 characters for a CronJob, because its pods have the same name.
   row(
     { backup: { enabled: true }, fullnameOverride: "a-name-that-is-as-long-as-the-names-of-releases-get" },
     [`CronJob ${LONG}`, "spec.jobTemplate.spec.template.metadata.labels.app\\.kubernetes\\.io/name", LONG],

@@ -18,5 +18,5 @@ export const ROWS: readonly Row[] = [
   ...BACKUP,
 ];
 
-/** A row as a test names it. */
+/** The name of a row in a test. */
 export const nameOf = ({ values }: Row) => JSON.stringify(values).slice(0, 100);

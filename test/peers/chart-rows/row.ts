@@ -1,20 +1,20 @@
 import type { KubernetesObject } from "../../support/kubectl.ts";
 
-/** What is found in an object of a kind: the value at a path such as `spec.ports.0.port`, or undefined where there is none. */
+/** An expected value in an object of a kind, at a path such as `spec.ports.0.port`. Undefined: it must be missing. */
 export type Found = readonly [kindAndName: string, path: string, value: unknown];
 
-/** Values that are set beside `NEEDED`, and what is then in the objects. */
+/** Values that are set beside `NEEDED`, and the resulting objects. */
 export type Row = { readonly values: Record<string, unknown>; readonly found: readonly Found[] };
 
 export const row = (values: Record<string, unknown>, ...found: Found[]): Row => ({ values, found });
 
-/** What has no default. */
+/** Values without a default. */
 export const NEEDED = {
   image: { repository: "registry.example.com/gh-runner" },
   settings: { TARGET_REPO: "acme/shop", DEPLOYMENT_REPO: "acme/deployment" },
 };
 
-/** Values with what has no default; a table adds to it. */
+/** Values plus those without a default. A table is merged. */
 export function withNeeded(values: Record<string, unknown>): Record<string, unknown> {
   const { image = {}, settings = {} } = values as { image?: object; settings?: object };
   return { ...values, image: { ...NEEDED.image, ...image }, settings: { ...NEEDED.settings, ...settings } };
@@ -32,7 +32,7 @@ export const labelsOf = (name: string) => ({
   "helm.sh/chart": "gh-runner-0.2.0",
 });
 
-/** Without a name it is the first of its kind. A dot within a key is escaped. */
+/** Without a name it is the first object of its kind. A dot within a key is escaped. */
 export function findIn(objects: readonly KubernetesObject[], kindAndName: string, path: string): unknown {
   const [kind, name] = kindAndName.split(" ");
   const object = objects.find((each) => each.kind === kind && (name === undefined || each.metadata.name === name));

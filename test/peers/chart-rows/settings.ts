@@ -4,7 +4,7 @@ const DIGEST = `sha256:${"0".repeat(64)}`;
 
 /** Values for image, settings, secrets, the store and its volume. */
 export const SETTINGS: readonly Row[] = [
-  // What the chart makes of what must be there.
+  // What the chart renders from the required values.
   row(
     {},
     ["StatefulSet", `${MAIN}.image`, "registry.example.com/gh-runner:0.1.0"],
