@@ -93,6 +93,6 @@ describe("a service that is a GitHub App on two organisations", () => {
     github.fault({ route: "POST /repos/{owner}/{repo}/dispatches" }, { kind: "status", status: 401 });
     const answer = await notify(url, { application: "pr-1" });
     assert.equal(answer.status, 500);
-    assert.match(answer.json.detail, /401 to a token that it had just issued.*attempted again/);
+    assert.match(answer.json.detail, /401 to a token that it had just issued.*retried automatically/);
   });
 });

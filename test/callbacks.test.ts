@@ -78,7 +78,7 @@ describe("POST /callbacks/{token}", () => {
     assert.match(wrong.json.detail, /^approved .*; by .*\.$/);
     const withToken = await answer(path, { approved: true, by: TOKEN });
     assert.deepEqual([withToken.status, withToken.json.problems.length], [400, 1]);
-    assert.match(withToken.json.detail, /^by holds a token/);
+    assert.match(withToken.json.detail, /^by contains a token/);
     const mail = await answer(path, { approved: true, by: "al", mail: "none" });
     assert.deepEqual(mail.json.problems, ["mail Invalid email address"]);
     assert.equal((await answer(path, "{")).status, 400);

@@ -645,7 +645,7 @@ describe("what the doctor finds in the service's store", () => {
     assert.deepEqual(notOk(await check({ DATA_DIR: folder })), []);
     writeFileSync(file, "this is no database ".repeat(100));
     const checks = await check({ DATA_DIR: folder });
-    assertFound(checks, "store", "warning", /cannot be read: file is not a database/, /as its user/);
+    assertFound(checks, "store", "warning", /cannot read whether .*: file is not a database/, /as its user/);
   });
 
   describe("in PostgreSQL", () => {
@@ -672,7 +672,7 @@ describe("what the doctor finds in the service's store", () => {
     it("that cannot be reached", async (t) => {
       const { check } = await scene(t);
       const checks = await check({ DATABASE_URL: "postgres://me:hidden-word@127.0.0.1:1/none" });
-      assertFound(checks, "store", "warning", /cannot be read: Cannot use PostgreSQL at 127\.0\.0\.1:1 as me/);
+      assertFound(checks, "store", "warning", /cannot read whether .*: Cannot use PostgreSQL at 127\.0\.0\.1:1 as me/);
       assert.ok(!JSON.stringify(checks).includes("hidden-word"));
     });
   });

@@ -352,6 +352,6 @@ export default defineWorkflow({
       return send(url, { method: "POST", path: `/api/runs/${id}/rerun`, body: JSON.stringify({ input }), headers });
     };
     const answer = await rerun("refs/heads/next");
-    assert.match(JSON.stringify(answer.json), /is an event that deploy is not for/);
+    assert.match(JSON.stringify(answer.json), /is an event that deploy does not handle/);
   });
 });

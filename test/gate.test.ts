@@ -526,7 +526,7 @@ describe("a report", () => {
     for (let at = 0; at < 64; at++) assert.ok(isSent(await send("report", () => OK, `report ${at}`)));
     const { notBefore, why } = rejection(await send("report", () => OK, "late"));
     assert.equal(notBefore, clock.now() + MINUTE + GRACE);
-    assert.match(why, /what reports may use of 64 writes in 90 s/);
+    assert.match(why, /the share for reports of 64 writes in 90 s/);
     for (let at = 0; at < 16; at++) assert.ok(isSent(await send("write", () => OK, `dispatch ${at}`)));
   });
 

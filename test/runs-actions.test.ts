@@ -233,7 +233,7 @@ describe("POST /api/runs/{id}/rerun", () => {
     await reaches(String(good.headers["x-run-id"]), "success");
     const unwanted = await post(`/api/runs/${id}/rerun`, event("refs/heads/other"));
     assert.equal(unwanted.status, 400);
-    assert.match(unwanted.json.detail, /an event that pushed is not for/);
+    assert.match(unwanted.json.detail, /an event that pushed does not handle/);
     assert.equal((await post(`/api/runs/${id}/rerun`, { input: [1] })).status, 400);
     const large = { input: { name: "push", payload: { ref: "refs/heads/main", commits: "x".repeat(200_000) } } };
     assert.equal((await post(`/api/runs/${id}/rerun`, large)).status, 202, "events of GitHub may be large");
@@ -332,6 +332,6 @@ describe("gh-runner runs rerun", () => {
       assert.equal((await runs("rerun", id, ...args)).code, 1);
     }
     const failed = await runs("rerun", "--failed", "--since", "1h", "--workflow", "steps", "--from", "failure");
-    assert.match(failed.stdout, /^1 re-run, 0 not needed, 0 refused, 0 failed$/m);
+    assert.match(failed.stdout, /^1 re-run, 0 not needed, 0 rejected, 0 failed$/m);
   });
 });
