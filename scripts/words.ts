@@ -30,7 +30,7 @@ export function turnsOf(contributing: string): readonly Turn[] {
 export function findTurns(text: string, turns: readonly Turn[]): readonly Finding[] {
   return turns
     .flatMap((turn) => {
-      const pattern = new RegExp(`(?<![\\w-])${turn.text.replaceAll(" ", `(?:${BETWEEN})`)}(?![\\w-])`, "gi");
+      const pattern = new RegExp(`(?<![\\w/-])${turn.text.replaceAll(" ", `(?:${BETWEEN})`)}(?![\\w-])`, "gi");
       return [...text.matchAll(pattern)].map(({ index }) => ({
         ...turn,
         line: text.slice(0, index).split("\n").length,
