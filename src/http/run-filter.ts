@@ -79,5 +79,5 @@ export function filterOf({ text = "", since, until, ...named }: Given, now: numb
 export function timeIn(side: Side, text: string, now: number): number {
   const time = pastTime(text, { now, zone: "UTC", side });
   if (time !== undefined) return time;
-  throw new Rejection(400, `${side} must be how long ago, such as 2h, or a time, such as 2026-11-24T12:00:00Z.`);
+  throw new Rejection(400, `${side} must be a length of time such as 2h, or a time such as 2026-11-24T12:00:00Z.`);
 }
