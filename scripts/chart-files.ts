@@ -72,12 +72,12 @@ const INTRODUCTION = `<!-- Made of values.yaml by \`npm run docs\`. -->
 
 # The Helm chart of gh-runner
 
-Small GitHub workflows as TypeScript functions on your infrastructure. The chart makes a StatefulSet with SQLite, or a
+For platform engineers who use Helm. At the end gh-runner runs in your cluster. The chart makes a StatefulSet with SQLite, or a
 Deployment with PostgreSQL, on Kubernetes 1.30 or newer and OpenShift 4.17 or newer, with Helm 3 and Helm 4.
 
 ## Install
 
-Push [the image](../../../docs/container.md) to your registry, and make the Secret with the tokens:
+Push [the image](../../../docs/container.md) to your registry. Then make the Secret with the tokens, and install:
 
 \`\`\`bash
 kubectl create namespace gh-runner
@@ -89,10 +89,10 @@ helm install gh-runner deploy/helm/gh-runner -n gh-runner \\
 helm test gh-runner -n gh-runner --logs
 \`\`\`
 
-[docs/kubernetes.md](../../../docs/kubernetes.md) says the rest: the keys of the Secret, ArgoCD and Flux, PostgreSQL, the network.
-What changes from version to version is in the [CHANGELOG](CHANGELOG.md).
+[docs/kubernetes.md](../../../docs/kubernetes.md) has the rest: the token, the keys of the Secret, ArgoCD and Flux, PostgreSQL, the
+network. The [CHANGELOG](CHANGELOG.md) lists the changes of each version.
 
 ## Values
 
-The schema rejects a value that there is not. What is null has its default. \`NAME.FIELD\` is \`FIELD\` below \`NAME\`.
+The schema rejects unknown values. A null value has its default. \`NAME.FIELD\` is \`FIELD\` below \`NAME\`.
 `;

@@ -141,7 +141,7 @@ describe("its check", () => {
       const begun = await run(begin, { COMMIT, SOURCE: "pr-1" });
       if (!begun) return;
       assert.equal(begun.code, 1);
-      assert.match(begun.output, /neither a commit nor a tag/);
+      assert.match(begun.output, /not a commit or a tag/);
       assert.deepEqual(begun.outputs, {});
       assert.equal(github.requests.length, 0);
     });

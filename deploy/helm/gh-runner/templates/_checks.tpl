@@ -1,4 +1,4 @@
-{{/* Ends with all that is wrong with the values, and what to do. `helm lint` prints it and continues. */}}
+{{/* Fails with all problems of the values, and what to do. `helm lint` prints them and continues. */}}
 {{- define "gh-runner.check" -}}
 {{- $problems := include "gh-runner.problems" . | fromYamlArray -}}
 {{- if $problems -}}
@@ -31,7 +31,7 @@
 {{- else if hasKey $keys $name -}}
 {{- $problems = append $problems (printf "settings.%s: leave it out. It is read from the key %s of the Secret %s. To give it as a setting, set secretSettings.%s to \"\"" $name (index $keys $name) $.Values.secretName $name) -}}
 {{- else if has $name (include "gh-runner.credentials" $ | fromYamlArray) -}}
-{{- $problems = append $problems (printf "settings.%s: it is a secret, and the ConfigMap of the settings is none. Put it into the Secret %s, and name its key by secretSettings.%s" $name $.Values.secretName $name) -}}
+{{- $problems = append $problems (printf "settings.%s: it is a secret, and settings go into a ConfigMap. Put it into the Secret %s, and name its key in secretSettings.%s" $name $.Values.secretName $name) -}}
 {{- end -}}
 {{- end -}}
 {{- range list "PORT" "DATA_DIR" -}}
@@ -46,7 +46,7 @@
 {{- $problems = append $problems "httpRoute.parentRefs: name your Gateway, such as [{name: public, namespace: gateways}]" -}}
 {{- end -}}
 {{- if and .Values.backup.enabled (eq .Values.store "sqlite") (not .Values.storage.existingClaim) (has "ReadWriteOncePod" .Values.storage.accessModes) -}}
-{{- $problems = append $problems "storage.accessModes: the pod of a backup mounts the volume too, which ReadWriteOncePod forbids. Take ReadWriteOnce, or leave backup.enabled out" -}}
+{{- $problems = append $problems "storage.accessModes: the backup's pod mounts the volume too, and ReadWriteOncePod forbids that. Use ReadWriteOnce, or leave backup.enabled out" -}}
 {{- end -}}
 {{- range concat (include "gh-runner.workflows.problems" . | fromYamlArray) (include "gh-runner.storageChanges" . | fromYamlArray) (include "gh-runner.backupChanges" . | fromYamlArray) -}}
 {{- $problems = append $problems . -}}
@@ -54,14 +54,14 @@
 {{- toYaml $problems -}}
 {{- end }}
 
-{{/* Settings that no ConfigMap may hold. */}}
+{{/* Secrets, which must not be in a ConfigMap. */}}
 {{- define "gh-runner.credentials" -}}
 [AUTH_TOKENS, DATABASE_PASSWORD, DATABASE_URL, FLUX_HMAC_KEY, GITHUB_APP_PRIVATE_KEY, GITHUB_CLIENT_SECRET, GITHUB_TOKEN, GITHUB_WEBHOOK_SECRET, OIDC_CLIENT_SECRET]
 {{- end }}
 
 {{/*
-What of the volume differs from the StatefulSet in the cluster, a list of texts as YAML. Kubernetes lets nothing of
-volumeClaimTemplates change, and its message does not say what to do. Nothing is known in `helm template` and in Argo CD.
+The differences between the volume of the values and of the StatefulSet in the cluster, a list of texts as YAML. Kubernetes rejects every
+change of volumeClaimTemplates, and its message does not say what to do. `helm template` and Argo CD do not know the cluster.
 */}}
 {{- define "gh-runner.storageChanges" -}}
 {{- $changes := list -}}
@@ -75,15 +75,15 @@ volumeClaimTemplates change, and its message does not say what to do. Nothing is
 {{- $storage := .Values.storage -}}
 {{- $template := first ($installed.spec.volumeClaimTemplates | default list) -}}
 {{- if and $template $storage.existingClaim -}}
-{{- $changes = append $changes (printf "storage.existingClaim: the release already has a volume, %s, and Kubernetes changes no volume of a StatefulSet.\n  Copy the data first: %s. Then: %s" $claim $page $delete) -}}
+{{- $changes = append $changes (printf "storage.existingClaim: the release already has a volume, %s, and Kubernetes cannot change a StatefulSet's volume.\n  Copy the data first: %s. Then: %s" $claim $page $delete) -}}
 {{- else if and (not $template) (not $storage.existingClaim) -}}
-{{- $changes = append $changes (printf "storage.existingClaim: the release has it, and Kubernetes changes no volume of a StatefulSet.\n  Copy the data first: %s. Then: %s" $page $delete) -}}
+{{- $changes = append $changes (printf "storage.existingClaim: the release has it, and Kubernetes cannot change a StatefulSet's volume.\n  Copy the data first: %s. Then: %s" $page $delete) -}}
 {{- else if $template -}}
 {{- $size := $template.spec.resources.requests.storage -}}
 {{- $had := include "gh-runner.bytes" $size | float64 -}}
 {{- $has := include "gh-runner.bytes" $storage.size | float64 -}}
 {{- if gt $has $had -}}
-{{- $changes = append $changes (printf "storage.size: the release has %s, the values say %v, and Kubernetes changes no volume of a StatefulSet. If its class\n  allows it (allowVolumeExpansion), enlarge the claim, and let the StatefulSet be made again. The pod keeps running:\n    kubectl -n %s patch pvc %s -p '{\"spec\":{\"resources\":{\"requests\":{\"storage\":\"%v\"}}}}'\n    %s\n  Then upgrade again." $size $storage.size $namespace $claim $storage.size $delete) -}}
+{{- $changes = append $changes (printf "storage.size: the release has %s, the values say %v, and Kubernetes cannot change a StatefulSet's volume. If its class\n  has allowVolumeExpansion, enlarge the claim and delete the StatefulSet, so that the upgrade makes it again. The pod keeps running:\n    kubectl -n %s patch pvc %s -p '{\"spec\":{\"resources\":{\"requests\":{\"storage\":\"%v\"}}}}'\n    %s\n  Then upgrade again." $size $storage.size $namespace $claim $storage.size $delete) -}}
 {{- else if lt $has $had -}}
 {{- $changes = append $changes (printf "storage.size: the release has %s, the values say %v, and no volume shrinks. Keep %s, or take\n  a new volume: %s" $size $storage.size $size $page) -}}
 {{- end -}}
@@ -99,14 +99,14 @@ volumeClaimTemplates change, and its message does not say what to do. Nothing is
 {{- toYaml $changes -}}
 {{- end }}
 
-{{/* The same for the claim of backups. Kubernetes says itself when its class lets it not grow. */}}
+{{/* The same for the claim of backups. If its class does not allow it to grow, Kubernetes' message names the reason. */}}
 {{- define "gh-runner.backupChanges" -}}
 {{- $changes := list -}}
 {{- $name := include "gh-runner.otherName" (list . "backup") -}}
 {{- $backup := .Values.backup -}}
 {{- if and $backup.enabled (not $backup.existingClaim) -}}
 {{- with lookup "v1" "PersistentVolumeClaim" (include "gh-runner.namespace" .) $name -}}
-{{- $else := "or name another claim by backup.existingClaim" -}}
+{{- $else := "or name another claim in backup.existingClaim" -}}
 {{- $size := .spec.resources.requests.storage -}}
 {{- if lt (include "gh-runner.bytes" $backup.size | float64) (include "gh-runner.bytes" $size | float64) -}}
 {{- $changes = append $changes (printf "backup.size: the claim %s has %s, the values say %v, and no volume shrinks. Keep %s, %s" $name $size $backup.size $size $else) -}}
@@ -120,7 +120,7 @@ volumeClaimTemplates change, and its message does not say what to do. Nothing is
 {{- toYaml $changes -}}
 {{- end }}
 
-{{/* How many bytes a quantity means, since the API server writes 1024Mi as 1Gi. */}}
+{{/* A quantity in bytes, because the API server writes 1024Mi as 1Gi. */}}
 {{- define "gh-runner.bytes" -}}
 {{- $units := dict "" 1.0 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "E" 1e18 "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 "Pi" 1125899906842624.0 "Ei" 1152921504606846976.0 -}}
 {{- $text := include "gh-runner.text" . -}}

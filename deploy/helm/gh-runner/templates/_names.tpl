@@ -1,6 +1,6 @@
 {{/*
-What all objects are named. The release's name, as it always was: two installations in one namespace have two releases. A
-name that is made longer leaves room for the hash that Kubernetes puts behind the names of a StatefulSet's revisions.
+The name of all objects. By default the release's name, so two installations in one namespace have different names. A longer name
+is cut, to leave room for the hash that Kubernetes adds to the names of a StatefulSet's revisions.
 */}}
 {{- define "gh-runner.fullname" -}}
 {{- if .Values.fullnameOverride -}}
@@ -24,12 +24,12 @@ name that is made longer leaves room for the hash that Kubernetes puts behind th
 {{- end -}}
 {{- end }}
 
-{{/* Which pods are the service's. Kubernetes lets no workload change it: an upgrade would fail. */}}
+{{/* Selects the service's pods. It must never change: Kubernetes would reject the upgrade. */}}
 {{- define "gh-runner.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "gh-runner.fullname" . }}
 {{- end }}
 
-{{/* The labels of every object, with those that are given beside the values' commonLabels. */}}
+{{/* The labels of every object, with commonLabels and the given labels. */}}
 {{- define "gh-runner.labelsWith" -}}
 {{- $root := index . 0 -}}
 {{- $labels := dict
@@ -45,13 +45,13 @@ app.kubernetes.io/name: {{ include "gh-runner.fullname" . }}
 {{- include "gh-runner.labelsWith" (list . dict) -}}
 {{- end }}
 
-{{/* The name of what is beside the service, such as a backup. A CronJob may have 52 characters. Called with (list . "backup"). */}}
+{{/* The name of another object, such as a backup. A CronJob's name may have 52 characters. Called with (list . "backup"). */}}
 {{- define "gh-runner.otherName" -}}
 {{- $fullname := include "gh-runner.fullname" (index . 0) -}}
 {{- printf "%s-%s" ($fullname | trunc (sub 51 (len (index . 1)) | int) | trimSuffix "-") (index . 1) -}}
 {{- end }}
 
-{{/* The labels of another pod, such as that of a test: the Service must not send to it. Called with (list . "test"). */}}
+{{/* The labels of another pod, such as a test. The Service must not send requests to it. Called with (list . "test"). */}}
 {{- define "gh-runner.otherPodLabels" -}}
 {{- $root := index . 0 -}}
 {{- $labels := dict
@@ -79,8 +79,8 @@ annotations:
 {{- end }}
 
 {{/*
-Maps as one map of texts; a later one wins. Numbers and booleans, which Kubernetes does not take there, become texts, and lists
-and maps JSON.
+Merges maps into one map of texts. A later map wins. Numbers and booleans become texts, because Kubernetes accepts only texts there. Lists
+and maps become JSON.
 */}}
 {{- define "gh-runner.allTexts" -}}
 {{- $texts := dict -}}
@@ -94,7 +94,7 @@ and maps JSON.
 {{- toYaml $texts -}}
 {{- end }}
 
-{{/* toString makes 1.234567e+06 of a number with seven digits. */}}
+{{/* Not toString alone: it turns a number with seven digits into 1.234567e+06. */}}
 {{- define "gh-runner.text" -}}
 {{- kindIs "string" . | ternary (toString .) (toJson .) -}}
 {{- end }}
@@ -111,7 +111,7 @@ and maps JSON.
 {{- with .Values.image.digest -}}@{{ . }}{{- end -}}
 {{- end }}
 
-{{/* imagePullSecrets of a pod, or nothing. Each may be a name alone. */}}
+{{/* imagePullSecrets of a pod, or nothing. An entry may be just a name. */}}
 {{- define "gh-runner.imagePullSecrets" -}}
 {{- with concat ((.Values.global).imagePullSecrets | default list) .Values.imagePullSecrets -}}
 imagePullSecrets:

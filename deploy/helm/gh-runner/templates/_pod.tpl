@@ -1,4 +1,4 @@
-{{/* Values that are given to the pod as they are, unless they are empty: called with (list . KEY…). */}}
+{{/* Values that the pod gets unchanged, unless they are empty. Called with (list . KEY…). */}}
 {{- define "gh-runner.parts" -}}
 {{- $given := dict -}}
 {{- $values := (first .).Values -}}
@@ -9,7 +9,7 @@
 {{- with $given -}}{{- toYaml . -}}{{- end -}}
 {{- end }}
 
-{{/* A probe, unless it is off: called with (list . "livenessProbe"). */}}
+{{/* A probe, unless it is off. Called with (list . "livenessProbe"). */}}
 {{- define "gh-runner.probe" -}}
 {{- $probe := index (index . 0).Values (index . 1) -}}
 {{- if ne (toString $probe.enabled) "false" -}}
@@ -18,7 +18,7 @@
 {{- end }}
 {{- end }}
 
-{{/* Where the workload's selector is missing from a constraint it is put there. */}}
+{{/* Adds the workload's selector to each constraint without one. */}}
 {{- define "gh-runner.topologySpreadConstraints" -}}
 {{- $constraints := .Values.topologySpreadConstraints -}}
 {{- if and (not $constraints) (eq .Values.store "postgres") -}}
@@ -35,22 +35,22 @@ topologySpreadConstraints:
 {{- end }}
 {{- end }}
 
-{{/* The variables of the container: ours first, without those that extraEnv sets. */}}
+{{/* The container's variables: first the chart's, without those that extraEnv sets. */}}
 {{- define "gh-runner.env" -}}
 {{- $given := list -}}
 {{- range .Values.extraEnv -}}{{- $given = append $given .name -}}{{- end -}}
-{{- $ours := list (dict "name" "DATA_DIR" "value" "/data") -}}
+{{- $charts := list (dict "name" "DATA_DIR" "value" "/data") -}}
 {{- range $name, $key := include "gh-runner.secretSettings" . | fromYaml -}}
-{{- $ours = append $ours (dict "name" (printf "%s_FILE" $name) "value" (printf "/run/secrets/gh-runner/%s" $key)) -}}
+{{- $charts = append $charts (dict "name" (printf "%s_FILE" $name) "value" (printf "/run/secrets/gh-runner/%s" $key)) -}}
 {{- end -}}
 {{- $all := list -}}
-{{- range concat $ours (include "gh-runner.workflows.env" . | fromYamlArray) -}}
+{{- range concat $charts (include "gh-runner.workflows.env" . | fromYamlArray) -}}
 {{- if not (has .name $given) -}}{{- $all = append $all . -}}{{- end -}}
 {{- end -}}
 {{- concat $all (include "gh-runner.extraEnv" . | fromYamlArray) | toYaml -}}
 {{- end }}
 
-{{/* As it is given, with texts as values. */}}
+{{/* extraEnv unchanged, but with texts as values. */}}
 {{- define "gh-runner.extraEnv" -}}
 {{- $env := list -}}
 {{- range .Values.extraEnv -}}
@@ -63,7 +63,7 @@ topologySpreadConstraints:
 - name: secrets
   secret:
     secretName: {{ .Values.secretName }}
-    # 0440: read by the group, which is fsGroup.
+    # 0440: the group can read it, and the group is fsGroup.
     defaultMode: 288
 {{- if eq .Values.store "postgres" }}
 - name: data
@@ -83,7 +83,7 @@ metadata:
     {{- $selector := include "gh-runner.selectorLabels" . | fromYaml }}
     {{- include "gh-runner.allTexts" (list .Values.commonLabels .Values.podLabels $labels $selector) | nindent 4 }}
   annotations:
-    # Settings are read at the start: pods are replaced when they change.
+    # The service reads its settings at the start, so a change must replace the pods.
     checksum/settings: {{ include "gh-runner.texts" .Values.settings | sha256sum }}
     {{- with .Values.podAnnotations }}
     {{- include "gh-runner.texts" . | nindent 4 }}
@@ -95,7 +95,7 @@ spec:
   {{- with include "gh-runner.imagePullSecrets" . }}
   {{- . | nindent 2 }}
   {{- end }}
-  # 10 s for what is in flight, 5 s before that where there are other replicas, and some to spare.
+  # 10 s for work in flight, 5 s before that if there are other replicas, and a reserve.
   terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
   securityContext:
     {{- include "gh-runner.podSecurityContext" . | nindent 4 }}
@@ -130,7 +130,7 @@ spec:
       {{- if eq .Values.store "postgres" }}
       lifecycle:
         preStop:
-          # Until the Service has heard that this pod goes, it still sends callers here.
+          # The Service still sends requests here until it knows that this pod ends.
           sleep:
             seconds: 5
       {{- end }}

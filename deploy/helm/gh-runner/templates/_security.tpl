@@ -1,4 +1,4 @@
-{{/* "true" where the cluster is OpenShift, which gives each namespace its users. */}}
+{{/* "true" if the cluster is OpenShift, which assigns users to each namespace. */}}
 {{- define "gh-runner.isOpenShift" -}}
 {{- if eq (toString .Values.openshift) "auto" -}}
 {{- .Capabilities.APIVersions.Has "security.openshift.io/v1" -}}
@@ -7,7 +7,7 @@
 {{- end -}}
 {{- end }}
 
-{{/* A security context as it is given. On OpenShift without the user and the groups of the image: it rejects a pod that names them. */}}
+{{/* The given security context. On OpenShift without the image's user and groups, because OpenShift rejects a pod that names them. */}}
 {{- define "gh-runner.withoutImageUser" -}}
 {{- $context := deepCopy (index . 1) -}}
 {{- if eq (include "gh-runner.isOpenShift" (index . 0)) "true" -}}
@@ -26,7 +26,7 @@
 {{- include "gh-runner.withoutImageUser" (list . .Values.securityContext) -}}
 {{- end }}
 
-{{/* Rules that let DNS out, in the cluster or by NodeLocal DNSCache. */}}
+{{/* Rules that allow DNS, in the cluster or by NodeLocal DNSCache. */}}
 {{- define "gh-runner.dnsEgress" -}}
 - to:
     - namespaceSelector:

@@ -1,4 +1,4 @@
-{{/* Which file of the Secret holds a setting: NAME: key. A key that is empty leaves the setting out. */}}
+{{/* The key of the Secret for each setting, as NAME: key. An empty key leaves the setting out. */}}
 {{- define "gh-runner.secretSettings" -}}
 {{- $keys := dict "AUTH_TOKENS" "auth-tokens" -}}
 {{- if .Values.githubApp -}}

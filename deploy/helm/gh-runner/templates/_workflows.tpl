@@ -1,8 +1,8 @@
-{{/* Where the workflows come from. Each of these is a list, or nothing, and _pod.tpl puts it into the pod. */}}
+{{/* Where the workflows come from. Each template makes a list or nothing, and _pod.tpl puts it into the pod. */}}
 
 {{/*
-`configMap`, `image`, `git`, `oci`, or nothing: of the values, what is set. Fields that are missing or null get their defaults here,
-so the others ask this first.
+Which source is set: `configMap`, `image`, `git`, `oci`, or nothing. It also sets the defaults of fields that are missing or null,
+so the other templates call it first.
 */}}
 {{- define "gh-runner.workflows.source" -}}
 {{- $workflows := .Values.workflows -}}
@@ -19,7 +19,7 @@ so the others ask this first.
 {{- end -}}
 {{- end }}
 
-{{/* What is wrong with the values, a list of texts as YAML. */}}
+{{/* The problems of the values, a list of texts as YAML. */}}
 {{- define "gh-runner.workflows.problems" -}}
 {{- $_ := include "gh-runner.workflows.source" . -}}
 {{- $workflows := .Values.workflows -}}
@@ -129,7 +129,7 @@ so the others ask this first.
 {{- include "gh-runner.workflows.gitSync" . }}
 {{- end }}
 {{- if and $source .Values.workflows.check }}
-# A broken file that has no previous version keeps the pod from starting, and says what is wrong.
+# If a file is broken and has no previous version, this container fails and its log says why. The pod does not start.
 - name: check-workflows
   image: {{ include "gh-runner.image" . }}
   {{- with .Values.image.pullPolicy }}
@@ -156,7 +156,7 @@ so the others ask this first.
 {{- end }}
 {{- end }}
 
-{{/* Before the others, and beside the service as long as it runs: the next container starts when the first commit is there. */}}
+{{/* It starts first and keeps running beside the service. The next container starts when the first commit is there. */}}
 {{- define "gh-runner.workflows.gitSync" -}}
 {{- $git := .Values.workflows.git }}
 - name: git-sync
@@ -175,7 +175,7 @@ so the others ask this first.
       value: /git
     - name: GITSYNC_LINK
       value: current
-    # It tries again forever, and the commit that is there stays.
+    # It retries forever, and keeps the present commit.
     - name: GITSYNC_MAX_FAILURES
       value: "-1"
     - name: GITSYNC_STALE_WORKTREE_TIMEOUT
@@ -185,7 +185,7 @@ so the others ask this first.
     - name: HOME
       value: /tmp
     {{- if eq $git.credentials "token" }}
-    # GitHub takes any name beside a token.
+    # With a token, GitHub accepts any name.
     - name: GITSYNC_USERNAME
       value: x-access-token
     - name: GITSYNC_PASSWORD_FILE
@@ -224,7 +224,7 @@ so the others ask this first.
   securityContext:
     {{- $context := include "gh-runner.securityContext" . | fromYaml }}
     {{- if ne (include "gh-runner.isOpenShift" .) "true" }}
-    {{- /* The user that the image knows; ssh needs one that has a name. */}}
+    {{- /* ssh needs a user with a name, and the image has this one. */}}
     {{- $_ := set $context "runAsUser" 65533 }}
     {{- end }}
     {{- toYaml $context | nindent 4 }}
@@ -243,7 +243,7 @@ so the others ask this first.
 {{- define "gh-runner.workflows.sidecars" -}}
 {{- end }}
 
-{{/* Objects beside the pod. Each begins with a line of three dashes. The pods are replaced when one changes. */}}
+{{/* Objects apart from the pod. Each begins with a line of three dashes. When one changes, Kubernetes replaces the pods. */}}
 {{- define "gh-runner.workflows.objects" -}}
 {{- if and .Values.flux (not (include "gh-runner.workflows.source" .)) }}
 ---
@@ -259,7 +259,7 @@ data:
 {{- end }}
 {{- if and .Values.networkPolicy.enabled (eq (include "gh-runner.workflows.source" .) "git") (eq .Values.workflows.git.credentials "ssh") }}
 ---
-# It adds to the NetworkPolicy of the chart: git-sync reaches the repository by SSH.
+# In addition to the chart's NetworkPolicy: git-sync reaches the repository by SSH.
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata:

@@ -10,9 +10,9 @@ const bridge = environmentReady({
 });
 
 /**
- * What `environment-ready` does for ArgoCD, for Flux: a Kustomization that is named like its application, such as
- * pr-1234, was applied. The values file is read at the commit that Flux applied, so its source is the deployment
- * repository; where it is another, take `revision` out.
+ * `environment-ready` for Flux. It runs when Flux has applied a Kustomization with the name of its application, such as
+ * pr-1234. The values file is read at the commit that Flux applied, so the Kustomization's source must be the deployment
+ * repository. If it is another one, remove `revision`.
  */
 export default defineWorkflow({
   name: "environment-ready-flux",
