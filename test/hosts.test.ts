@@ -62,7 +62,7 @@ describe("an address that begins with http", () => {
   const warned = async (t: TestContext, settings: Record<string, string>) =>
     (await startService(t, { settings }))
       .log()
-      .flatMap(({ level, msg }) => (level === "warn" && / names another host/.test(String(msg)) ? [String(msg)] : []));
+      .flatMap(({ level, msg }) => (level === "warn" && / to another host/.test(String(msg)) ? [String(msg)] : []));
 
   it("causes a warning without the address when it leads to another host: secrets go there unencrypted", async (t) => {
     const said = await warned(t, {

@@ -168,7 +168,7 @@ describe("gh-runner runs logs", () => {
     assert.deepEqual(lines, (await logs(service, id)).json.lines);
     const none = await shell(service, id, "--attempt", "3");
     assert.deepEqual([none.code, none.stdout], [0, ""]);
-    assert.match(none.stderr, /^There are 2 attempts of run \S+, which is success\.\n$/);
+    assert.match(none.stderr, /^Run \S+ has 2 attempts, and is success\.\n$/);
     const wrong = await shell(service, id, "--attempt", "x");
     assert.deepEqual(
       [wrong.code, wrong.stderr],

@@ -362,7 +362,12 @@ describe("the commands that talk to a service", () => {
       [url, ["rerun", unknown], {}, new RegExp(`^There is no run ${unknown}\\.`)],
       [url, ["show", "../runs"], {}, /^"\.\.\/runs" is not the id of a run/],
       ["ftp://x", ["list"], {}, /^GH_RUNNER_URL: expected a URL such as http:\/\/localhost:9555/],
-      [url, ["list"], { GH_RUNNER_TOKEN_FILE: "/nowhere" }, /^GH_RUNNER_TOKEN: GH_RUNNER_TOKEN_FILE names no file/],
+      [
+        url,
+        ["list"],
+        { GH_RUNNER_TOKEN_FILE: "/nowhere" },
+        /^GH_RUNNER_TOKEN: GH_RUNNER_TOKEN_FILE names a file that does not exist/,
+      ],
     ] as const) {
       const { code, stdout, stderr } = await runs(to, args, settings);
       assert.deepEqual([code, stdout], [1, ""], stderr);

@@ -276,9 +276,13 @@ describe("gh-runner run", () => {
   });
 
   for (const [what, args, expected] of [
-    ["an unknown workflow", ["run", "none"], /There is no workflow none\. There are environment-ready, deploy/],
+    [
+      "an unknown workflow",
+      ["run", "none"],
+      /There is no workflow none\. The workflows are: environment-ready, deploy/,
+    ],
     ["input that is no JSON", ["run", "deploy", "--input", "{"], /--input must be a JSON object/],
-    ["input that the schema rejects", ["run", "deploy", "--input", '{"n":"x"}'], /--input cannot be used: n /],
+    ["input that the schema rejects", ["run", "deploy", "--input", '{"n":"x"}'], /--input is invalid: n /],
     ["no event", ["run", "label"], /--input must be an event/],
   ] as const) {
     it(`rejects ${what} in one line`, async (t) => {

@@ -56,7 +56,7 @@ async function init(name: string): Promise<void> {
   const settings = `WORKFLOWS_DIR=${next.folder}`;
   const caller = config.auth.tokens.length > 0 ? ' -H "Authorization: Bearer one-of-AUTH_TOKENS"' : "";
   const lines = [
-    "Next:",
+    "Next, test it, try it, and start the service:",
     ...next.install.map((command) => `  ${command}`),
     `  node --test ${next.folder}/${name}.test.${ending}`,
     `  ${next.ghRunner} dev ${next.folder}`,
@@ -91,7 +91,7 @@ const EXAMPLE = '{"application":"pr-1234"}';
 const workflowText = (name: string) => `import { defineWorkflow, skip } from "gh-runner";
 import * as z from "zod";
 
-/** Tells a repository that a preview environment is there. */
+/** Notifies a repository when a preview environment is ready. */
 export default defineWorkflow({
   name: "${name}",
   on: { http: { path: "/${name}", body: z.object({ application: z.string() }) } },

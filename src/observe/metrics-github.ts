@@ -26,24 +26,24 @@ const BUCKETS = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15];
 const OF_GATES: readonly (readonly [string, string, (state: GateState, now: number) => number | undefined])[] = [
   [
     "gh_runner_github_pause_remaining_seconds",
-    "How long GitHub still wants the account to be silent; 0 when it does not.",
+    "Seconds until the pause that GitHub asked for ends; 0 without a pause.",
     ({ pausedUntil }, now) => Math.max(0, (pausedUntil ?? 0) - now) / 1000,
   ],
   [
     "gh_runner_github_quota_remaining",
-    "Requests that GitHub's hourly quota has left, as GitHub last said.",
+    "Requests left in GitHub's hourly quota, as GitHub last reported.",
     ({ quota }) => quota?.remaining,
   ],
-  ["gh_runner_github_quota_limit", "Requests that GitHub allows in an hour.", ({ quota }) => quota?.limit],
+  ["gh_runner_github_quota_limit", "Requests that GitHub allows per hour.", ({ quota }) => quota?.limit],
   [
     "gh_runner_github_token_expires_timestamp_seconds",
-    "When the token ends, as GitHub last said; absent when it does not end, and for an App, whose tokens are renewed.",
+    "When the token expires, as GitHub last reported. Absent for a token that does not expire, and for an App, whose tokens are renewed.",
     ({ tokenExpiresAt }) => tokenExpiresAt && tokenExpiresAt / 1000,
   ],
   ["gh_runner_github_requests_in_flight", "Requests that GitHub has not answered.", ({ inFlight }) => inFlight],
   [
     "gh_runner_github_requests_waiting",
-    "Requests that wait for a moment before GitHub's limits.",
+    "Requests that wait a moment because of GitHub's limits.",
     ({ waiting }) => waiting,
   ],
 ];
@@ -86,7 +86,7 @@ export function gitHubMetrics({ counter, gauge, histogram }: Instruments, clock:
   }
 
   function readGates(gates: Gates): void {
-    const help = "How long GitHub's limits have kept the account silent.";
+    const help = "How long GitHub's limits have paused the account.";
     counter("gh_runner_github_paused_seconds_total", help, ["account"], (seconds) => {
       seconds.reset();
       for (const name of gates.all().keys()) if (isService(name)) seconds.inc({ account: accounts(name) }, 0);

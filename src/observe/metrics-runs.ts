@@ -36,7 +36,7 @@ export function runMetrics(
   const runs = counter("gh_runner_runs_total", "Runs that ended, by how.", ["workflow", "status"]);
   const runSeconds = histogram(
     "gh_runner_run_duration_seconds",
-    "From the acceptance of an event, its re-run or the beginning of its latest wait, to the end of its run. Superseded runs are left out.",
+    "Time from the acceptance of an event, its re-run or the start of its latest wait to the end of its run. Superseded runs are left out.",
     ["workflow", "status"],
     RUN_BUCKETS,
   );
@@ -54,7 +54,7 @@ export function runMetrics(
   const running = gauge("gh_runner_attempts_running", "Attempts under way.");
   const retries = counter(
     "gh_runner_retries_total",
-    "Runs that were put back for another attempt, by the kind of failure: transient or limit.",
+    "Runs that were queued for a retry, by the kind of failure: transient or limit.",
     ["workflow", "kind"],
   );
   const heard = gauge(
@@ -64,7 +64,7 @@ export function runMetrics(
   );
   const followed = counter(
     "gh_runner_followed_runs_total",
-    "Actions runs that workflows follow and that were found to have ended, by GitHub's conclusion.",
+    "Actions runs that workflows followed to their end, by GitHub's conclusion.",
     ["conclusion"],
   );
   const concluded = bounded(MAX_CONCLUSIONS);
@@ -159,7 +159,7 @@ export function queueMetrics(
   ]);
   const queued = gauge(
     "gh_runner_runs_queued",
-    "Runs that wait: for their turn, to be tried again after a passing fault, for the end of a limit, or until their workflow is resumed.",
+    "Queued runs: for their turn, for a retry after a temporary failure, for the end of a limit, or until their workflow is resumed.",
     ["reason"],
   );
   const asleep = gauge(
@@ -168,35 +168,35 @@ export function queueMetrics(
   );
   const asleepFor = gauge(
     "gh_runner_oldest_waiting_run_age_seconds",
-    "How long ago the oldest of the runs whose workflow waits was accepted, re-run or began its latest wait; 0 without any.",
+    "Age of the oldest run whose workflow waits, since it was accepted, re-run or began its latest wait; 0 without any.",
   );
   const ages = gauge(
     "gh_runner_oldest_queued_run_age_seconds",
-    "How long the oldest of these runs has waited since it was accepted, joined or re-run; 0 without any.",
+    "Age of the oldest of these runs, since it was accepted, joined or re-run; 0 without any.",
     ["reason"],
   );
-  const ready = gauge("gh_runner_ready", "1 when events can be stored and runs be worked on, as /ready says; else 0.");
+  const ready = gauge("gh_runner_ready", "1 if events can be stored and runs can start, like /ready; otherwise 0.");
   const unavailable = gauge(
     "gh_runner_store_unavailable",
-    "1 for the reason why events and outcomes cannot be stored: the disk is full, the database's files were deleted or replaced, or another one; else 0.",
+    "1 for the reason why events and outcomes cannot be stored: a full disk, deleted or replaced database files, or another reason; otherwise 0.",
     ["reason"],
   );
 
   gauge(
     "gh_runner_workflow_files_broken",
-    "Workflow files that the service works without, with WORKFLOWS_STRICT=false.",
+    "Broken workflow files that the service runs without, with WORKFLOWS_STRICT=false.",
     [],
     (broken) => broken.set(brokenFiles()),
   );
   gauge(
     "gh_runner_workflow_files_outdated",
-    "Workflow files that are broken now, and whose previous version runs, with WORKFLOWS_RELOAD=true.",
+    "Workflow files that are broken now, while their previous version runs, with WORKFLOWS_RELOAD=true.",
     [],
     (outdated) => outdated.set(outdatedFiles()),
   );
   gauge(
     "gh_runner_secrets_rejected",
-    "Secrets whose file holds what cannot be used, or what PostgreSQL rejects, so that the previous value is in use.",
+    "Secrets whose file has an invalid value, or one that PostgreSQL rejects. The previous value is in use.",
     [],
     (rejected) => rejected.set(rejectedSecrets()),
   );

@@ -124,13 +124,13 @@ function inboundMetrics({ counted }: Instruments) {
     ),
     slowedDown: counted(
       "gh_runner_slowed_credentials_total",
-      "Credentials of addresses at which many were wrong: checked or answered one after the other, or rejected because too many waited.",
+      "Credentials from addresses with many wrong ones: delayed, or rejected because too many waited.",
       "result",
       SLOWED,
     ),
     missedWebhook: counted(
       "gh_runner_missed_webhooks_total",
-      "Deliveries of GitHub's webhook that were found in its log: taken in late, not wanted by any workflow after all, or left out because they cannot be read.",
+      "Missed webhook deliveries in GitHub's log: taken in late, not wanted by any workflow, or left out because they cannot be read.",
       "result",
       MISSED,
     ),
