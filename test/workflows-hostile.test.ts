@@ -113,13 +113,13 @@ const HOSTILE: Readonly<Record<string, { body: string; options?: string; reason:
     },
     "throws-in-a-timer": {
       body: 'setTimeout(() => { throw new RangeError("later"); }, 5); await new Promise(() => {});',
-      reason: /threw RangeError: later \(throws-in-a-timer\.ts:9\) \(outside/,
+      reason: /threw RangeError: later \(throws-in-a-timer\.ts:9\) \(in code/,
     },
     "throws-in-a-timer-while-a-step-is-under-way": {
       body: `setTimeout(() => { throw new RangeError("too late"); }, 5);
     await step("slow", () => new Promise((resolve) => void setTimeout(resolve, 100)));
     await step("never", () => 1);`,
-      reason: /threw RangeError: too late .*\(outside/,
+      reason: /threw RangeError: too late .*\(in code/,
       steps: ["slow"],
     },
     "emits-an-error": {
