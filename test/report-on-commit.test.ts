@@ -707,7 +707,7 @@ describe("a check that cannot be written", () => {
 
   it("without an App or a permission fails the run, and says what to do", async (t) => {
     for (const [grant, remedy] of [
-      [{}, /GitHub takes checks from a GitHub App alone: .* or write a status instead \(report: "status"\)/],
+      [{}, /GitHub accepts checks only from a GitHub App: .* or write a status instead \(report: "status"\)/],
       [{ app: 7, permissions: { metadata: "read", checks: "read" } }, /"Checks: write"/],
     ] as const) {
       const { event, is, runOf } = await reportingService(t, { async run() {} }, { grant });
@@ -731,7 +731,7 @@ describe("a check that cannot be written", () => {
     await is(id, "failure");
     assert.match((await runOf(id)).reason, /^Reading it failed: it is bad/);
     const warned = log().find(({ msg }) => msg === "the run could not be shown on its commit");
-    assert.match(String(warned?.reason), /GitHub takes checks from a GitHub App alone/);
+    assert.match(String(warned?.reason), /GitHub accepts checks only from a GitHub App/);
   });
 
   it("of a run that has failed permanently is written by a later attempt, which fails again", async (t) => {

@@ -268,7 +268,7 @@ describe("a check", () => {
       status: 403,
       json: { message: "You must authenticate via a GitHub App." },
     }));
-    await assert.rejects(github.check(check("queued")), /GitHub takes checks from a GitHub App alone/);
+    await assert.rejects(github.check(check("queued")), /GitHub accepts checks only from a GitHub App/);
   });
 });
 
@@ -443,7 +443,7 @@ describe("reports at the stand-in", () => {
       [["pr-7", ["success", "in_progress"]]],
     );
     assert.deepEqual(target.statuses.map(({ state }) => state).sort(), ["pending", "success"]);
-    await assert.rejects(github.check(check("queued")), /GitHub takes checks from a GitHub App alone/);
+    await assert.rejects(github.check(check("queued")), /GitHub accepts checks only from a GitHub App/);
   });
 
   it("of a GitHub App each use a token with only that permission, and checks too", async (t) => {
