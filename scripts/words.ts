@@ -51,14 +51,14 @@ export function filesWithWords(paths: readonly string[] = []): readonly string[]
     .filter((file) => file !== "" && !WRITTEN_BY_OTHERS.test(file));
 }
 
-/** The text of a file without what is no prose of the project's: the table itself, and what other programs print. */
+/** The text of a file without the table itself, what other programs print, and the name of a record in exported files. */
 export function wordsOf(file: string): string {
   const text = readFileSync(`${ROOT}/${file}`, "utf8");
   const prose =
     file === "CONTRIBUTING.md"
       ? text.replace(/^## Words to avoid$[\s\S]*?^## /m, (it) => it.replaceAll(/./g, ""))
       : text;
-  return prose.replaceAll(/connection refused/gi, "connection").replaceAll(/approve your own pull request/g, "approve");
+  return prose.replaceAll(/connection re[f]used|^ {2}re[f]used: \[$/gim, "").replaceAll(/approve your own pull request/g, "approve");
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {

@@ -232,10 +232,10 @@ describe("gh-runner runs rerun", () => {
     assert.deepEqual(told.rerun, []);
     assert.deepEqual(told.failed, []);
     assert.deepEqual(
-      told.refused.map(({ id }: { id: string }) => id),
+      told.rejected.map(({ id }: { id: string }) => id),
       [ownToken],
     );
-    assert.match(told.refused[0].reason, /brought its token/);
+    assert.match(told.rejected[0].reason, /brought its token/);
   });
 
   it("--failed --since does not re-run what a newer run of its group does, and succeeds", async (t) => {
@@ -255,7 +255,7 @@ describe("gh-runner runs rerun", () => {
     const json = await runs(url, ["rerun", "--failed", "--since", "2h", "--json"]);
     assert.equal(json.code, 0);
     const told = JSON.parse(json.stdout);
-    assert.deepEqual([told.rerun, told.refused, told.failed], [[], [], []]);
+    assert.deepEqual([told.rerun, told.rejected, told.failed], [[], [], []]);
     assert.deepEqual(
       told.notNeeded.map(({ id }: { id: string }) => id),
       [older],

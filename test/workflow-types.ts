@@ -9,7 +9,7 @@ export const http = defineWorkflow({
     http: {
       path: "/previews",
       body: z.object({ pr: z.number().int(), url: z.url(), team: z.string().optional() }),
-      refuse: (body) => (body.pr > 0 ? undefined : "pr must be positive"),
+      reject: (body) => (body.pr > 0 ? undefined : "pr must be positive"),
       answer: (ended) => ({ status: 201, body: ended.status === "success" ? ended.outputs : ended.reason }),
     },
   },
@@ -164,7 +164,7 @@ export const withoutInputs = defineWorkflow({
 export const manyTriggers = defineWorkflow({
   name: "many-triggers",
   on: {
-    http: { path: "/deploy", body: z.object({ ref: z.string() }), refuse: (body) => (body.ref ? undefined : "no ref") },
+    http: { path: "/deploy", body: z.object({ ref: z.string() }), reject: (body) => (body.ref ? undefined : "no ref") },
     github: [
       { events: "pull_request", actions: ["closed"], filter: ({ payload }) => payload.pull_request.merged === true },
       { events: ["push"], filter: ({ payload }) => payload.ref === "refs/heads/main" },

@@ -83,7 +83,7 @@ async function runOf(config: Config, given: object, dryRun: ((write: DryWrite) =
   const { bodyFor, runHere } = await import("./run-here.ts");
   const startedBy = ({ on: { http } }: Workflow) => {
     const body = http && bodyFor(http.body, given);
-    const rejection = http?.refuse?.(body, { hasToken: config.github.hasCredential });
+    const rejection = http?.reject?.(body, { hasToken: config.github.hasCredential });
     if (!rejection) return { trigger: "http", input: body as Json } as const;
     throw new CommandError("No GitHub token: set GITHUB_TOKEN, or GITHUB_APP_ID with GITHUB_APP_PRIVATE_KEY.");
   };

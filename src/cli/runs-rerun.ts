@@ -59,7 +59,7 @@ async function rerunFailed({ from, json, yes, failed: _, ...filter }: RerunOptio
     const told = {
       rerun: queued.map(({ run }) => run),
       notNeeded: notNeeded.map(brief),
-      refused: rejected.map(brief),
+      rejected: rejected.map(brief),
       failed: failed.map(brief),
     };
     process.stdout.write(`${JSON.stringify(told)}\n`);

@@ -20,6 +20,4 @@ export function mountEvents(app: Hono, { shown, page, guard }: Site): void {
   });
 
   app.get("/events", PROTECTED, guard("read-all"), events);
-  // The former address of the page.
-  app.get("/refused", PROTECTED, guard("read-all"), (c) => c.redirect("/events", 308));
 }

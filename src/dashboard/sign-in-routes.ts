@@ -197,7 +197,7 @@ const BASE = "http://service.invalid";
 /** The page to open after a sign-in: always a page of this service. */
 function localPath(path: string): string {
   const url = URL.parse(path, BASE);
-  const pages = /^\/($|(previews|events|refused|runs|workflows|bulk|session|audit)($|\/))/;
+  const pages = /^\/($|(previews|events|runs|workflows|bulk|session|audit)($|\/))/;
   if (url?.origin !== BASE || !pages.test(url.pathname)) return "/";
   return url.pathname + url.search;
 }

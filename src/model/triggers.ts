@@ -111,7 +111,7 @@ export type HttpTrigger<Body> = {
    */
   answer?(ended: Ended): HttpAnswer;
   /** A final check before the event is accepted. A returned text rejects it with a 400. */
-  refuse?(body: Body, event: { hasToken: boolean }): string | undefined;
+  reject?(body: Body, event: { hasToken: boolean }): string | undefined;
   /** Added to the 405 answer for another method: what the caller probably meant. */
   readonly methodHint?: string;
 };

@@ -76,7 +76,7 @@ function checkedInput(
     const read = readWith(schema, input);
     if ("problems" in read || trigger !== "http") return read;
     const hasToken = hasCredentials(workflow) || hasServiceToken;
-    const rejection = workflow.on.http?.refuse?.(read.data, { hasToken });
+    const rejection = workflow.on.http?.reject?.(read.data, { hasToken });
     return rejection ? wrong(rejection) : read;
   }
   if (typeof input !== "object" || input === null || Array.isArray(input)) return wrong("must be a JSON object");

@@ -85,7 +85,7 @@ export function environmentReady(given: EnvironmentReadyOptions) {
         ...(options.token === undefined ? {} : { token: options.token }),
         body: bodySchema(isPreview, options.valuesPaths),
         tokenField: "github_token",
-        refuse: ({ application }, { hasToken }) =>
+        reject: ({ application }, { hasToken }) =>
           isPreview(application) && !hasToken
             ? "No GitHub token: set GITHUB_TOKEN or a GitHub App for the service, or send github_token in the request."
             : undefined,

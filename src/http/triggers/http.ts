@@ -101,7 +101,7 @@ async function receive(
   const place = secrets.tokenIn(body, token === undefined ? [] : [token]);
   if (place !== undefined)
     throw new Rejection(400, tokenProblem(secrets.brief(place, MAX_PLACE_CHARACTERS), trigger, workflow));
-  const rejection = trigger.refuse?.(body, {
+  const rejection = trigger.reject?.(body, {
     hasToken: token !== undefined || hasCredentials(workflow) || hasServiceToken,
   });
   if (rejection) throw new Rejection(400, rejection);

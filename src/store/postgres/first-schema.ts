@@ -8,7 +8,7 @@ export function firstSchema({ schema }: Names): string {
     id            uuid NOT NULL UNIQUE,
     workflow      text NOT NULL,
     grp           text,
-    -- Workflow and group, for runs that take their turn in it; runs with a token of their own do not.
+    -- Workflow and group, for runs that wait for their group; runs with their token in the request do not.
     slot          text,
     input         text NOT NULL,
     own_token     integer NOT NULL,
@@ -77,7 +77,7 @@ export function firstSchema({ schema }: Names): string {
 
   CREATE TABLE ${schema}.schedules (workflow text PRIMARY KEY, carried_out_until bigint NOT NULL);
 
-  -- How many runs ended in each hour (of the epoch), whatever ended them; deleting runs leaves it as it is. In shards,
+  -- How many runs ended in each hour (of the epoch), with any status. Deleting runs does not change it. In shards,
   -- so that replicas do not wait for each other.
   CREATE TABLE ${schema}.ended_by_hour (
     hour    bigint NOT NULL,
@@ -88,7 +88,7 @@ export function firstSchema({ schema }: Names): string {
     PRIMARY KEY (hour, shard)
   );
 
-  -- Requests that did not become runs; of the same one, how often. The key is made of the other columns.
+  -- Requests that did not become runs. Equal ones are one row with a count. The key is made of the other columns.
   CREATE TABLE ${schema}.refused_events (
     key         text PRIMARY KEY,
     method      text NOT NULL,

@@ -65,7 +65,7 @@ export const MIGRATIONS: readonly Migration[] = [
 
 function access({ schema }: Names): string {
   return `
-  -- Who did it as what, by which credential, from where; with how many others at once; what became of it, and how often. Each hash is
+  -- Who did it, with which role and credential, from which address; in a bulk of how many; its outcome and its count. Each hash is
   -- over its record, its number and the hash of the one before: store/audit-chain.ts. Records of earlier versions have none.
   ALTER TABLE ${schema}.actions
     ADD COLUMN role text,

@@ -9,7 +9,7 @@ export const MIGRATIONS: readonly string[] = [
     id            TEXT NOT NULL UNIQUE,
     workflow      TEXT NOT NULL,
     grp           TEXT,
-    -- Workflow and group, for runs that take their turn in it; runs with a token of their own do not.
+    -- Workflow and group, for runs that wait for their group; runs with their token in the request do not.
     slot          TEXT,
     input         TEXT NOT NULL,
     own_token     INTEGER NOT NULL,
@@ -42,8 +42,8 @@ export const MIGRATIONS: readonly string[] = [
   -- A column that never changes makes an index cheap: it is written once, when the run is accepted.
   CREATE INDEX by_workflow ON runs (workflow, seq);
   CREATE INDEX by_group ON runs (grp, seq) WHERE grp IS NOT NULL;
-  -- The rare ends: a successful run, the usual case, pays for none of these. IN instead of OR would cost each write
-  -- a table of its own, 15 us of CPU a run (measured).
+  -- The rare ends: a successful run, the usual case, pays for none of these. IN instead of OR would cost each write a
+  -- temporary table: 15 us of CPU per run (measured).
   CREATE INDEX rare_ends ON runs (status, seq) WHERE status = 'failure' OR status = 'skipped' OR status = 'superseded';
   CREATE INDEX rare_ends_by_workflow ON runs (status, workflow, seq)
     WHERE status = 'failure' OR status = 'skipped' OR status = 'superseded';
@@ -96,7 +96,7 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE schedules (workflow TEXT PRIMARY KEY, carried_out_until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   `,
   `
-  -- How many runs ended in each hour (of the epoch), whatever ended them; deleting runs leaves it as it is.
+  -- How many runs ended in each hour (of the epoch), with any status. Deleting runs does not change it.
   CREATE TABLE ended_by_hour (
     hour    INTEGER PRIMARY KEY,
     success INTEGER NOT NULL,
@@ -115,7 +115,7 @@ export const MIGRATIONS: readonly string[] = [
         skipped = skipped + excluded.skipped;
   END;
 
-  -- Requests that did not become runs; of the same one, how often.
+  -- Requests that did not become runs. Equal ones are one row with a count.
   CREATE TABLE refused_events (
     method      TEXT NOT NULL,
     path        TEXT NOT NULL,
@@ -280,7 +280,7 @@ export const MIGRATIONS: readonly string[] = [
     BEGIN INSERT INTO search_queue VALUES (OLD.seq) ON CONFLICT DO NOTHING; END;
   `,
   `
-  -- Who did it as what, by which credential, from where; with how many others at once; what became of it, and how often. Each hash is
+  -- Who did it, with which role and credential, from which address; in a bulk of how many; its outcome and its count. Each hash is
   -- over its record, its number and the hash of the one before: store/audit-chain.ts. Records of earlier versions have none.
   ALTER TABLE actions ADD COLUMN role TEXT;
   ALTER TABLE actions ADD COLUMN via TEXT;

@@ -82,7 +82,7 @@ function triggers(scheduleProblem: ScheduleProblem) {
       token: variable().optional(),
       tokenField: text('text, such as "github_token"').optional(),
       answer: aFunction().optional(),
-      refuse: aFunction().optional(),
+      reject: aFunction().optional(),
       methodHint: text('text, such as "ArgoCD sends GET when …"').optional(),
     }).optional(),
     schedule: fields({
@@ -226,7 +226,7 @@ const aFunction = () => z.custom((value) => typeof value === "function", expecte
 
 /** The paths that the service uses, and everything below them. */
 const RESERVED =
-  /^\/(health|ready|api|webhooks|openapi\.json|metrics|runs|workflows|assets|refused|live|sign-in|sign-out)(\/|$)/;
+  /^\/(health|ready|api|webhooks|openapi\.json|metrics|runs|workflows|assets|live|sign-in|sign-out)(\/|$)/;
 
 const path = () =>
   text('a path such as "/previews"', /^\/[\w.~/-]*[\w~-]$/).refine((given) => !RESERVED.test(given), {

@@ -142,7 +142,6 @@ const PATHS = [
   "/metrics",
   "/",
   "/live",
-  "/refused",
   "/runs/0",
   "/runs/0/rerun",
   "/sign-in",
