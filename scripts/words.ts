@@ -58,7 +58,9 @@ export function wordsOf(file: string): string {
     file === "CONTRIBUTING.md"
       ? text.replace(/^## Words to avoid$[\s\S]*?^## /m, (it) => it.replaceAll(/./g, ""))
       : text;
-  return prose.replaceAll(/connection re[f]used|^ {2}re[f]used: \[$/gim, "").replaceAll(/approve your own pull request/g, "approve");
+  return prose
+    .replaceAll(/connection re[f]used|^ {2}re[f]used: \[$/gim, "")
+    .replaceAll(/approve your own pull request/g, "approve");
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {

@@ -26,7 +26,11 @@ describe("the comparison in the documents", () => {
 });
 
 describe("a comparison", () => {
-  const measured = (cpu: readonly number[]) => ({ cpu1: figureOf(cpu)!, lostInBurst: figureOf([0])! });
+  const measured = (cpu: readonly number[]) => ({
+    cpu1: figureOf(cpu)!,
+    cpu32: figureOf(cpu)!,
+    lostInBurst: figureOf([0])!,
+  });
   const small: Comparison = {
     date: "2026-11-29",
     machine: "2 cores",
@@ -41,9 +45,10 @@ describe("a comparison", () => {
   const rowOf = (tables: string, what: string) => tables.split("\n").filter((line) => line.startsWith(`| ${what} |`));
 
   it("shows users the medians of gh-runner and of others, and a dash if there is no measurement", () => {
-    assert.deepEqual(rowOf(shortTable(small), "CPU per dispatch, 1 at once"), [
-      "| CPU per dispatch, 1 at once | 1.20 ms | – |",
+    assert.deepEqual(rowOf(shortTable(small), "CPU per dispatch, 32 at once"), [
+      "| CPU per dispatch, 32 at once | 1.20 ms | – |",
     ]);
+    assert.deepEqual(rowOf(shortTable(small), "CPU per dispatch, 1 at once"), []);
     assert.match(shortTable(small), /\n\n`npm run bench`, medians of 5, 2026-11-29, 2 cores\.$/);
   });
 
@@ -53,6 +58,6 @@ describe("a comparison", () => {
       "| CPU per dispatch, 1 at once | 0.50 × | – |",
     ]);
     // Losses have no ratio.
-    assert.equal(rowOf(fullTables(small), "lost of 500 at once against GitHub's limits").length, 1);
+    assert.equal(rowOf(fullTables(small), "events lost, of 500 in a burst").length, 1);
   });
 });

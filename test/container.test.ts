@@ -172,17 +172,20 @@ describe("the image", { skip: withoutContainers }, () => {
     await assert.rejects(build, /broken\.ts/);
   });
 
-  it("starts with the first commands of docs/container.md", async (t) => {
-    const line = "docker run --name gh-runner --stop-timeout 30 -p 9555:9555 gh-runner";
-    const { text } = documentOf("docs/container.md");
-    assert.ok(text.includes(`\n${line}\n`) && text.includes("\ndocker build -t gh-runner .\n"));
-    // In a separate network, because the port may be taken on this machine.
-    const asWritten = line.split(" ").slice(2, -1);
-    await podman("rm", "-f", "-i", "-t", "0", "gh-runner");
-    const container = await runImage(t, ["--network=none", ...asWritten]);
-    await eventually("it is ready", 60_000, () => container.logs().includes("gh-runner is ready"));
-    await podman("healthcheck", "run", "gh-runner");
-  });
+  for (const document of ["README.md", "docs/container.md"]) {
+    it(`starts with the first commands of ${document}`, async (t) => {
+      const { text } = documentOf(document);
+      const [line = ""] = /^docker run --name gh-runner .* gh-runner$/m.exec(text) ?? [];
+      assert.ok(line && text.includes("\ndocker build -t gh-runner .\n"));
+      // In a separate network, because the port may be taken on this machine.
+      const asWritten = line.split(" ").slice(2, -1);
+      await podman("rm", "-f", "-i", "-t", "0", "gh-runner");
+      t.after(() => podman("volume", "rm", "-f", "gh-runner"));
+      const container = await runImage(t, ["--network=none", ...asWritten]);
+      await eventually("it is ready", 60_000, () => container.logs().includes("gh-runner is ready"));
+      await podman("healthcheck", "run", "gh-runner");
+    });
+  }
 
   it("is the stand-in GitHub of compose.yaml too, and finds it by its name", async (t) => {
     const { services } = load(readFileSync(join(ROOT, "compose.yaml"), "utf8")) as Compose;

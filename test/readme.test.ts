@@ -27,7 +27,8 @@ const ELSEWHERE = {
 /** What test/container.test.ts does with podman. */
 const IN_CONTAINERS = [
   "docker build -t gh-runner .",
-  "docker run --name gh-runner --stop-timeout 30 -p 9555:9555 gh-runner",
+  "docker run --name gh-runner --stop-timeout 30 -p 9555:9555 -v gh-runner:/data -e TARGET_REPO=acme/shop " +
+    "-e DEPLOYMENT_REPO=acme/deployment -e GITHUB_TOKEN=github_pat_yours gh-runner",
 ];
 
 const RUN_BY_CI = ["npm ci && npm run demo", "npm cit", "npm run check"];
