@@ -260,8 +260,8 @@ describe("docs/kubernetes-workflows.md", () => {
         assert.deepEqual(spec.hostnames ?? spec.rules.map(({ host }: KubernetesObject) => host), ["ci.acme.example"]);
         if (kind === "HTTPRoute")
           assert.deepEqual(rule.backendRefs, [{ name: service?.metadata.name, port: service?.spec.ports[0].port }]);
-        const let_in = JSON.stringify(objects.filter((each) => each.kind === "NetworkPolicy"));
-        assert.match(let_in, kind === "Ingress" ? /"ingress-nginx"/ : /"envoy-gateway-system"/);
+        const allowed = JSON.stringify(objects.filter((each) => each.kind === "NetworkPolicy"));
+        assert.match(allowed, kind === "Ingress" ? /"ingress-nginx"/ : /"envoy-gateway-system"/);
       }
       assert.ok(
         readFileSync(

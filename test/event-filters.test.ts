@@ -251,7 +251,7 @@ describe("problems with filters", () => {
       'on.github.branches: "refs/heads/main" never matches, because no name begins with refs/heads/: write "main"',
     ]);
     assert.deepEqual(problems({ events: "push", branch: "main" }), [
-      "on.github: there is no field branch: is branches meant?",
+      "on.github: there is no field branch: did you mean branches?",
     ]);
     assert.deepEqual(problems({ events: "push", branches: 7 }), [
       'on.github.branches: expected ["main", "releases/**"], got 7',

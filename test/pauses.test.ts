@@ -102,7 +102,7 @@ describe("A paused workflow", () => {
     const { post, url } = await service(t);
     const unknown = await post("/api/workflows/othr/pause");
     assert.equal(unknown.status, 404);
-    assert.match(unknown.json.detail, /There is: environment-ready, other\./);
+    assert.match(unknown.json.detail, /Workflows: environment-ready, other\./);
     for (const path of ["/api/pause", "/api/resume", "/api/workflows/other/pause", "/api/workflows/other/resume"]) {
       assert.equal((await send(url, { method: "POST", path })).status, 401, path);
     }

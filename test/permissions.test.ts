@@ -199,8 +199,8 @@ describe("the names of permissions", () => {
     const given = { "pull-requests": "write", isues: "write", workflows: "read", contents: "none", nonsense: 1 };
     const unknown = "no permission of GitHub's API has this name: ";
     assert.deepEqual(permissionProblems(given), [
-      ["pull-requests", `${unknown}is pull_requests meant?`],
-      ["isues", `${unknown}is issues meant?`],
+      ["pull-requests", `${unknown}did you mean pull_requests?`],
+      ["isues", `${unknown}did you mean issues?`],
       ["workflows", 'expected "write", got "read"'],
       ["contents", 'expected "read" or "write", got "none": leave it out for no access'],
       [

@@ -239,7 +239,7 @@ describe("a labeler.yml that is wrong", () => {
     const text = "a:\n- head-branch: '('\n\nb:\n- changed-files:\n  - any-glob: x\n\"c\": 5\nmax-files-changed: many\n";
     const [first = "", second = "", third = "", fourth = ""] = problem(text).split("; ");
     assert.match(first, /^line 1, a: head-branch: Invalid regular expression/);
-    assert.match(second, /^line 4, b: there is no any-glob below changed-files: known are any-glob-to-any-file, /);
+    assert.match(second, /^line 4, b: there is no any-glob below changed-files: use one of any-glob-to-any-file, /);
     assert.equal(third, 'line 7, c: expected a list of rules, such as "- changed-files:"');
     assert.equal(
       fourth,
@@ -259,10 +259,10 @@ describe("a labeler.yml that is wrong", () => {
     const text =
       "a:\n- changed-file: x\n- changed-files:\n    any-glob-to-any-file: x\n- any: x\n- any:\n  - branch: x\n    head-branch: y\n";
     assert.deepEqual(readLabelerFile(text, yaml).ignored, [
-      "line 1, a: there is no rule changed-file: known are any, all, changed-files, base-branch, head-branch",
+      "line 1, a: there is no rule changed-file: use one of any, all, changed-files, base-branch, head-branch",
       'line 1, a: changed-files is not a list, so it never matches: write "- " before each entry below it',
       "line 1, a: any is not a list, so it never matches",
-      "line 1, a: there is no rule branch below any: known are changed-files, base-branch, head-branch",
+      "line 1, a: there is no rule branch below any: use one of changed-files, base-branch, head-branch",
     ]);
   });
 });
@@ -376,7 +376,7 @@ describe("the options of actions/labeler", () => {
     assert.throws(() => taken({ synclabel: true, dot: "yes" }), /did you mean syncLabels\?; dot must be true or false/);
     assert.throws(
       () => taken({ unknown: 1 }),
-      /^Error: labeler\(\): unknown is not known; known are name, githubToken/,
+      /^Error: labeler\(\): unknown is not known; use one of name, githubToken/,
     );
   });
 });

@@ -187,8 +187,8 @@ describe("the options of lockThreads", () => {
     const message = messageOf(() => lockThreads(earlier as never));
     assert.match(message, /issueLockInactiveDays is not known: did you mean issueInactiveDays\?/);
     assert.match(message, /issueExcludeCreatedBefore is not known: did you mean excludeIssueCreatedBefore\?/);
-    assert.match(message, /; wrong is not known; other is not known; known are name, githubToken, /);
-    assert.equal(message.split("known are").length, 2);
+    assert.match(message, /; wrong is not known; other is not known; use one of name, githubToken, /);
+    assert.equal(message.split("use one of").length, 2);
   });
 
   it("are numbers and booleans, not strings as in a file", () => {

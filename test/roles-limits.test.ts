@@ -114,7 +114,7 @@ describe("a reader who is limited to workflows", () => {
     const { status, json } = await ask("/api/runs?workflow=secret");
     assert.deepEqual(
       [status, json.detail],
-      [404, 'There is no workflow "secret", and no run of one. There is: deploy.'],
+      [404, 'There is no workflow "secret", and it has no runs. Workflows: deploy.'],
     );
     for (const id of [secret, ready]) {
       for (const path of [

@@ -146,7 +146,7 @@ describe("POST /api/runs/cancel", () => {
       for (const action of ["rerun", "cancel"]) {
         const { status, json } = await post(`/api/runs/${action}?workflow=misspelt`);
         assert.equal(status, 404);
-        assert.match(json.detail, /^There is no workflow "misspelt", and no run of one\. There is: /);
+        assert.match(json.detail, /^There is no workflow "misspelt", and it has no runs\. Workflows: /);
       }
     }
   });

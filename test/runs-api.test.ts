@@ -139,7 +139,7 @@ describe("GET /api/runs", () => {
     const { url } = await startWithHistory(t);
     const answer = await get(url, "/api/runs?workflow=nope&status=failure");
     assert.equal(answer.status, 404);
-    assert.equal(answer.json.detail, 'There is no workflow "nope", and no run of one. There is: environment-ready.');
+    assert.equal(answer.json.detail, 'There is no workflow "nope", and it has no runs. Workflows: environment-ready.');
     assert.deepEqual((await get(url, "/api/runs?workflow=environment-ready&group=none")).json, { runs: [] });
   });
 

@@ -108,7 +108,7 @@ describe("gh-runner runs list", () => {
     ]) {
       const { code, stdout, stderr } = await runs(url, args);
       assert.deepEqual([code, stdout], [1, ""]);
-      assert.equal(stderr, 'There is no workflow "nope", and no run of one. There is: environment-ready.\n');
+      assert.equal(stderr, 'There is no workflow "nope", and it has no runs. Workflows: environment-ready.\n');
     }
   });
 

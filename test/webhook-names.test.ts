@@ -42,7 +42,7 @@ describe("the names of GitHub's webhooks", () => {
         "see https://docs.github.com/en/webhooks/webhook-events-and-payloads",
     ]);
     assert.deepEqual(on("issue_comment", ["deploy"]), [
-      'on.github.actions: unknown action "deploy" of issue_comment: known are created, deleted, edited, pinned, unpinned',
+      'on.github.actions: unknown action "deploy" of issue_comment: use one of created, deleted, edited, pinned, unpinned',
     ]);
     assert.deepEqual(on("push", ["opened"]), [
       'on.github.actions: unknown action "opened" of push: this event has no actions',

@@ -122,7 +122,7 @@ describe("the credentials that a workflow names", () => {
         'identities: { bot: { githubApp: "BOT", githubToken: "T" } },',
         'identities.bot: expected either githubApp or githubToken: write { githubApp: "BOT" } or { githubToken: "BOT_TOKEN" }',
       ],
-      ['identities: { bot: { githubAp: "BOT" } },', "identities.bot: there is no field githubAp: is githubApp meant?"],
+      ['identities: { bot: { githubAp: "BOT" } },', "identities.bot: there is no field githubAp: did you mean githubApp?"],
       [
         'identities: { service: { githubApp: "BOT" } },',
         "identities.service: is reserved for the service's credentials: choose another",
@@ -142,7 +142,7 @@ describe("the credentials that a workflow names", () => {
       ['permissions: "read-all",', 'permissions: expected permissions such as { issues: "write" }, got "read-all"'],
       [
         'permissions: { "pull-requests": "write" },',
-        "permissions.pull-requests: no permission of GitHub's API has this name: is pull_requests meant?",
+        "permissions.pull-requests: no permission of GitHub's API has this name: did you mean pull_requests?",
       ],
       [
         'identities: { bot: { githubApp: "BOT", permissions: { issues: "admin" } } },',

@@ -172,7 +172,7 @@ export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }
       ["env.ts", /env: NOT_SET_ANYWHERE is not set: set it, or NOT_SET_ANYWHERE_FILE/],
       ["hook.ts", /on\.github: GITHUB_WEBHOOK_SECRET is not set: set it/],
       ["missing.ts", /Cannot find module .*nowhere\.ts/],
-      ["misspelt.js", /there is no field concurency: is concurrency meant\?/],
+      ["misspelt.js", /there is no field concurency: did you mean concurrency\?/],
       ["misspelt.js", /on\.http\.path: expected a path such as "\/previews", got "previews"/],
       ["misspelt.js", /on\.http\.body: expected a schema, such as z\.object/],
       ["misspelt.js", /timeout: expected a length of time such as "90s", "5m" or "2h", got 5/],
@@ -181,7 +181,7 @@ export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }
       ["number.js", /default export: expected a workflow, got 5: write/],
       ["reserved.ts", /on\.http\.path: \/api\/mine is reserved by the service: choose another/],
       ["syntax.ts", /SyntaxError/],
-      ["ready.ts", /Error: labeler\(\): synclabels is not known: is syncLabels meant\? \(ready\.ts:3:16\)/],
+      ["ready.ts", /Error: labeler\(\): synclabels is not known: did you mean syncLabels\? \(ready\.ts:3:16\)/],
       ["throws.ts", /TypeError: Cannot read properties of undefined \(reading 'name'\) \(throws\.ts:2:10\)/],
       [
         "two.ts",
@@ -204,7 +204,7 @@ export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }
       "entries.ts": [
         workflow("entries", '{ github: [{ events: "push" }, { event: "push" }, { events: [], actions: "opened" }] }'),
         /on\.github\.1\.events: expected \["pull_request"\], got nothing$/,
-        /on\.github\.1: there is no field event: is events meant\?$/,
+        /on\.github\.1: there is no field event: did you mean events\?$/,
         /on\.github\.2\.events: expected \["pull_request"\], got \[\]$/,
         /on\.github\.2\.actions: expected \["opened", "reopened"\], got "opened"$/,
       ],
@@ -220,7 +220,7 @@ export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }
         workflow("manual", '{ manual: { inputs: {}, describe: "x", description: 5 } }'),
         /on\.manual\.inputs: expected a schema, such as z\.object\(\{ ref: z\.string\(\) \}\), got \{\}$/,
         /on\.manual\.description: expected text, .*, got 5$/,
-        /on\.manual: there is no field describe: known are inputs, description$/,
+        /on\.manual: there is no field describe: use one of inputs, description$/,
       ],
       "off.ts": [workflow("off", "{ manual: false }"), /on\.manual: expected true or \{ inputs: .*\}, got false$/],
       "paths.ts": [
@@ -240,7 +240,7 @@ export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }
         workflow("group", "{ manual: true }", 'concurrency: { queue: "max", cancelrunning: 1 },'),
         /concurrency\.group: expected text or a function, got nothing$/,
         /concurrency\.queue: expected "latest" or "all", got "max"$/,
-        /concurrency: there is no field cancelrunning: is cancelRunning meant\?$/,
+        /concurrency: there is no field cancelrunning: did you mean cancelRunning\?$/,
       ],
       "number.ts": [
         workflow("number", "{ manual: true }", "concurrency: 5, cancelled: true,"),

@@ -33,7 +33,7 @@ export function mountPausesApi(
   async function mustBePaused(c: Context, workflow: string): Promise<void> {
     if ((await pauses.paused()).some((each) => each.workflow === workflow)) return;
     const known = workflows.filter((each) => may(principalOf(c).grants, "read", each));
-    throw new Rejection(404, `There is no workflow ${JSON.stringify(workflow)}. There is: ${known.join(", ")}.`);
+    throw new Rejection(404, `There is no workflow ${JSON.stringify(workflow)}. Workflows: ${known.join(", ")}.`);
   }
 
   const named = (c: Context) => c.req.param("name") ?? "";

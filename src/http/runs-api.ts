@@ -130,7 +130,7 @@ export async function mustExist(
   if (workflow === undefined || known.includes(workflow)) return;
   if ((await runs.list({ workflow, ...allowed }, { limit: 1 })).runs.length > 0) return;
   const name = JSON.stringify(workflow);
-  throw new Rejection(404, `There is no workflow ${name}, and no run of one. There is: ${known.join(", ")}.`);
+  throw new Rejection(404, `There is no workflow ${name}, and it has no runs. Workflows: ${known.join(", ")}.`);
 }
 
 /** The changed input in the body of a re-run. Undefined without a body. */

@@ -42,7 +42,7 @@ export function permissionProblems(
 function unknown(name: string): string {
   const near = nearestName(name, Object.keys(LEVELS));
   const see = "see https://docs.github.com/en/rest/apps/apps#create-an-installation-access-token-for-an-app";
-  return `no permission of GitHub's API has this name: ${near === undefined ? see : `is ${near} meant?`}`;
+  return `no permission of GitHub's API has this name: ${near === undefined ? see : `did you mean ${near}?`}`;
 }
 
 const BOTH = ["read", "write"] as const;

@@ -19,7 +19,7 @@ export function unknownNames(what: string, names: readonly string[], known: read
   return names
     .map((name) => {
       const near = nearestName(name, known);
-      return `there is no ${what} ${name}: ${near === undefined ? `known are ${known.join(", ")}` : `is ${near} meant?`}`;
+      return `there is no ${what} ${name}: ${near === undefined ? `use one of ${known.join(", ")}` : `did you mean ${near}?`}`;
     })
     .join("; ");
 }

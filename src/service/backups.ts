@@ -76,7 +76,7 @@ function cannotWrite(cause: NodeJS.ErrnoException, signal: AbortSignal): Error {
   if (signal.aborted) return signal.reason;
   const remedy =
     cause.code === "ENOSPC"
-      ? "Make room on the disk of the backup. There is no half file."
+      ? "Make room on the disk of the backup. No partial file was left."
       : "See that what takes the backup can be written by this user.";
   return new Error(`Cannot write the backup: ${cause.message}. ${remedy}`, { cause });
 }

@@ -197,7 +197,7 @@ export function webhookNameWarnings({ events, actions = [] }: GitHubTrigger, fie
   // The sender of a repository_dispatch chooses its action.
   if (meant.length === 0 || meant.includes("repository_dispatch")) return warnings;
   const known = [...new Set(meant.flatMap((event) => ACTIONS.get(event)?.split(" ") ?? []))].filter(Boolean);
-  const all = known.length === 0 ? "this event has no actions" : `known are ${known.join(", ")}`;
+  const all = known.length === 0 ? "this event has no actions" : `use one of ${known.join(", ")}`;
   for (const action of actions as readonly string[]) {
     if (known.includes(action)) continue;
     const near = nearestName(action, known);

@@ -105,7 +105,7 @@ function matchesIn(entries: unknown, tell: Tell): readonly Match[] {
       const option = optionIn({ [key]: value }, undefined, tell);
       if (first) first.options.push(option);
       else matches.push({ of: "any", options: [option] });
-    } else tell.ignore(`there is no rule ${key}: known are any, all, ${OPTIONS.join(", ")}`);
+    } else tell.ignore(`there is no rule ${key}: use one of any, all, ${OPTIONS.join(", ")}`);
   }
   return matches;
 }
@@ -121,7 +121,7 @@ function optionIn(value: unknown, within: "any" | "all" | undefined, tell: Tell)
     return {};
   }
   for (const key of Object.keys(value)) {
-    if (!OPTIONS.includes(key)) tell.ignore(`there is no rule ${key} below ${within}: known are ${OPTIONS.join(", ")}`);
+    if (!OPTIONS.includes(key)) tell.ignore(`there is no rule ${key} below ${within}: use one of ${OPTIONS.join(", ")}`);
   }
   return {
     ...branchesIn(value, "base-branch", tell),
@@ -169,7 +169,7 @@ function filesIn(value: unknown, tell: Tell): Option {
 function ruleIn(key: string, value: unknown, tell: Tell): readonly FileRule[] {
   const how = HOWS.find((each) => each === key);
   const globs = [value].flat();
-  if (how === undefined) tell.problem(`there is no ${key} below changed-files: known are ${HOWS.join(", ")}`);
+  if (how === undefined) tell.problem(`there is no ${key} below changed-files: use one of ${HOWS.join(", ")}`);
   else if (globs.every((glob) => typeof glob === "string")) return [{ how, globs }];
   else
     tell.problem(

@@ -60,7 +60,7 @@ export function checkOptions<Options extends object, Rejected extends Reasons = 
       : [`${name} must be ${expected}${isQuoted(value) ? ", without quotation marks" : ""}`];
   });
   if (problems.length === 0) return;
-  const list = problems.some((each) => each.endsWith(NOT_KNOWN)) ? [`known are ${Object.keys(checks).join(", ")}`] : [];
+  const list = problems.some((each) => each.endsWith(NOT_KNOWN)) ? [`use one of ${Object.keys(checks).join(", ")}`] : [];
   throw new Error(`${workflow}(): ${[...problems, ...list].join("; ")}`);
 }
 
@@ -79,7 +79,7 @@ function unknown(name: string, known: object, rejected: Reasons): string {
   const near = nearestName(plain, names) ?? ofTheSameWords(plain, names);
   if (near === undefined) return NOT_KNOWN;
   return Object.hasOwn(rejected, near)
-    ? `is not known; ${near} is not supported:  ${rejected[near]}`
+    ? `is not known; ${near} is not supported: ${rejected[near]}`
     : `is not known: did you mean ${near}?`;
 }
 
