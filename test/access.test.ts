@@ -62,7 +62,7 @@ describe("a grant in a setting", () => {
   it("is rejected with what was expected", () => {
     assert.throws(() => grantOf("admin"), /expected one of the roles caller, viewer, operator, got "admin"/);
     for (const text of ["caller@", "caller@a+", "caller@a b", "caller@a@b"])
-      assert.throws(() => grantOf(text), /expected names of workflows behind caller@, with \+ in between/, text);
+      assert.throws(() => grantOf(text), /expected names of workflows after caller@, separated by \+/, text);
   });
 
   it("adds to the others of the same person", () => {

@@ -106,7 +106,7 @@ describe("bodies of senders that are not authenticated yet", {
 
   for (const [path, bytes, count] of [
     ["/webhooks/github", 2_000_000, 100],
-    ["/dispatch", 65_000, 590],
+    ["/dispatch", 65_000, 450],
   ] as const) {
     it(`stay within one limit together, while small ones are accepted: ${path}`, async (t) => {
       const { port, lives, usedMiB, github } = await startOpen(t);
