@@ -290,7 +290,10 @@ describe("notify of a workflow that is wrong", () => {
       await problems(t, '{ to: "SLACK_A", on: ["failed"] }'),
       /^notify\.on\.0: expected one of "failure", .*got "failed"/,
     );
-    assert.match(await problems(t, '{ to: "SLACK_A", As: "slack" }'), /^notify: there is no field As: did you mean as\?$/);
+    assert.match(
+      await problems(t, '{ to: "SLACK_A", As: "slack" }'),
+      /^notify: there is no field As: did you mean as\?$/,
+    );
     assert.match(await problems(t, "true"), /^notify: expected "SLACK_DEPLOYS", .*or false, got true$/);
     assert.match(await problems(t, "[]"), /^notify: .*write false for no notices$/);
   });

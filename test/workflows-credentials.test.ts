@@ -122,7 +122,10 @@ describe("the credentials that a workflow names", () => {
         'identities: { bot: { githubApp: "BOT", githubToken: "T" } },',
         'identities.bot: expected either githubApp or githubToken: write { githubApp: "BOT" } or { githubToken: "BOT_TOKEN" }',
       ],
-      ['identities: { bot: { githubAp: "BOT" } },', "identities.bot: there is no field githubAp: did you mean githubApp?"],
+      [
+        'identities: { bot: { githubAp: "BOT" } },',
+        "identities.bot: there is no field githubAp: did you mean githubApp?",
+      ],
       [
         'identities: { service: { githubApp: "BOT" } },',
         "identities.service: is reserved for the service's credentials: choose another",

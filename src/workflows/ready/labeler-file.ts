@@ -121,7 +121,8 @@ function optionIn(value: unknown, within: "any" | "all" | undefined, tell: Tell)
     return {};
   }
   for (const key of Object.keys(value)) {
-    if (!OPTIONS.includes(key)) tell.ignore(`there is no rule ${key} below ${within}: use one of ${OPTIONS.join(", ")}`);
+    if (!OPTIONS.includes(key))
+      tell.ignore(`there is no rule ${key} below ${within}: use one of ${OPTIONS.join(", ")}`);
   }
   return {
     ...branchesIn(value, "base-branch", tell),

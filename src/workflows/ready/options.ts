@@ -60,7 +60,9 @@ export function checkOptions<Options extends object, Rejected extends Reasons = 
       : [`${name} must be ${expected}${isQuoted(value) ? ", without quotation marks" : ""}`];
   });
   if (problems.length === 0) return;
-  const list = problems.some((each) => each.endsWith(NOT_KNOWN)) ? [`use one of ${Object.keys(checks).join(", ")}`] : [];
+  const list = problems.some((each) => each.endsWith(NOT_KNOWN))
+    ? [`use one of ${Object.keys(checks).join(", ")}`]
+    : [];
   throw new Error(`${workflow}(): ${[...problems, ...list].join("; ")}`);
 }
 
