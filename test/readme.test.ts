@@ -120,6 +120,17 @@ describe("other documents", () => {
     await startsBy(t, ELSEWHERE.serve);
   });
 
+  it("begin with who they are for and what a reader has at the end, and are all in the list", () => {
+    const list = readFileSync(`${ROOT}/docs/README.md`, "utf8");
+    const pages = globSync("docs/*.md", { cwd: ROOT }).filter((page) => page !== "docs/README.md");
+    assert.ok(pages.length > 20);
+    for (const page of [...pages, "bench/README.md", "examples/README.md"]) {
+      const text = readFileSync(`${ROOT}/${page}`, "utf8").replace(/^<!--.*-->\n/, "");
+      assert.match(text, /^# .+\n\nFor [\s\S]{10,400}?\bAt the end,? /, page);
+      assert.ok(list.includes(`](${page.startsWith("docs/") ? page.slice(5) : `../${page}`})`), page);
+    }
+  });
+
   it("tell each decision on one page, in three parts, and list them all", () => {
     const files = globSync("docs/decisions/0*.md", { cwd: ROOT }).sort();
     const list = readFileSync(`${ROOT}/docs/decisions/README.md`, "utf8");

@@ -122,7 +122,7 @@ function savedInfo({ finished: { thisMonth, ever } }: Activity) {
 <div class="hint"><p>Each run that succeeded or failed counts as one minute, the least that GitHub Actions bills for a job. Skipped,
 cancelled and superseded runs do not count. This month’s minutes would cost:</p>
 <ul>${prices}</ul>
-<p>These are prices for private repositories, after the minutes that a plan includes. ${counted(ever)} minutes in all.</p></div></details>`;
+<p>These are prices for private repositories, after the minutes that a plan includes. ${counted(ever)} ${plural(ever, "minute", "minutes")} in all.</p></div></details>`;
 }
 
 /** Lists the incidents that GitHub reports. Empty if there are none. */

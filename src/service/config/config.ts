@@ -157,7 +157,7 @@ export function configurationReference(): string {
     "<!-- Generated from src/service/config/ by `npm run docs`. Do not edit. -->",
     "# Configuration",
     "",
-    "This page is for operators. It lists every setting with its default and its meaning.",
+    "For operators. At the end you have the setting that you need, with its default and its meaning.",
     "",
     "All settings are environment variables. The service reads them at its start. An empty variable counts as unset. If a value is",
     "invalid, the service does not start, and one message names every problem. You can put a secret into a file instead:",
