@@ -122,7 +122,7 @@ describe("GraphQL's hourly points", () => {
     const { query, mutate, read, write, clock, server, github } = await scene(t, { limits: { primaryPerHour: 1 } });
     const reset = clock.now() + HOUR;
     await read();
-    await assert.rejects(read(), limited(reset, /asked for silence/));
+    await assert.rejects(read(), limited(reset, /asked for a pause/));
     for (let each = 0; each < 3; each++) await query();
     await mutate();
     await assert.rejects(write(), limited(reset));

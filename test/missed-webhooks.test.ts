@@ -766,7 +766,7 @@ describe("gh-runner doctor", () => {
     assert.match((await found(its))[0]?.message ?? "", /, which was answered 401$/);
     await setMark(its.dataDir, {}, Date.now() - 8 * 86_400_000);
     const [one] = await found(its);
-    assert.match(`${one?.status} ${one?.message}`, /^warning .* GitHub keeps nothing that old$/);
+    assert.match(`${one?.status} ${one?.message}`, /^warning .* GitHub no longer keeps deliveries from then$/);
   });
 
   it("warns about a missing permission, and fails for nothing else", async (t) => {

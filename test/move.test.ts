@@ -422,7 +422,7 @@ describe("an export", () => {
       await until("it writes", () => readdirSync(folder).length > 0);
       toFile.child.kill("SIGTERM");
       const stopped = await toFile.ended();
-      assert.deepEqual(stopped.stderr, `Cannot export: it was stopped by SIGTERM. There is no ${file}.\n`);
+      assert.deepEqual(stopped.stderr, `Cannot export: it was stopped by SIGTERM. No ${file} was written.\n`);
       assert.deepEqual(readdirSync(folder), []);
 
       const toReader = startCommand(t, ["export"], place);

@@ -256,7 +256,7 @@ describe("paginate", () => {
     });
     const paginate = paginating({} as Table, request, (_, work) => work(), "https://github.test", 1000);
     const { message } = await failure(() => paginate("GET /issues", {}));
-    assert.match(message, /more than the service has memory for: 1\d\d were read.*paginate\.iterator/);
+    assert.match(message, /too large for the service's memory: 1\d\d items were read.*paginate\.iterator/);
     page = 0;
     const kept = await paginate("GET /issues", {}, ({ data }, done) => {
       if (page === 200) done();
