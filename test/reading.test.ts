@@ -128,7 +128,7 @@ describe("reading the values file", () => {
     deploy(github, "pr-1", `abc\n# ${"x".repeat(5_100_000)}`);
     const answer = await notify(url, { application: "pr-1" });
     assert.equal(answer.status, 500);
-    assert.match(answer.json.detail, /larger than this service reads/);
+    assert.match(answer.json.detail, /larger than gh-runner reads/);
   });
 
   it("retries a transient fault twice, after 0.3 s and 1 s", async (t) => {
@@ -147,7 +147,10 @@ describe("reading the values file", () => {
     const limited = await notify(url, { application: "pr-1" });
     assert.equal(limited.status, 202);
     assert.equal(limited.headers["retry-after"], undefined);
-    assert.match(String(log().at(-1)?.reason), /secondary rate limit.*takes requests again after 2026-11-24T12:01:00/);
+    assert.match(
+      String(log().at(-1)?.reason),
+      /secondary rate limit.*accepts requests again after 2026-11-24T12:01:00/,
+    );
     assert.deepEqual(waits, []);
     clock.move(59_000);
     assert.equal(github.dispatches.length, 0);

@@ -62,7 +62,7 @@ describe("an answer that ends early", () => {
       const { status, json } = await notify(url, { application: "pr-1" });
       assert.deepEqual(github.dispatched, []);
       assert.equal(status, 500);
-      assert.match(json.detail, /no complete answer|without its length/);
+      assert.match(json.detail, /no complete answer|the answer has no length/);
       assert.match(json.detail, /retried automatically/);
       assert.equal(github.reads, 3);
     });
@@ -104,7 +104,7 @@ describe("an answer of", () => {
       "a page, with its type in any case",
       (_request: IncomingMessage, response: ServerResponse) =>
         response.writeHead(200, { "content-type": "Text/HTML" }).end(FILE),
-      /That is a page for people/,
+      /The answer is a web page/,
     ],
     ...(["gzip", "br", "GZIP, br"] as const).map(
       (coding) =>
@@ -114,7 +114,9 @@ describe("an answer of", () => {
             assert.equal(request.headers["accept-encoding"], "identity");
             response.writeHead(200, { "content-type": "text/plain", "content-encoding": coding }).end(gzipSync(FILE));
           },
-          new RegExp(`GitHub answered 200\\. The answer is compressed \\(${coding}\\), which was not asked for`),
+          new RegExp(
+            `GitHub answered 200\\. The answer is compressed \\(${coding}\\), although gh-runner did not ask for that`,
+          ),
         ] as const,
     ),
   ] as const) {
@@ -321,7 +323,7 @@ describe("an error that is not from the network", () => {
       },
     });
     const { json } = await send(url, { method: "POST", path: "/w", body: "{}" });
-    assert.match(json.detail, /404.*What it asks for does not exist, or the token cannot see it/);
+    assert.match(json.detail, /404.*The request names something that does not exist or that the token cannot see/);
     assert.doesNotMatch(json.detail, /acme\/shop does not exist/);
   });
 });

@@ -39,7 +39,7 @@ describe("VERIFY_COMMIT", () => {
       deploy(github, "pr-1", branch);
       const answer = await notify(url, { application: "pr-1" });
       assert.equal(answer.status, 500);
-      assert.match(answer.json.detail, new RegExp(`has no commit ${branch}.* a branch is neither`));
+      assert.match(answer.json.detail, new RegExp(`has no commit ${branch}.* accepts a hash or a tag, not a branch`));
       assert.equal(github.dispatches.length, 0);
     });
   }
@@ -73,7 +73,10 @@ describe("VERIFY_COMMIT", () => {
       deploy(github, "pr-1", tag);
       const answer = await notify(url, { application: "pr-1" });
       assert.equal(answer.status, 500);
-      assert.match(answer.json.detail, /has no commit|cannot be a git revision|cannot be seen|not valid YAML/);
+      assert.match(
+        answer.json.detail,
+        /has no commit|is not a valid git revision|an invisible character|cannot be seen|not valid YAML/,
+      );
       const others = github.requests.filter(({ path }) => !path.includes("/contents/"));
       for (const { method, path, query } of others) {
         assert.ok(method === "GET" && path.startsWith(COMMITS) && query === "", `${method} ${path} ${query}`);
@@ -103,6 +106,6 @@ describe("VERIFY_COMMIT", () => {
     const { github, url } = await verifying(t);
     deploy(github, "pr-1", COMMIT);
     github.fault({ route: "GET /repos/{owner}/{repo}/commits/{ref}" }, { kind: "status", status: 503 });
-    assert.match((await notify(url, { application: "pr-1" })).json.detail, /answered 503.*attempted again/);
+    assert.match((await notify(url, { application: "pr-1" })).json.detail, /answered 503.*retried automatically/);
   });
 });

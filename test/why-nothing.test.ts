@@ -51,13 +51,13 @@ describe("why nothing has started", () => {
     target.put(PATH, "on: workflow_dispatch");
     assert.match(
       (await why({ workflow: "preview.yml" })).happened,
-      /^nothing was found, although .*preview\.yml listens/,
+      /^no run was found, although .*preview\.yml listens/,
     );
   });
 
   for (const [state, words] of [
     ["disabled_manually", "by a person"],
-    ["disabled_inactivity", "since nothing has happened in the repository for 60 days"],
+    ["disabled_inactivity", "because the repository had no activity for 60 days"],
   ] as const) {
     it(`the workflow is disabled, ${words}`, async (t) => {
       const { target, why } = await scene(t);
@@ -114,7 +114,7 @@ describe("why nothing has started", () => {
     const { target, why } = await scene(t);
     target.put(PATH, SHOWS);
     assert.deepEqual(await why(), {
-      happened: `nothing has started, although ${PATH} listens, and GitHub shows no reason`,
+      happened: `no run has started, although ${PATH} listens, and GitHub shows no reason`,
       remedy: "See the Actions page of the repository, and https://www.githubstatus.com.",
       sendAgain: true,
     });
