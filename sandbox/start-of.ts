@@ -29,7 +29,9 @@ export function startOf({ name, on }: Workflow, given: AnyStart): { trigger: Tri
   const parsed = schema.safeParse(input);
   if (parsed.success) return { trigger, input: parsed.data as Json };
   const whole = GIVEN_AS[trigger];
-  throw new Error(`The workflow rejects this ${whole}: ${problemsIn(parsed.error, { whole }).join("; ")}`);
+  throw new Error(
+    `The workflow rejects ${whole === "inputs" ? "these" : "this"} ${whole}: ${problemsIn(parsed.error, { whole }).join("; ")}`,
+  );
 }
 
 /** The named trigger, or the only one that takes the given value. */

@@ -774,7 +774,7 @@ export function storeContract(name: string, open: OpenStore): void {
       assert.match(detail.attempts[0]?.reason ?? "", /Nothing else was in flight/);
       assert.match(
         detail.run.reason ?? "",
-        /ended 2 times while this run was all .*not attempted again\. See .*re-run it/,
+        /ended 2 times while this was its only run in flight.*not attempted again\. .*re-run it/,
       );
       assert.equal((await store.rerun(run, at)).status, "queued");
       assert.equal((await claimOne(store, at)).attempt, 3, "a re-run begins to count again");

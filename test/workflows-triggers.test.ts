@@ -133,7 +133,7 @@ describe("a workflow with several triggers", () => {
     assert.deepEqual((await testRun(workflow, { inputs: { n: 3 } })).run.outputs, { n: 3 });
     assert.deepEqual((await testRun(workflow, { trigger: "http", body: { n: 4 } })).run.outputs, { n: 4 });
     const wrong = testRun(workflow, { inputs: { n: "x" as unknown as number } });
-    await assert.rejects(wrong, /The workflow rejects this inputs: n /);
+    await assert.rejects(wrong, /The workflow rejects these inputs: n /);
     await assert.rejects(
       testRun(workflow, { body: { n: 4 } }),
       /started by http, flux, manual: say which with `trigger`: http, flux/,
