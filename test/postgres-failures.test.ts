@@ -375,7 +375,7 @@ describe("a replica", () => {
     t.after(() => github.close());
     github.token(TOKEN);
     github.repository(TARGET);
-    for (const application of ["pr-killed", "pr-frozen", "pr-refused"])
+    for (const application of ["pr-killed", "pr-frozen", "pr-retrying"])
       deploy(github, application, `commit-of-${application}`);
     const settings = { DATABASE_URL: postgres.url, DATABASE_SCHEMA: `failures_${++schemas}`, LOG_LEVEL: "info" };
     const replica = async () => {
@@ -413,8 +413,8 @@ describe("a replica", () => {
         await within(TAKEN_OVER_MS, "it is taken over", async () => (await show(run)).status === "success");
       }
       t.diagnostic(`taken over after ${Math.round(performance.now() - since)} ms`);
-      deploy(github, "pr-refused", "a-newer-commit");
-      assert.equal((await dispatchTo(other.port, { application: "pr-refused" }))?.status, 200);
+      deploy(github, "pr-retrying", "a-newer-commit");
+      assert.equal((await dispatchTo(other.port, { application: "pr-retrying" }))?.status, 200);
     } finally {
       for (const { child } of [frozen, retrying]) process.kill(child.pid!, "SIGCONT");
     }
@@ -434,7 +434,7 @@ describe("a replica", () => {
       "a-newer-commit",
       "commit-of-pr-frozen",
       "commit-of-pr-killed",
-      "commit-of-pr-refused",
+      "commit-of-pr-retrying",
     ]);
   });
 });

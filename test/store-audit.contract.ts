@@ -74,7 +74,7 @@ export function auditContract(name: string, open: OpenStore): void {
       await store.audit.add([REJECTED, { ...REJECTED, bulk: "b", at: NOW + 20 }]);
       const found = async (filter: AuditFilter) => (await recordsOf(store, filter)).length;
       const filters: readonly AuditFilter[] = [
-        ...[{ actor: "alice" }, { actor: "bob@" }, { actor: "unknown" }, { action: "paused" } as const],
+        ...[{ actor: "alice" }, { actor: "bob@" }, { actor: "carol" }, { action: "paused" } as const],
         ...[{ outcome: "rejected" } as const, { workflow: "deploy" }, { address: "10.0.0.7" }, { bulk: "b" }],
         ...[{ since: NOW + 10 }, { until: NOW + 10 }, { since: NOW + 10, until: NOW + 20 }],
       ];
