@@ -29,7 +29,7 @@ const LEASE = { owner: "one", now: NOW, leaseMs: 60_000, take: false };
 const FILE = "gh-runner.sqlite";
 
 /** Every message at start begins like this and names what to do. */
-const CANNOT = /^Cannot .+\. (Set|Make|Stop|Start|Restore|See)\b/s;
+const CANNOT = /^Cannot .+\. (Set|Make|Stop|Start|Restore|See|Check)\b/s;
 
 const event = (id: string, text = ""): NewRun => ({
   id,
