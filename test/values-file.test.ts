@@ -91,7 +91,7 @@ describe("the tag is text", () => {
 
   it("recognises Git LFS pointers and symbolic links", () => {
     const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n";
-    assert.throws(() => tag(pointer), /it is a Git LFS pointer, not the file\. Take the file out of Git LFS/);
+    assert.throws(() => tag(pointer), /it is a Git LFS pointer, not the file\. Remove the file from Git LFS/);
     assert.throws(() => tag("../../base/values.yaml"), /it is a symbolic link to \.\.\/\.\.\/base\/values\.yaml/);
   });
 

@@ -145,7 +145,7 @@ describe("github.request", () => {
       [["GET", "/repos/acme/shop", "Bearer token"]],
     );
     const route = `GET ${elsewhere.url}/x` as "GET /x";
-    await assert.rejects(github.request(route), failed(/this is no route/));
+    await assert.rejects(github.request(route), failed(/this is not a route/));
     assert.equal(elsewhere.requests.length, 0);
   });
 });
