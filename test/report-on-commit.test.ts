@@ -833,7 +833,10 @@ describe("annotations", () => {
     const bad = [
       [{ path: "/etc/passwd", line: 1, message: "m", level: "notice" }, /annotation 1 of 1 .*path is "\/etc\/passwd"/],
       [{ path: "a/../../b", line: 1, message: "m", level: "notice" }, /path is/],
-      [{ path: "a.ts", line: 0, message: "m", level: "notice" }, /line is 0 in a\.ts: it must be a whole number from 1/],
+      [
+        { path: "a.ts", line: 0, message: "m", level: "notice" },
+        /line is 0 in a\.ts: it must be a whole number from 1/,
+      ],
       [{ path: "a.ts", line: 4, endLine: 3, message: "m", level: "notice" }, /endLine is 3/],
       [{ path: "a.ts", line: 1, message: "", level: "notice" }, /message is ""/],
       [{ path: "a.ts", line: 1, message: "m", level: "error" }, /level is "error" .*notice, warning, failure/],
