@@ -54,6 +54,26 @@ function comparable(objects: readonly KubernetesObject[]): KubernetesObject[] {
 const byName = (one: { name: string }, other: { name: string }) => one.name.localeCompare(other.name);
 
 describe("the Helm chart", () => {
+  it("installs with the commands of the README: the image that they push, and the Secret that they make", (t) => {
+    const block = documentOf("README.md").blocks.find(({ text }) => text.includes("helm install"))?.text ?? "";
+    const commands = block.replaceAll(/\\\n\s*/g, "").split("\n");
+    const [install = ""] = commands.filter((command) =>
+      command.startsWith("helm install gh-runner deploy/helm/gh-runner "),
+    );
+    const text = tool(t, "helm", ["template", "gh-runner", CHART, ...install.split(" ").slice(4)]);
+    if (text === undefined) return;
+    const objects = objectsIn(text);
+    const [image = ""] = /registry\.example\.com\S+/.exec(commands[0] ?? "") ?? [];
+    const pod = objects.find(({ kind }) => kind === "StatefulSet")?.spec.template.spec;
+    assert.equal(pod.containers[0].image, image);
+    const { data } = objects.find(({ kind }) => kind === "ConfigMap") ?? assert.fail("there is no ConfigMap");
+    assert.deepEqual(data, { TARGET_REPO: "acme/shop", DEPLOYMENT_REPO: "acme/deployment" });
+    const made = commands.find((command) => command.includes("create secret generic gh-runner ")) ?? "";
+    const files = pod.containers[0].env.filter(({ name }: { name: string }) => name.endsWith("_FILE"));
+    assert.ok(files.length > 0);
+    for (const { value } of files) assert.ok(made.includes(`${value.split("/").at(-1)}=`), value);
+  });
+
   for (const store of ["sqlite", "postgres"]) {
     for (const [values, components] of [
       [{}, []],
