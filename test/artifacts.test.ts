@@ -66,7 +66,10 @@ describe("an artifact", () => {
     await assert.rejects(github.artifact("acme/shop", 9, "results"), /the run has no artifacts\. Check the name/);
     shop.addArtifact(9, "coverage", { "a.txt": "a" });
     shop.addArtifact(9, "results", { "a.txt": "a" }).expired = true;
-    await assert.rejects(github.artifact("acme/shop", 9, "resutls"), /the run has results, coverage\./);
+    await assert.rejects(
+      github.artifact("acme/shop", 9, "resutls"),
+      /the run has only these artifacts: results, coverage\./,
+    );
     await assert.rejects(github.artifact("acme/shop", 9, "results"), /it has expired.*retention-days/);
     stand.fault({ route: ZIP }, { kind: "status", status: 410 });
     await assert.rejects(github.artifact("acme/shop", 9, "coverage"), /it has expired/);

@@ -68,7 +68,7 @@ describe("the page of a run", () => {
     assert.match(text, /merged, .* a check to succeed, until 14:00 UTC\. It is checked again at 12:01:00 UTC\./);
     assert.match(text, /Attempt 1 Began to wait after 5\.0 s/);
     assert.match(text, /approval callback waiting until 13:00 UTC/);
-    assert.match(text, /Next attempt 2026-03-01 12:01:00 UTC, or when an event wakes it/);
+    assert.match(text, /Next attempt 2026-03-01 12:01:00 UTC, or when an event or an answer wakes it/);
     assert.match(text, /token bob paused release 2026-03-01 11:59:55 UTC\. It continues when it is resumed\./);
     assert.match(text, /Cancel run/);
     assert.doesNotMatch(text, /Re-run/);

@@ -90,7 +90,7 @@ describe("a person who signs in by OpenID Connect", () => {
     await other.ask(`${url}/sign-in/oidc`);
     const mixed = await other.ask(back);
     assert.equal(mixed.status, 400);
-    assert.match(mixed.text, /belongs to an older sign-in/);
+    assert.match(mixed.text, /does not belong to the last sign-in/);
     assert.equal(other.secret(), undefined);
 
     assert.equal((await browser.ask(back)).status, 200);

@@ -250,7 +250,7 @@ export const { datum } = data;`,
     assert.ok("/new" in (await send(url, { path: "/openapi.json" })).json.paths);
   });
 
-  it("lets a run in flight end with its code", async (t) => {
+  it("lets a run in flight end with the code that it began with", async (t) => {
     const gate = Object.assign(Promise.withResolvers<void>(), { isReached: false });
     Object.assign(globalThis, { gate });
     t.after(() => Reflect.deleteProperty(globalThis, "gate"));

@@ -3,7 +3,7 @@ import { isIPv6 } from "node:net";
 import type { TryLater } from "../model/access.ts";
 import { type Clock, pause } from "../model/clock.ts";
 
-/** After this many wrong credentials from an address within this time, it gets one check per turn. */
+/** After this many wrong credentials from an address within this time, its credentials are checked one after the other. */
 const FREE_FAILURES = 10;
 const FAILURES_MS = 60_000;
 

@@ -15,10 +15,11 @@ export function backupCommands(program: Command): void {
     .addHelpText(
       "after",
       examples(
-        ["Write a backup into a folder, and keep the newest 14", "gh-runner backup backups --keep 14"],
+        ["Write a backup into an existing folder, and keep the newest 14", "gh-runner backup backups --keep 14"],
         ["Write a backup to a file", "gh-runner backup gh-runner.sqlite"],
       ),
     )
+    .addHelpText("after", "\nThe database is in DATA_DIR, or in DATABASE_URL if that is set.")
     .action(makeBackup);
   program
     .command("restore")
@@ -32,6 +33,7 @@ export function backupCommands(program: Command): void {
         ["Restore it over an existing database", "gh-runner restore gh-runner.sqlite --replace"],
       ),
     )
+    .addHelpText("after", "\nThe database is in DATA_DIR, or in DATABASE_URL if that is set. No service may use it.")
     .action(restoreBackup);
 }
 

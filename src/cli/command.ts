@@ -27,4 +27,4 @@ export function examples(...all: readonly (readonly [does: string, line: string]
 export const SERVICE_HELP = `
 Environment:
   GH_RUNNER_URL    Address of the service (default: http://localhost:9555)
-  GH_RUNNER_TOKEN  One of its AUTH_TOKENS, if it asks for a token`;
+  GH_RUNNER_TOKEN  One of its AUTH_TOKENS, or a file with it: GH_RUNNER_TOKEN_FILE`;

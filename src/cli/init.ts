@@ -45,7 +45,7 @@ async function init(name: string): Promise<void> {
   const taken = paths.filter(({ path }) => existsSync(path)).map(({ path }) => path);
   if (taken.length > 0)
     throw new CommandError(
-      `Nothing was written: ${taken.join(" and ")} already ${taken.length === 1 ? "exists" : "exist"}.`,
+      `Nothing was written: ${taken.join(" and ")} already ${taken.length === 1 ? "exists" : "exist"}. Choose another name, or delete ${taken.length === 1 ? "it" : "them"}.`,
     );
   makeFolder(folder);
   for (const { path, text } of paths) {

@@ -17,7 +17,7 @@ export function addFilterOptions(command: Command, lead: string): Command {
   return command
     .option("--workflow <name>", `${lead} of this workflow`)
     .option("--group <name>", `${lead} of this concurrency group, such as an application`)
-    .option("--text <search>", `${lead} that match this search: words, and qualifiers such as repo:acme/shop`)
+    .option("--text <search>", `${lead} found by this search: words, and qualifiers such as repo:acme/shop`)
     .option("--since <time>", `${lead} that came since: ${TIME_EXAMPLES}`)
     .option("--until <time>", `${lead} that came before: ${TIME_EXAMPLES}`);
 }

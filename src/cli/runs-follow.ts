@@ -62,8 +62,8 @@ function forgetEnded(known: Map<string, RunShown>): void {
 }
 
 /**
- * Prints what happens to one run until it ends. If a newer run supersedes it, follows that one. Exit code 0 for success
- * and skipped, 1 otherwise.
+ * Prints what happens to one run until it ends. If a newer run supersedes it, follows that one. Exit code 1 if it
+ * failed or was cancelled, otherwise 0.
  */
 export async function followRun(id: string, json: true | undefined): Promise<void> {
   const client = serviceClient();

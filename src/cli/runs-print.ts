@@ -19,7 +19,9 @@ export async function listRuns(words: readonly string[], options: ListOptions): 
   const query = { ...filterQuery({ ...options, text }), status, limit, cursor };
   if (follow) {
     if (cursor !== undefined)
-      throw new CommandError("--cursor continues where an earlier list ended, and --follow has no earlier list.");
+      throw new CommandError(
+        "--cursor continues where an earlier list ended, and --follow has no earlier list: leave one of them out.",
+      );
     const { followRuns } = await import("./runs-follow.ts");
     return followRuns(query, json);
   }

@@ -150,7 +150,8 @@ function given(query: Query): URLSearchParams {
 }
 
 function segment(id: string): string {
-  if (!/^[\w-]+$/.test(id)) throw new CommandError(`${JSON.stringify(id)} is not the id of a run.`);
+  if (!/^[\w-]+$/.test(id))
+    throw new CommandError(`${JSON.stringify(id)} is not the id of a run. gh-runner runs list shows the ids.`);
   return id;
 }
 

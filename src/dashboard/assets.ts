@@ -32,7 +32,7 @@ function colored(color: Color): string {
   return `:root { --brand: ${color}; --brand-text: ${textOn(color)}; }\n.top { border-top: 4px solid var(--brand); }\n`;
 }
 
-/** The icon of a browser tab. Each number has its address, so it works without a script. */
+/** The icon of a browser tab. Each number has a separate address, so it works without a script. */
 function drawn(color: Color, failures: number): string {
   const square = `<rect width="16" height="16" rx="4" fill="${color}"/>`;
   const play = `<path d="m6 4.5 5 3.5-5 3.5z" fill="${textOn(color)}"/>`;

@@ -43,8 +43,8 @@ export function eventsPage(frame: Frame, { text, before, found }: EventsFacts) {
     "events",
     frame,
     html`<h1>Events that started no run</h1>
-<p class="lead">The list of runs has events whose run was <a href="/?status=skipped">skipped</a> or
-<a href="/?status=superseded">superseded</a>.${
+<p class="lead"><a href="/?status=skipped">Skipped</a> and <a href="/?status=superseded">superseded</a> events
+are in the list of runs.${
       frame.reader.may("operate-all") ? html` The <a href="/audit">audit log</a> shows who did what.` : ""
     }</p>
 ${search}${wrong}

@@ -9,7 +9,7 @@ const LOOK_EVERY_MS = 1000;
 /** Proxies and browsers close a silent stream. */
 const SIGN_OF_LIFE_MS = 20_000;
 
-/** Each stream costs a socket and a timer. A browser that gets 503 does not retry. */
+/** Each stream costs a socket and a timer. After a 503 `EventSource` does not retry; the page's script does, after 10 s. */
 const MAX_STREAMS = 100;
 
 type Listener = { readonly viewer: string; tell(revision: string): void; end(): void };
@@ -67,7 +67,7 @@ export function livePages(revision: () => Promise<string>, clock: Clock) {
   return {
     /**
      * Answers with server-sent events. Each event is the current revision. When too many pages are open, the oldest page of the
-     * viewer with the most pages is closed. That viewer gets 503 instead.
+     * viewer with the most pages is closed. If the new page is that viewer's, it gets 503 instead.
      * @param viewer identifies the viewer: the session, the credential or the address.
      * @param mayStill whether the viewer still has access: a stream ends soon after its session.
      */

@@ -10,7 +10,7 @@ const MAX_BODY_BYTES = 700;
 /** Up to this many are shown unfolded. */
 const SHORT_WRITES = 3;
 
-/** The writes that an attempt sent to GitHub. */
+/** The writes that an attempt sent or tried to send to GitHub, or that a dry run held back. */
 export function sentView(
   attempt: number,
   sent: SentRequests | undefined,

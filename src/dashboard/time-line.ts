@@ -133,12 +133,14 @@ GET /api/runs/${id} returns all. ${links.length > 0 ? html`Attempts ${links}` : 
 /** What comes next. */
 function nextEntry({ run: { status, dueAt, endedAt }, attempts }: RunDetail, now: number) {
   if (status === "queued") {
-    const when = dueAt === undefined || dueAt <= now ? "as soon as possible" : time(dueAt, "full", now);
+    const when = dueAt === undefined || dueAt <= now ? "when its turn comes" : time(dueAt, "full", now);
     return entry(statusIcon("queued"), attempts.length === 0 ? "First attempt" : "Next attempt", when);
   }
   if (status === "waiting") {
     const when =
-      dueAt === undefined ? "when an event wakes it" : html`${time(dueAt, "full", now)}, or when an event wakes it`;
+      dueAt === undefined
+        ? "when an event or an answer wakes it"
+        : html`${time(dueAt, "full", now)}, or when an event or an answer wakes it`;
     return entry(statusIcon("waiting"), "Next attempt", when);
   }
   if (status !== "superseded") return "";

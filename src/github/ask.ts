@@ -250,7 +250,7 @@ function notYet({ tried }: Attempted, { notBefore, why }: { notBefore: number; w
 /** Another process may have started the run again. It sends the same requests as this process would. */
 const TAKEN_OVER = {
   happened:
-    "it was not sent: this process has not renewed its lease for so long that another process may have taken over the run",
+    "it was not sent: this process had not renewed its lease for so long that another process may have taken over the run",
   remedy: "Nothing to do: the run continues there.",
 };
 

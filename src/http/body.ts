@@ -87,7 +87,7 @@ export async function readBytes(c: Context, most = MAX_BODY_BYTES): Promise<Uint
   const read = await reading.catch(() => {
     throw new Rejection(400, "The body ended before it was complete. Send it again.");
   });
-  if (read === "too large") throw new Rejection(413, `The body is larger than ${most} bytes.`);
+  if (read === "too large") throw new Rejection(413, `The body is larger than ${most} bytes. Send less.`);
   if (read === "no room") {
     const detail = "Too many large bodies arrive at once. Nothing was stored: send it again.";
     throw new Rejection(503, detail, { "retry-after": "1" });

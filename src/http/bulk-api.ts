@@ -36,7 +36,7 @@ export function mountBulkApi(
   /** A request without a filter is rejected: a missing filter must not select all runs of all workflows. A status in the text would be a second one. */
   function narrowed(c: Context, given: Parameters<typeof filterOf>[0], names: string): BulkFilter {
     const { id: _, status, ...filter } = filterOf(given, clock.now());
-    if (status !== undefined) throw new Rejection(400, "text must not have a status.");
+    if (status !== undefined) throw new Rejection(400, "text must not have a status: remove it.");
     const isNarrow = Object.entries(filter).some(([name, value]) => name !== "until" && value !== undefined);
     if (!isNarrow) throw new Rejection(400, `The query must select runs: give ${names}.`);
     const { workflow } = filter;

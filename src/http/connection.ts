@@ -8,7 +8,7 @@ import type { Socket } from "node:net";
  */
 const MAX_AHEAD_BYTES = 16_384;
 
-/** A connection is closed after more requests than this that came before the previous answer. */
+/** A connection that sends more requests than this before the previous answer is closed. */
 const MAX_PIPELINED = 100;
 
 /**

@@ -98,7 +98,7 @@ export function runPaths({ refTo, describe }: { refTo: RefTo; describe: (operati
     },
     "/api/runs/cancel": {
       post: describe({
-        about: ["cancel-runs", "runs", "Cancel all open runs that match a filter"],
+        about: ["cancel-runs", "runs", "Cancel all unfinished runs that match a filter"],
         parameters: queryParameters(bulkCancelQuerySchema),
         200: json("The result for each run.", refTo(bulkSchema(), "Bulk")),
         404: "There is no such workflow, and no run of it.",

@@ -50,7 +50,7 @@ export function workflowPaths({ refTo, describe }: { refTo: RefTo; describe: (op
         about: ["resume-workflow", "workflows", "Resume a workflow"],
         parameters: [WORKFLOW_NAME],
         200: json(
-          "The workflow is resumed. `paused` is present while all workflows are paused.",
+          "Its pause by name has ended. With `paused`, all workflows are still paused.",
           refTo(pauseSchema(), "Pause"),
         ),
         404: "There is no such workflow.",

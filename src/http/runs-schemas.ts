@@ -78,7 +78,10 @@ const answers = atFirstUse(() => {
         count: count("Number of writes, including those that failed."),
         requests: z.array(sentRequest).meta({ description: "The first 20, in the order in which they were sent." }),
       })
-      .meta({ description: "The writes that it sent to GitHub. Absent if there were none." })
+      .meta({
+        description:
+          "The writes that it sent or tried to send to GitHub, or that a dry run held back. Absent if there were none.",
+      })
       .optional(),
     handler: z
       .boolean()
@@ -115,7 +118,7 @@ const answers = atFirstUse(() => {
     attempts: z.array(attempt).meta({ description: "Ended attempts, the first one first." }),
     steps: z.array(step).meta({ description: "In the order in which they began." }),
     superseded: z.array(z.string()).meta({ description: "Ids of the runs that it replaced, newest first, up to 100." }),
-    actions: z.array(action).meta({ description: "What people did with the run, oldest first." }),
+    actions: z.array(action).meta({ description: "Actions on the run, with their actor, oldest first." }),
   });
 
   const runPageSchema = z.object({

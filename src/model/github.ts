@@ -185,7 +185,7 @@ export type StartedRun = {
   readonly key?: string;
   /** When it was sent, RFC 3339, by GitHub's clock. */
   readonly since: string;
-  /** If GitHub's answer named the run. */
+  /** Set if GitHub's answer named the run. */
   readonly runId?: number;
   readonly htmlUrl?: string;
 };
@@ -195,7 +195,7 @@ export type RunReference = { readonly repository: string; readonly runId: number
 
 export type FoundRun = RunReference & {
   readonly htmlUrl: string;
-  /** `time`: no name showed a key, and this is the only run of its event since that time. */
+  /** `time`: no name showed a key, and this is the only run of its event around that time. */
   readonly foundBy: "key" | "answer" | "time";
   /** RFC 3339. */
   readonly createdAt: string;

@@ -175,7 +175,10 @@ export function queueMetrics(
     "Age of the oldest of these runs, since it was accepted, joined or re-run; 0 without any.",
     ["reason"],
   );
-  const ready = gauge("gh_runner_ready", "1 if events can be stored and runs can start, like /ready; otherwise 0.");
+  const ready = gauge(
+    "gh_runner_ready",
+    "1 if events can be stored and runs can be executed, like /ready; otherwise 0.",
+  );
   const unavailable = gauge(
     "gh_runner_store_unavailable",
     "1 for the reason why events and outcomes cannot be stored: a full disk, deleted or replaced database files, or another reason; otherwise 0.",

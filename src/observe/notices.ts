@@ -21,7 +21,7 @@ const QUIET_MS = 10 * 60_000;
 const UNSURE_MS = 3 * 60_000;
 
 /**
- * Each lane has its quiet time: a success does not delay a failure, and neither delays a run that waits for a person.
+ * Each lane has a separate quiet time: a success does not delay a failure, and neither delays a run that waits for a person.
  */
 const LANES = { failure: "result", recovery: "result", success: "success", waiting: "waiting" } as const;
 

@@ -16,8 +16,8 @@ export function outageNotice({ since, fault }: Outage, { host, retryHours, publi
   const look = status === undefined ? `Check ${host}, and the network in between.` : `See ${status}.`;
   return {
     text:
-      `GitHub has failed most requests since ${minuteOf(since)} UTC (${fault}). gh-runner still accepts events. Their runs wait: ` +
-      `it retries them for ${retryHours} h, and they continue when GitHub works. You get no notice per run. ${look}`,
+      `GitHub has failed most requests since ${minuteOf(since)} UTC (${fault}). gh-runner still accepts events. Their runs wait. ` +
+      `gh-runner retries them for ${retryHours} h, and they continue when GitHub works. You get no notice per run. ${look}`,
     event: "outage",
     host,
     since: new Date(since).toISOString(),

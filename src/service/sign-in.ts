@@ -45,7 +45,7 @@ export function openSignIn({ config, store, fetch, clock, log }: Parts) {
     if (carried === undefined)
       throw new SignInFailed("invalid", "this browser started no sign-in in the last ten minutes");
     if (answer.get("state") !== carried.state)
-      throw new SignInFailed("invalid", "this answer belongs to an older sign-in than the last one that you started");
+      throw new SignInFailed("invalid", "this answer does not belong to the last sign-in that you started");
     const { person, doubts } = await method.finish(answer, { ...carried, redirectUri });
     for (const doubt of doubts) log.warn({ method: method.name, person: person.name }, doubt);
     // The issuer makes sure that a code is used once. This makes sure that a state is used once, on all replicas.

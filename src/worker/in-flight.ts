@@ -69,7 +69,7 @@ export function runsInFlight(
       return;
     }
     const show = token ? parts.hide(token) : undefined;
-    const note = (err: unknown) => log.error({ run: claim.run.id, err }, "an attempt met an internal error");
+    const note = (err: unknown) => log.error({ run: claim.run.id, err }, "internal error during an attempt");
     note(error);
     const failure = { http: 500, kind: "permanent", reason: keptReason(internalError(error), keeping) } as const;
     const endedAt = clock.now();

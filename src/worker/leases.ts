@@ -119,5 +119,5 @@ export const LOST: Outcome = {
   status: "failure",
   http: 500,
   kind: "transient",
-  reason: "Another process took over the run, because this process did not extend its claim in time.",
+  reason: "Another process took over the run, because this process did not renew its lease in time.",
 };

@@ -203,7 +203,7 @@ function notSent(name: string): never {
   throw new PermanentFailure({
     tried: `remembering the step ${name}`,
     happened: "the run was cancelled before this event was sent, and `cancelled` does not send events with `once`",
-    remedy: "Catch this error: there is nothing to clean up. To send an event from `cancelled`, leave out `once`.",
+    remedy: "Catch this error if nothing else needs cleaning up. To send an event from `cancelled`, leave out `once`.",
   });
 }
 

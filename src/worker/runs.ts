@@ -58,7 +58,7 @@ export function runsOf(
           title: titleOf(workflow, { trigger: "call", input }, log),
           order: orderOf(workflow),
           ...{ input, trigger: "call", actor: byRun(run.id), ownToken: false, trace: run.trace },
-          // Each has its source, because the store remembers only the latest event of a source.
+          // Each has a separate source, because the store remembers only the latest event of a source.
           event: { source: `${byRun(run.id)} ${id ?? nameOf(given)}`, id: "start" },
         };
         return insist(() => startRun(started));

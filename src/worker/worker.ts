@@ -134,7 +134,7 @@ export function startWorker(parts: WorkerParts) {
 
   /** The store's errors are already logged. Any other error is internal. */
   function report(error: unknown): void {
-    if (!(error instanceof StoreUnavailable)) log.error({ err: error }, "the worker met an internal error");
+    if (!(error instanceof StoreUnavailable)) log.error({ err: error }, "internal error of the worker");
   }
 
   async function accept(

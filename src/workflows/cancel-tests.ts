@@ -12,8 +12,8 @@ export async function cancelLater({ runs }: Pick<RunContext, "runs">, cancel: Ob
 }
 
 /**
- * A run that followed tests was cancelled, so its tests are cancelled too. If a newer run has replaced it, that run
- * cancels them.
+ * A run that followed tests was cancelled, so its tests are cancelled too. If a newer run has replaced it, the
+ * run that started the newer one cancels them.
  */
 export async function giveUp(context: Pick<RunContext, "runs">, preview: Preview): Promise<void> {
   if (await newerThan(context, preview)) return;

@@ -50,7 +50,7 @@ const SETTLED_MS = 30_000;
 const WINDOW_MS = { before: 10_000, after: 120_000 };
 
 /**
- * The run of this event since that time, if there is exactly one. If any run name shows a key, the workflow shows keys.
+ * The run of this event around that time, if there is exactly one. If any run name shows a key, the workflow shows keys.
  * A name without this key then belongs to another event.
  */
 function onlyOneByTime(

@@ -139,7 +139,8 @@ const MAX_NAMES = 300;
 
 function missing({ tried }: Attempted, others: readonly Listed[], brief: Brief): PermanentFailure {
   const names = [...new Set(others.map(({ name }) => String(name)))];
-  const has = names.length === 0 ? "has no artifacts" : `has ${brief(names.join(", "), MAX_NAMES)}`;
+  const has =
+    names.length === 0 ? "has no artifacts" : `has only these artifacts: ${brief(names.join(", "), MAX_NAMES)}`;
   const remedy = "Check the name, and that the run has ended: artifacts appear when the step that uploads them ends.";
   return new PermanentFailure({ tried, happened: `the run ${has}`, remedy });
 }

@@ -61,9 +61,10 @@ function problemIn({ path, line, endLine = line, message, level }: Annotation): 
   }
   if (!isLine(line)) return `line is ${shown(line)} in ${path}: it must be a whole number from 1`;
   if (!isLine(endLine) || endLine < line) {
-    return `endLine is ${shown(endLine)} in ${path}: it must be a whole number from ${line}, its line`;
+    return `endLine is ${shown(endLine)} in ${path}: it must be a whole number of at least ${line}, the value of line`;
   }
-  if (typeof message !== "string" || message.trim() === "") return `message is ${shown(message)} in ${path}`;
+  if (typeof message !== "string" || message.trim() === "")
+    return `message is ${shown(message)} in ${path}: it must be a text`;
   if (!LEVELS.includes(level)) return `level is ${shown(level)} in ${path}: it must be one of ${LEVELS.join(", ")}`;
   return undefined;
 }

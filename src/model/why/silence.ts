@@ -135,7 +135,7 @@ function ofRepository(
   const isAny = repository === undefined;
   const last = `The last webhook arrived ${ago(its.lastAt, now)}${isAny ? ` from ${short(its.name)}. All repositories sent ${its.times.toLocaleString("en")} in the ${noted(facts)}.` : ` (${times(its.times)} in the ${noted(facts)}).`}`;
   const kept =
-    pull === undefined ? "It has no run and no event without a run." : `No run and no event of #${pull} is known.`;
+    pull === undefined ? "No run and no unhandled event of it is stored." : `No run and no event of #${pull} is known.`;
   return {
     heardAt: its.lastAt,
     answer: `${last} ${kept}`,

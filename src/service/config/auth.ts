@@ -11,7 +11,7 @@ export const AUTH_SETTINGS = {
   tokens: secret(
     "AUTH_TOKENS",
     "Comma-separated tokens. A caller needs one of them: `Authorization: Bearer TOKEN`, or basic authentication with the token as " +
-      "password. Give each a name, `argocd:TOKEN`, for the history and the log, and a role, `argocd:caller:TOKEN`: `caller`, " +
+      "password. Each may have a name, `argocd:TOKEN`, for the history and the log, and a role, `argocd:caller:TOKEN`: `caller`, " +
       "`viewer` or `operator` (the default). A role can be limited to workflows: `ci:caller@deploy+release:TOKEN`. Several tokens " +
       "allow rotation. Make them with `openssl rand -hex 32`; a token shorter than 16 characters causes a warning. Unset: anyone " +
       "who can reach the service can use it.",

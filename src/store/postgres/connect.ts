@@ -20,7 +20,7 @@ export type Sql = (text: string, values?: readonly unknown[]) => Promise<Row[]>;
 export type Statement = readonly [text: string, values?: readonly unknown[]];
 
 export type Database = {
-  /** Runs one statement as its transaction. */
+  /** Runs one statement in a separate transaction. */
   readonly sql: Sql;
   /**
    * Runs one transaction. If this resolves, everything is stored. If it rejects because of the caller's mistake,

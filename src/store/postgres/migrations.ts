@@ -25,7 +25,7 @@ export const MIGRATIONS: readonly Migration[] = [
     sql: ({ schema }) => `ALTER TABLE ${schema}.attempts ADD COLUMN owner text;
       CREATE INDEX interrupted ON ${schema}.attempts (owner) WHERE outcome = 'interrupted';`,
   },
-  // A queued run is its job. The jobs stay only where replicas of a version may be left that claims pg-boss's jobs.
+  // The row of a queued run is the job. Separate jobs stay only where replicas of a version may be left that claims pg-boss's jobs.
   // Also: when a replica was last active, by the database's clock.
   {
     worksSince: 3,

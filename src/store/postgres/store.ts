@@ -55,8 +55,8 @@ const LISTENING_MS = 5000;
 const SHARDS = 16;
 
 /**
- * The store in PostgreSQL, shared by several processes. A queued run is its job: processes claim due runs from the
- * table of runs. Leases and due times use the database's clock. So replicas with different clocks do not take each
+ * The store in PostgreSQL, shared by several processes. There are no separate jobs: processes claim due runs
+ * from the table of runs. Leases and due times use the database's clock. So replicas with different clocks do not take each
  * other's runs or wait for each other's clock.
  * @throws Error that says what to do if the database cannot be used.
  */

@@ -264,7 +264,7 @@ export function rerun(
   if (run.own_token === 1) {
     return { status: "rejected", reason: "The run brought its token, which is not stored: send it again." };
   }
-  // If every run of the group runs in order, it joins the queue.
+  // If every run of the group runs in order, it takes its place in the line.
   if (busy && run.in_order === 0) {
     const reason = `Another run of the same group is ${busy.status}: ${busy.id}. Re-run this one after it has ended.`;
     return run.seq < busy.seq ? { status: "notNeeded", reason, canForce: false } : { status: "rejected", reason };

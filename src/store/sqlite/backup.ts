@@ -126,7 +126,7 @@ const NOTHING = "Nothing was restored.";
 
 function requireNoRuns(database: string, folder: string): void {
   if (!existsSync(database)) return;
-  const remedy = `Set DATA_DIR to an empty folder, or pass --replace to replace the existing database. ${NOTHING}`;
+  const remedy = `Set DATA_DIR to an empty folder, or pass --replace: the existing runs are then lost. ${NOTHING}`;
   let count: number;
   try {
     count = runsIn(database);
