@@ -17,7 +17,7 @@ type LogFacts = {
   readonly level: LogLevel | undefined;
   /** The path of the page. Links add the level to it. */
   readonly path: string;
-  /** The log is scrolled to its end, also when lines are added. */
+  /** The log is scrolled to its end, even when lines are added. */
   readonly atEnd?: boolean;
   /** The log is unfolded, however long it is, until the reader folds it. */
   readonly isOpen: boolean;

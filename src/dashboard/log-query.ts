@@ -25,7 +25,7 @@ export function numberIn(text: string | undefined): number | undefined {
   return text !== undefined && /^[1-9]\d{0,8}$/.test(text) ? Number(text) : undefined;
 }
 
-/** The level in the query. Undefined means all levels, also if the text is not a level. */
+/** The level in the query. Undefined means all levels, even if the text is not a level. */
 export function levelIn(c: Context): LogLevel | undefined {
   const level = c.req.query("level");
   return LOG_LEVELS.find((each) => each === level);

@@ -13,7 +13,7 @@ import { movedRepositories, redirectPath } from "./redirects.ts";
 type Parameters = Readonly<Record<string, unknown>>;
 
 /**
- * @param begin called before each request that is sent, also after a redirect.
+ * @param begin called before each request that is sent, even after a redirect.
  * @param note receives what is sent, once.
  */
 export type Send = (
