@@ -113,7 +113,7 @@ describe("a webhook of GitHub", () => {
     assert.equal(taken, count("push") + count("workflow_run") + opened.length);
   });
 
-  it("that is delivered again is recognised by its id, also after a restart", async (t) => {
+  it("that is delivered again is recognised by its id, even after a restart", async (t) => {
     const dataDir = workflowsFolder(t, {});
     const first = await serviceWith(t, { DATA_DIR: dataDir });
     const payload = payloadOf("push");
