@@ -258,7 +258,7 @@ function bodySchema(isPreview: (application: string) => boolean, valuesPaths: re
 /** ArgoCD writes an unresolved value as `<no value>` and leaves an unresolved secret as `$its-name`. */
 function templateProblem(text: string): string | undefined {
   if (text.includes("<no value>")) {
-    return "is '<no value>': the notification template names a field that this application does not have";
+    return "is '<no value>': the notification template names a field that this application does not have. Correct the template";
   }
   if (text.startsWith("$")) {
     return `is '${shown(text)}', an unresolved secret: add that key to argocd-notifications-secret`;
