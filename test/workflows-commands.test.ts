@@ -357,7 +357,7 @@ describe("gh-runner init", () => {
     writeFileSync(join(folder, "mine.ts"), "precious");
     const { code, stderr } = await command(["init", "mine"], { WORKFLOWS_DIR: folder });
     assert.equal(code, 1);
-    assert.match(stderr, /^Nothing was written: .*mine\.ts already exists\.$/m);
+    assert.match(stderr, /^Nothing was written: .*mine\.ts already exists\. Choose another name, or delete it\.\n$/);
     assert.deepEqual(readdirSync(folder), ["mine.ts"]);
     assert.equal(readFileSync(join(folder, "mine.ts"), "utf8"), "precious");
   });
