@@ -51,7 +51,7 @@ try {
   await measureCpu({ contestants: all, rounds, note });
   say("latency");
   await measureLatency({ contestants: all, rounds, note });
-  say("500 at once against GitHub's limits");
+  say("a burst of 500 against GitHub's limits");
   for (let round = 0; round < rounds; round++) {
     for (const contestant of all.filter(({ kind }) => kind !== "bare")) {
       const { lost, memory, limitsMet } = await burst(contestant);

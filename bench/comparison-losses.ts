@@ -20,7 +20,7 @@ const OUTAGE = { sent: 200, forMs: 10_000, fromMs: 2_500, toMs: 7_500 };
 /** When ArgoCD retries after a 5xx or no answer, s after the previous try. Then it gives up. */
 export const ARGOCD_RETRIES = [1, 2, 4];
 
-/** 500 applications at once, each sent once, against GitHub's documented limits. */
+/** 500 applications at the same time, each sent once, against GitHub's documented limits. */
 export async function burst(contestant: Contestant) {
   const scale = contestant.keepsEvents ? FASTER : 1;
   const windows = `points=900/${60 / scale}s,writes=80/${60 / scale}s,writes=500/${3600 / scale}s`;

@@ -14,7 +14,7 @@ type Turns<Key extends string> = {
 
 const LATENCY_MS = 40;
 const LATENCIES = 12;
-/** Dispatches of a round, half of them light and half heavy, by how many are in flight at once. */
+/** Dispatches of a round, half of them light and half heavy, by how many are in flight at a time. */
 const DISPATCHES = [
   [1, 120, "cpu1"],
   [32, 480, "cpu32"],

@@ -41,7 +41,7 @@ for (const concurrency of [1, 32, 200]) {
     }
     const all = count * TURNS;
     const texts = cells.map(({ cpu, wall }) => `${(cpu / all).toFixed(2)} ms, ${((all / wall) * 1000).toFixed(0)}/s`);
-    write(`| ${concurrency} at once, ${size} | ${texts.join(" | ")} |`);
+    write(`| ${concurrency} at a time, ${size} | ${texts.join(" | ")} |`);
   }
 }
 for (const { service } of columns) await service.stop();

@@ -14,7 +14,7 @@ import { statements } from "../src/store/sqlite/statements.ts";
  * the service may use, because no events wait here.
  */
 
-/** Runs whose documents are made at once, and runs per transaction. */
+/** Runs whose documents are made together, and runs per transaction. */
 const [READ_AT_ONCE, AT_ONCE] = [500, 20_000];
 /** FTS5 collects this much before it writes a part of the index. The default is one MB. */
 const COLLECTED_BYTES = 64 * 1024 * 1024;

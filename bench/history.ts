@@ -326,7 +326,7 @@ async function retention(open: () => Promise<RunStore>, filled: Filled): Promise
   const text = (values: readonly number[]) =>
     `p50 ${quantile(values, 0.5).toFixed(2)} ms, p99 ${quantile(values, 0.99).toFixed(2)} ms`;
   write(
-    `\nDeleted a day, ${deleted.toLocaleString("en")} runs, in ${seconds(began)} s: ${FORGET_AT_ONCE} at once ${text(deletes)}; accepting an event at the same time ${text(accepts)}.`,
+    `\nDeleted a day, ${deleted.toLocaleString("en")} runs, in ${seconds(began)} s: ${FORGET_AT_ONCE} at a time ${text(deletes)}; accepting an event at the same time ${text(accepts)}.`,
   );
   for (let indexed: number | "busy" = 1; indexed !== 0; ) indexed = await store.index(INDEX_AT_ONCE);
   await store.close();

@@ -20,7 +20,7 @@ await withBurst({ ...DOCUMENTED_LIMITS, scale: FASTER }, windows.join(","), asyn
   const end = Date.now() + 3 * leastSeconds * 1000;
   while (github.dispatches.length < BURST && Date.now() < end) await wait(100);
   const took = (github.dispatches.at(-1)!.at - github.dispatches[0]!.at) / 1000;
-  write(`| ${BURST} at once, a minute lasting ${60 / FASTER} s | measured | aim |\n|---|---|---|`);
+  write(`| ${BURST} at the same time, a minute lasting ${60 / FASTER} s | measured | aim |\n|---|---|---|`);
   write(`| dispatched | ${github.dispatches.length} | ${BURST} |`);
   const ratio = (took / leastSeconds).toFixed(3);
   write(`| first to last event, where the limits allow ${leastSeconds} s | ${took.toFixed(1)} s, ${ratio} × | 1.1 × |`);
@@ -32,7 +32,7 @@ await withBurst(DOCUMENTED_LIMITS, "on", async ({ github, service, started }) =>
   await wait(Math.max(0, started + REAL_SECONDS * 1000 - Date.now()));
   const within = (from: number, to: number) =>
     github.dispatches.filter(({ at }) => at - started >= from * 1000 && at - started < to * 1000).length;
-  write(`\n| ${BURST} at once, ${REAL_SECONDS} s in real time | measured | allowed |\n|---|---|---|`);
+  write(`\n| ${BURST} at the same time, ${REAL_SECONDS} s in real time | measured | allowed |\n|---|---|---|`);
   write(`| dispatched in the first 60 s | ${within(0, 60)} | ${DOCUMENTED_LIMITS.writesPerMinute} |`);
   write(`| dispatched after that | ${within(60, REAL_SECONDS)} | ${DOCUMENTED_LIMITS.writesPerMinute} |`);
   write(`| limits met | ${github.counts.limited} | 0 |`);

@@ -122,7 +122,7 @@ if (isAsked("replicas")) {
   }
   const row = (name: string, values: readonly string[]) => write(`| ${name} | ${values.join(" | ")} |`);
   row(
-    `${AT_ONCE} at once, light`,
+    `${AT_ONCE} at a time, light`,
     columns.map(({ name }) => name),
   );
   row(
@@ -183,7 +183,7 @@ if (isAsked("network")) {
       alone.push(quantile(times, 0.5));
     }
   }
-  write(`\n| PostgreSQL | dispatched per second, ${AT_ONCE} at once | one at a time, p50, ms |\n|---|---|---|`);
+  write(`\n| PostgreSQL | dispatched per second, ${AT_ONCE} at a time | one at a time, p50, ms |\n|---|---|---|`);
   for (const { name, rates, alone } of rows) write(`| ${name} | ${shown(rates, 0)} | ${shown(alone, 1)} |`);
   for (const { services } of rows) for (const service of services) await service.stop();
   network.close();

@@ -21,7 +21,7 @@ const github = await startStandIn(0);
 const service = await startBundle(github.url, { env: { WORKFLOWS_DIR: folder, ...env() } });
 await send(`/lines-${LINES}`, 300, 32);
 
-process.stdout.write(`| runs at once | without lines | with ${LINES} lines | ratio |\n|---|---|---|---|\n`);
+process.stdout.write(`| runs at a time | without lines | with ${LINES} lines | ratio |\n|---|---|---|---|\n`);
 for (const atOnce of AT_ONCE) {
   const all = { none: [] as Cost[], some: [] as Cost[] };
   for (let round = 0; round < ROUNDS; round++) {

@@ -189,7 +189,7 @@ export async function load(
   return latencies;
 }
 
-/** How many applications of each size the stand-in has: more than ever run at once. */
+/** How many applications of each size the stand-in has: more than ever run at the same time. */
 export const APPLICATIONS = 400;
 
 export function quantile(values: readonly number[], share: number): number {

@@ -3,7 +3,7 @@
  * @see https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
  */
 export type Limits = {
-  /** Requests in flight at once: 100. */
+  /** Requests in flight at the same time: 100. */
   readonly concurrent?: number;
   /** 900: a read costs 1 point, a write 5. */
   readonly pointsPerMinute?: number;

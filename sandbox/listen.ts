@@ -93,7 +93,7 @@ export function reset(incoming: Incoming): void {
   else incoming.socket.resetAndDestroy();
 }
 
-/** Calls back when the request cannot be answered any more. At once if that is already so. */
+/** Calls back when the request cannot be answered any more, which may already be so. */
 export function onceGone(outgoing: Outgoing, gone: () => void): void {
   const isGone = "stream" in outgoing ? (outgoing.stream?.destroyed ?? true) : outgoing.destroyed;
   if (isGone) gone();

@@ -121,7 +121,7 @@ export type ActionsRun = {
   triggeredBy: string;
   readonly inputs: Readonly<Record<string, unknown>>;
   readonly createdAt: number;
-  /** From then on, lists contain it. At once if it is missing. */
+  /** From this time on, lists contain it. Missing: lists contain it immediately. */
   readonly listedAt?: number;
   /** For the latest attempt. */
   startedAt: number;

@@ -2,11 +2,11 @@ import type { Clock } from "../src/model/clock.ts";
 
 /** The system's clock plus the skipped time. */
 export type SkippingClock = Clock & {
-  /** Lets this many milliseconds pass at once. Alarms that are due by then ring in order. */
+  /** Lets this many milliseconds pass immediately. Alarms that are due by then ring in order. */
   skip(milliseconds: number): void;
 };
 
-/** `setTimeout` fires at once for longer times. */
+/** `setTimeout` fires immediately for longer times. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 type Alarm = { readonly at: number; readonly ring: () => void; timer: NodeJS.Timeout };

@@ -34,7 +34,7 @@ export type GitHubOptions = {
   readonly latencyMs?: number;
   /** False keeps only the counters, for long loads. */
   readonly record?: boolean;
-  /** Accepts every token, creates everything on demand, and lets runs of Actions succeed at once: `gh-runner dev`. */
+  /** Accepts every token, creates everything on demand, lets runs of Actions succeed immediately: `gh-runner dev`. */
   readonly hasEverything?: boolean;
   /** Called with each request when its answer is known. */
   readonly answered?: (request: ReceivedRequest) => void;

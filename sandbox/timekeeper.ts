@@ -1,4 +1,4 @@
-/** `setTimeout` fires at once for longer times. */
+/** `setTimeout` fires immediately for longer times. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /**

@@ -33,7 +33,7 @@ for peer; do
       exit 4
     fi
     since=$SECONDS
-    # Two processes may build the same program at once. Each moves a complete one into place.
+    # Two processes may build the same program at the same time. Each moves a complete one into place.
     unfinished=$(mktemp -d "$cache/.$peer.XXXXXX")
     status=0
     if [ -e "$peer/build" ]; then (cd "$peer" && sh -eu build "$unfinished/$peer") >&2 || status=$?

@@ -45,17 +45,17 @@ describe("a comparison", () => {
   const rowOf = (tables: string, what: string) => tables.split("\n").filter((line) => line.startsWith(`| ${what} |`));
 
   it("shows users the medians of gh-runner and of others, and a dash if there is no measurement", () => {
-    assert.deepEqual(rowOf(shortTable(small), "CPU per dispatch, 32 at once"), [
-      "| CPU per dispatch, 32 at once | 1.20 ms | – |",
+    assert.deepEqual(rowOf(shortTable(small), "CPU per dispatch, 32 at a time"), [
+      "| CPU per dispatch, 32 at a time | 1.20 ms | – |",
     ]);
-    assert.deepEqual(rowOf(shortTable(small), "CPU per dispatch, 1 at once"), []);
+    assert.deepEqual(rowOf(shortTable(small), "CPU per dispatch, 1 at a time"), []);
     assert.match(shortTable(small), /\n\n`npm run bench`, medians of 5, 2026-11-29, 2 cores\.$/);
   });
 
   it("shows developers the spread of the rounds, and the ratio to each other column", () => {
-    assert.deepEqual(rowOf(fullTables(small), "CPU per dispatch, 1 at once"), [
-      "| CPU per dispatch, 1 at once | 1.20 ms (1.10–1.30) | 2.40 ms | – |",
-      "| CPU per dispatch, 1 at once | 0.50 × | – |",
+    assert.deepEqual(rowOf(fullTables(small), "CPU per dispatch, 1 at a time"), [
+      "| CPU per dispatch, 1 at a time | 1.20 ms (1.10–1.30) | 2.40 ms | – |",
+      "| CPU per dispatch, 1 at a time | 0.50 × | – |",
     ]);
     // Losses have no ratio.
     assert.equal(rowOf(fullTables(small), "events lost, of 500 in a burst").length, 1);

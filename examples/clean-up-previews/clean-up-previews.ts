@@ -35,7 +35,7 @@ export default defineWorkflow({
 
 async function staleBranches(github: GitHub, before: number): Promise<string[]> {
   const keep = ((await github.readFile("acme/shop", KEEP_FILE)) ?? "").split("\n").map((line) => line.trim());
-  // This list has no pages: GitHub sends all of it at once.
+  // This list has no pages: GitHub sends all of it in one answer.
   const beginning = { ...SHOP, ref: `heads/${PREFIX}` };
   const { data: refs } = await github.request("GET /repos/{owner}/{repo}/git/matching-refs/{ref}", beginning);
   const stale: string[] = [];

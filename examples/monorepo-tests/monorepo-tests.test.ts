@@ -48,7 +48,7 @@ async function scene(t: TestContext) {
 }
 
 describe("monorepo-tests", () => {
-  it("tests both parts side by side, and shows each result at once", async (t) => {
+  it("tests both parts side by side, and shows each result immediately", async (t) => {
     const { started, end, states, shop, lastRun, runsOf } = await scene(t);
     assert.equal((await started()).status, 202);
     assert.deepEqual([runsOf("api").length, runsOf("web").length, states()], [1, 1, ["pending", "pending"]]);

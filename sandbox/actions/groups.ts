@@ -21,8 +21,8 @@ export function concurrencyGroups() {
   };
   return {
     /**
-     * Returns the runs that a new run makes obsolete, and whether the new run may start at once. Otherwise `go` is
-     * called when it may.
+     * Returns the runs that a new run makes obsolete, and whether the new run may start immediately. Otherwise `go`
+     * is called when it may.
      */
     enter({ name, cancelInProgress }: Group, run: ActionsRun, go: (at: number) => void) {
       const members = membersOf(name);

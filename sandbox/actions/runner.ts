@@ -78,7 +78,7 @@ type Course = { plan: RunPlan; readonly payload: Payload; readonly group: Group 
 /**
  * Runs of GitHub Actions that follow a script. Nothing happens automatically: `advance` carries out what is due by the
  * clock, in order.
- * @param endsRuns runs without a script succeed at once.
+ * @param endsRuns runs without a script succeed immediately.
  */
 export function actionsRunner({
   now,

@@ -44,7 +44,7 @@ function downloads(base: string): string {
 /** Not part of the API: it takes the signature, and no token. */
 export const downloadArtifact: Handler = ({ query, headers }, { repositories }, [repository, id]) => {
   const artifact = repositories.findById(Number(repository))?.artifacts.get(Number(id));
-  // Like Azure's storage, it does not accept two ways of signing in at once.
+  // Like Azure's storage, it does not accept two ways of signing in for one request.
   if (headers.authorization !== undefined) return { status: 400, raw: Buffer.from("InvalidAuthenticationInfo") };
   if (!artifact || query.get("sig") !== SIGNATURE) return { status: 403, raw: Buffer.from("AuthenticationFailed") };
   return { status: 200, headers: { "content-type": "application/zip" }, raw: artifact.zip };

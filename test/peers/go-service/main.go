@@ -46,7 +46,7 @@ type values struct {
 }
 
 func main() {
-	// Connections to GitHub are kept for as many requests as come at once.
+	// Connections to GitHub are kept for as many requests as come at the same time.
 	http.DefaultTransport.(*http.Transport).MaxIdleConnsPerHost = 100
 	http.HandleFunc("GET /health", func(out http.ResponseWriter, _ *http.Request) {
 		answer(out, http.StatusOK, map[string]string{"status": "healthy"})
