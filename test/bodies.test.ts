@@ -125,7 +125,10 @@ describe("bodies of senders that are not authenticated yet", {
       const last = sockets.at(-1)!;
       last.write("x".repeat(10));
       const [answer] = await once(last, "data");
-      assert.match(String(answer), /^HTTP\/1\.1 503 .*retry-after: 1\r\n.*Too many large bodies arrive at once/is);
+      assert.match(
+        String(answer),
+        /^HTTP\/1\.1 503 .*retry-after: 1\r\n.*Too many large bodies arrive at the same time/is,
+      );
       for (const socket of sockets) socket.destroy();
       // The server sees the closed connections in the next turns. Then there is room again.
       let rejected = "";

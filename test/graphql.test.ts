@@ -110,8 +110,8 @@ describe("github.graphql", () => {
     [{ type: "INSUFFICIENT_SCOPES", message: "needs ['read:project']" }, /Give the token the scope that GitHub names/],
     [{ type: "UNPROCESSABLE", message: "Pull request is in clean status" }, /cannot do this in the present state/],
     [{ type: "STALE_DATA", message: "Expected branch to point to" }, /cannot do this in the present state/],
-    [{ type: "MAX_NODE_LIMIT_EXCEEDED", message: "too many nodes" }, /Request less at once/],
-    [{ type: "RESOURCE_LIMITS_EXCEEDED", message: "Resource limits" }, /Request less at once/],
+    [{ type: "MAX_NODE_LIMIT_EXCEEDED", message: "too many nodes" }, /Request less data at a time/],
+    [{ type: "RESOURCE_LIMITS_EXCEEDED", message: "Resource limits" }, /Request less data at a time/],
     [
       { type: "SOMETHING_NEW", message: "new", path: ["a"] },
       /answered SOMETHING_NEW "new" at a\. GitHub's message says what is wrong/,

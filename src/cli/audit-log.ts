@@ -11,7 +11,7 @@ export function auditCommand(program: Command): void {
     .option("--actor <text>", "Only actors whose name contains this text")
     .addOption(new Option("--action <action>", "Only this action").choices(AUDIT_ACTIONS))
     .addOption(new Option("--outcome <outcome>", "Only actions with this outcome").choices(AUDIT_OUTCOMES))
-    .option("--workflow <name>", "Only this workflow; * selects actions on all workflows at once")
+    .option("--workflow <name>", "Only this workflow; * selects actions on all workflows together")
     .option("--run <id>", "Only this run")
     .option("--address <address>", "Only requests from this address")
     .option("--since <time>", "Only since this time: 2h, 2026-11-24")

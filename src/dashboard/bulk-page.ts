@@ -38,7 +38,7 @@ export function confirmPage(
   const what =
     action === "rerun"
       ? "This repeats all steps. A run is not re-run if its group has a newer run."
-      : "Queued and waiting runs end at once. Running runs end as soon as they can and send nothing more.";
+      : "Queued and waiting runs end immediately. Running runs end as soon as they can and send nothing more.";
   const limit = more ? " More runs match. Repeat this for the others." : "";
   const question = html`<p class="lead">${ask} ${runsText(runs.length, of)}? ${what}${limit}</p>
 <form class="buttons" method="post" action="${bulkPath(action, exact)}">

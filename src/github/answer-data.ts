@@ -26,6 +26,6 @@ export function tooManyValues({ tried }: Attempted): PermanentFailure {
   return new PermanentFailure({
     tried,
     happened: `the answer has more than ${MAX_VALUES} values, too many for the service's heap`,
-    remedy: "Request less at once, for example with a smaller per_page, or give Node a larger heap.",
+    remedy: "Request less data at a time, for example with a smaller per_page, or give Node a larger heap.",
   });
 }

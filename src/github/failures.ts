@@ -104,7 +104,7 @@ export function noAnswer(attempted: Attempted, url: string, error: unknown): Fai
     return new PermanentFailure({
       ...cause,
       happened: "the answer is larger than gh-runner reads",
-      remedy: "Request less than 5 MB: a smaller file, or fewer items at once.",
+      remedy: "Request less than 5 MB: a smaller file, or fewer items at a time.",
     });
   }
   const happened = `the request could not be made (${message || String(error)})`;

@@ -19,7 +19,7 @@ export const auditQuerySchema = z.strictObject(
       .enum(AUDIT_OUTCOMES, `must be one of ${AUDIT_OUTCOMES.join(", ")}`)
       .meta({ description: "Only what was done, or what was rejected." })
       .optional(),
-    workflow: once("Only records of this workflow; `*` is all of them at once.").optional(),
+    workflow: once("Only records of this workflow; `*` means all workflows together.").optional(),
     run: once("Only records of the run with this id.").optional(),
     address: once("Only records from this address.").optional(),
     bulk: once("Only records of one request that changed several runs.").optional(),

@@ -8,7 +8,7 @@ export const BODY = "body";
 
 /**
  * The request's body as a JSON object. The content type does not matter: ArgoCD sends none, `curl -d` that of a form.
- * @throws Rejection 413 over 64 KiB; 400 when it is not a JSON object or ended early; 503 when too much arrives at once.
+ * @throws Rejection 413 over 64 KiB; 400 when it is not a JSON object or ended early; 503 when there is no room for it.
  */
 export async function readJsonObject(c: Context): Promise<Record<string, unknown>> {
   const json = jsonObject(await readBytes(c));
@@ -79,7 +79,7 @@ let taken = 0;
 
 /**
  * The request's body.
- * @throws Rejection 413 over `most` bytes; 400 when it ended early; 503 when too much arrives at once.
+ * @throws Rejection 413 over `most` bytes; 400 when it ended early; 503 when there is no room for it.
  */
 export async function readBytes(c: Context, most = MAX_BODY_BYTES): Promise<Uint8Array> {
   const isSmall = Number(c.req.header("content-length") ?? Infinity) <= SMALL_BYTES;
@@ -89,7 +89,7 @@ export async function readBytes(c: Context, most = MAX_BODY_BYTES): Promise<Uint
   });
   if (read === "too large") throw new Rejection(413, `The body is larger than ${most} bytes. Send less.`);
   if (read === "no room") {
-    const detail = "Too many large bodies arrive at once. Nothing was stored: send it again.";
+    const detail = "Too many large bodies arrive at the same time. Nothing was stored: send it again.";
     throw new Rejection(503, detail, { "retry-after": "1" });
   }
   return new Uint8Array(read);
@@ -136,7 +136,7 @@ function makeRoom(piece: ArrayBuffer, size: number): boolean {
   return true;
 }
 
-/** Frees the memory at once, before the next garbage collection. */
+/** Frees the memory immediately, before the next garbage collection. */
 function empty(piece: ArrayBuffer): void {
   taken -= Math.max(0, piece.byteLength - SMALL_BYTES);
   piece.resize(0);

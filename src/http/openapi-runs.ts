@@ -72,7 +72,7 @@ export function runPaths({ refTo, describe }: { refTo: RefTo; describe: (operati
       post: describe({
         about: ["cancel-run", "runs", "Cancel a run"],
         description:
-          "A queued or waiting run ends at once. For a running run, the answer comes when its attempt has ended. Then it sends nothing more.",
+          "A queued or waiting run ends immediately. For a running run, the answer comes when its attempt has ended. Then it sends nothing more.",
         parameters: [RUN_ID],
         200: json("The run is cancelled and sends nothing more.", refTo(runSchema(), "Run")),
         202: json(

@@ -147,7 +147,7 @@ export function limitsOf({ serverLimits }: AppOptions): ServerLimits {
 const CLOSED = {
   pipelining: "a client sent requests without waiting for answers, and its connection was closed",
   unread: "a client did not read its answer, and its connection was closed",
-  bodies: "more request bodies arrived at once than the service can read, and a connection was closed",
+  bodies: "more request bodies arrived at the same time than the service can read, and a connection was closed",
   full: "more connections were open than the memory allows, and a client got 503 or no answer: it must send its request again",
 } as const;
 

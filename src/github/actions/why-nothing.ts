@@ -117,7 +117,7 @@ async function whenTooMany(ask: Ask, { repository, since }: StartedRun): Promise
   if (count === undefined || count < MOST_RUNS) return undefined;
   return {
     happened: `${count} runs began within 20 s of it in ${repository}, and GitHub starts at most 500 in 10 s`,
-    remedy: "Start fewer workflows at once.",
+    remedy: "Start fewer workflows at the same time.",
     sendAgain: true,
   };
 }

@@ -104,7 +104,7 @@ export function graphQLFailure(
   if (notBefore !== undefined) return limitReached(facts, notBefore, isUndone);
   if (!lasting) {
     const remedy =
-      "Nothing to do if it passes. Otherwise request less at once, for example with a smaller `first`, or see https://www.githubstatus.com.";
+      "Nothing to do if it passes. Otherwise request less data at a time, for example with a smaller `first`, or see https://www.githubstatus.com.";
     return new TransientFailure({ ...facts, remedy });
   }
   return new PermanentFailure({
@@ -153,7 +153,7 @@ function remedyForError(
       return "GitHub cannot do this in the present state: read its message, then re-run.";
     case "MAX_NODE_LIMIT_EXCEEDED":
     case "RESOURCE_LIMITS_EXCEEDED":
-      return "Request less at once, for example with a smaller `first` and fewer nested lists.";
+      return "Request less data at a time, for example with a smaller `first` and fewer nested lists.";
   }
   // Errors of an invalid query have a code such as `undefinedField`, or none. All other errors have a type in capitals.
   const isInvalid = type === undefined ? path === undefined : /^[a-z]/.test(type);

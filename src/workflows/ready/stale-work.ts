@@ -69,7 +69,7 @@ export function staleWork(
     await threads.change(number, { labels });
     say("marked as stale:", thread, why);
     if (its.daysBeforeClose !== 0) return { number, what: "marked" };
-    return end({ ...thread, labels }, "it is closed at once (daysBeforeClose)");
+    return end({ ...thread, labels }, "it is closed immediately (daysBeforeClose)");
   }
 
   async function decide(thread: Thread, { takeOff }: Standing, now: number): Promise<Done | undefined> {
