@@ -9,8 +9,8 @@ import type { SignInMethod } from "./sign-in-method.ts";
 import { grantsOfPerson, type SignInRole } from "./sign-in-roles.ts";
 
 /**
- * The rules that decide whether a session is valid and what it may do. Read each time, so that a change applies at
- * once.
+ * The rules that decide whether a session is valid and what it may do. Read each time, so that a change applies
+ * immediately.
  */
 export type SessionRules = {
   readonly tokens: readonly CallerToken[];

@@ -21,7 +21,7 @@ const MAX_REMEMBERED = 10_000;
 
 /**
  * A credential of this length cannot be guessed: `openssl rand -hex 32` makes 64 characters, and an issuer's token has
- * hundreds. It is checked at once, so that other clients at the same address cannot delay a caller.
+ * hundreds. It is checked immediately, so that other clients at the same address cannot delay a caller.
  */
 const UNGUESSABLE_CHARACTERS = 32;
 
@@ -31,7 +31,7 @@ export type Slowed = "waited" | "rejected";
 export type SlowDown = {
   /**
    * Checks a credential, and slows down addresses with many wrong ones. A credential that was right before at this
-   * address, or that cannot be guessed, is checked at once. Synchronous if the check is and nothing waits.
+   * address, or that cannot be guessed, is checked immediately. Synchronous if the check is and nothing waits.
    * @param address of the client.
    * @param resultOf rates the result. `unchecked` counts as none of these. `beside` is a wrong credential of a
    *   caller who is identified by something else; it counts once, because a browser may send a proxy's password with
@@ -70,7 +70,7 @@ type Address = {
  */
 export function slowDown(clock: Clock, slowed: (what: Slowed) => void, stopping?: AbortSignal): SlowDown {
   const failing = remembered<Address>();
-  /** Credentials that pass at once: they were right, or were counted once as `beside`. */
+  /** Credentials that pass immediately: they were right, or were counted once as `beside`. */
   const passing = remembered<true>();
   let waitingAll = 0;
 

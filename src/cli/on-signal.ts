@@ -41,8 +41,8 @@ export function onSignal(close: () => Promise<void>): { forget(): void; alsoWith
 }
 
 /**
- * Aborts at the first SIGINT or SIGTERM, with an error that names the signal and the outcome. A second signal ends the
- * process at once.
+ * Aborts at the first SIGINT or SIGTERM, with an error that names the signal and the outcome. A second signal
+ * immediately ends the process.
  */
 export function stopSignal(what: string, outcome: string): AbortSignal {
   const controller = new AbortController();

@@ -29,7 +29,7 @@ export async function followRuns({ limit = "20", ...query }: Query, json: true |
   );
 }
 
-/** Pages of new runs to read at once. If there are more, the oldest runs are not shown. */
+/** Pages of new runs to read each time. If there are more, the oldest runs are not shown. */
 const MAX_PAGES = 10;
 /** Ended runs to remember, so that a list that begins with them is recognised. */
 const MAX_KNOWN = 1000;

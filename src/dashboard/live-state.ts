@@ -4,7 +4,7 @@ import { isOpen } from "../model/run.ts";
 import { failureCount, iconOf, type Look } from "./layout.ts";
 import { cut, nameText, statusName, subjectOf } from "./shown.ts";
 
-/** The page's script asks for up to this many at once. */
+/** The page's script asks for up to this many in one request. */
 const MAX_RUNS = 20;
 
 /** A notification has room for this much. */

@@ -1,6 +1,6 @@
 import type { Html } from "./layout.ts";
 
-/** The size of a part of a page in bytes. Parts contain no promises, so the text is available at once. */
+/** The size of a part of a page in bytes. Parts contain no promises, so the text is available immediately. */
 export const sizeOf = (part: Html): number => Buffer.byteLength(String(part));
 
 /**

@@ -52,7 +52,7 @@ function inWords(hours: number): string {
 }
 
 /**
- * A page that reloads the target at once. After a link from another site, the browser does not send the session's cookie, which is
+ * A page that immediately reloads the target. After a link from another site, the browser does not send the session's cookie, which is
  * SameSite=Strict. From this page, it does.
  */
 export function askAgainPage(path: string) {

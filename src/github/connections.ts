@@ -4,7 +4,7 @@ import type { Renewable } from "../model/renewable.ts";
 import { afterProxy, ProxyError, type ProxySettings, proxyUrlFor } from "./proxy.ts";
 
 type ConnectionLimits = {
-  /** Connections at once, with or without a proxy. */
+  /** Connections at the same time, with or without a proxy. */
   readonly connections: number;
   /** Timeout for the beginning of an answer, and for a silence in the middle of it. */
   readonly timeoutMs: number;

@@ -6,8 +6,8 @@ import type { Ask, Asking } from "./ask.ts";
 import type { Attempted } from "./failures.ts";
 
 /**
- * The first of these files that exists. All are requested at once, and the earliest wins. A later file counts only if
- * every earlier one is known to be absent. So a fault never leads to another file's content.
+ * The first of these files that exists. All are requested at the same time, and the earliest wins. A later file counts
+ * only if every earlier one is known to be absent. So a fault never leads to another file's content.
  *
  * GitHub answers 404 for a missing file and for a repository that the token cannot see. If every file is missing, a
  * request for the repository itself tells the two apart.

@@ -44,7 +44,7 @@ export type GitHubHttp = {
 /** GitHub ends a request after 10 s. A shorter timeout would abandon dispatches that GitHub may still carry out. */
 const GITHUB_TIMEOUT_MS = 15_000;
 
-/** The maximum for any burst. GitHub allows 100 requests at once. */
+/** The maximum for any burst. GitHub allows 100 requests at the same time. */
 const MAX_CONNECTIONS = 50;
 
 /** A values file is a few KB. This limits the memory and parsing time that a mistake can cost. */
@@ -156,7 +156,7 @@ export function openGitHubHttp({
 
 const NO_PROXY: ProxySettings = { httpProxy: undefined, httpsProxy: undefined, noProxy: undefined };
 
-/** Runs up to `places` pieces of work at once. The others wait in order of arrival. */
+/** Runs up to `places` pieces of work at the same time. The others wait in order of arrival. */
 function inTurns(places: number): <T>(work: () => Promise<T>) => Promise<T> {
   const waiting: (() => void)[] = [];
   let free = places;

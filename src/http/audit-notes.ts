@@ -31,8 +31,8 @@ const MAX_KINDS = 100;
 const MAX_ACTORS = 20;
 
 /**
- * How many rejections are written at once, and how many per minute in the long run. One record counts the rest. A flood from
- * many addresses for a day makes 14,500 records.
+ * How many rejections are written immediately, and how many per minute in the long run. One record counts the rest. A flood
+ * from many addresses for a day makes 14,500 records.
  */
 const [BURST, PER_MINUTE] = [100, 10];
 
@@ -67,7 +67,7 @@ export function rejectionOf(c: Context, path: string, workflows: readonly string
   };
 }
 
-/** Writes rejections in batches, at most once per second. Writes actions of people at once. */
+/** Writes rejections in batches, at most once per second. Writes actions of people immediately. */
 export function auditNotes(add: AuditLog["add"], clock: Clock, { brief }: Pick<Secrets, "brief">): AuditNotes {
   let held: AuditEntry[] = [];
   const callers = rejectedCallers(clock);

@@ -4,7 +4,7 @@ import { ENDED_STATUSES } from "../model/run.ts";
 import { filterFields } from "./run-filter.ts";
 import { fromSchema, runSchema } from "./runs-schemas.ts";
 
-/** The queries and answers of the runs API for many runs at once. */
+/** The queries and answers of the runs API for many runs together. */
 
 /** The query of `POST /api/runs/rerun`. */
 export const bulkRerunQuerySchema = z.strictObject(

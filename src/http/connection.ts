@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
 /**
- * How much a client may send before the answer to its last request. Node would parse and answer all of it at once: five clients
+ * How much a client may send before the answer to its last request. Node would parse and answer all of it in one turn: five clients
  * that wrote `GET /x` without a pause delayed a normal dispatch by 6 s, and 50 ended the process (bench/flood.ts). Browsers,
  * proxies, curl and Go's client do not send ahead.
  */
@@ -177,7 +177,7 @@ function isBlank(bytes: Buffer): boolean {
 }
 
 /**
- * Frees bytes at once. Nothing else uses them: Node copies what it parses. V8 collects buffers only when there are 64 MB more of
+ * Frees bytes immediately. Nothing else uses them: Node copies what it parses. V8 collects buffers only when there are 64 MB more of
  * them. 700 clients that sent bodies in small chunks ended a container of 128 MiB before that.
  */
 function release(bytes: Buffer): void {

@@ -4,7 +4,7 @@ import { getHeapStatistics } from "node:v8";
 /** Heap per connection in a flood, bytes. With 30 kB, the 2,500 callers of test/flood.test.ts ended the process. */
 const CONNECTION_BYTES = 40_000;
 
-/** The share of its limit that the heap may hold. V8 ends the process at nine tenths. Answering all at once takes another tenth. */
+/** The share of its limit that the heap may hold. V8 ends the process at nine tenths. Answering all together takes another tenth. */
 const HELD = 3 / 4;
 
 /** Even a full heap allows this many, so that a probe can request /health. */
@@ -16,8 +16,8 @@ export function connectionsFor(open: number, heldBytes: number, limitBytes: numb
 }
 
 /**
- * Calls `onRoom` with the number of connections that the heap has room for: at once, and after each full garbage collection. Only
- * then is it known what the heap holds. If workflows keep data in the heap, there is room for fewer connections.
+ * Calls `onRoom` with the number of connections that the heap has room for: immediately, and after each full garbage collection.
+ * Only then is it known what the heap holds. If workflows keep data in the heap, there is room for fewer connections.
  */
 export function watchHeapRoom(
   open: () => number,

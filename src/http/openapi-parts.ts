@@ -46,7 +46,7 @@ const NO_ROLE = "Your role does not allow this. `detail` has your name and the r
 const TOKENS = [{ bearer: [] }, { basic: [] }];
 const RETRY_AFTER = { "Retry-After": { description: "Retry after this many seconds.", schema: { type: "integer" } } };
 
-/** Collects schemas by name. `components` turns all of them into JSON Schema at once, so that they can share parts. */
+/** Collects schemas by name. `components` turns all of them into JSON Schema together, so that they can share parts. */
 export function schemas() {
   const named = z.registry<{ id: string }>();
   const uri = (id: string) => `#/components/schemas/${id}`;

@@ -4,7 +4,7 @@ import type { Clock } from "../model/clock.ts";
 const WRITE_EVERY_MS = 1000;
 
 export type WriteBehind = {
-  /** Call this when there is something to write. It is written at once, or one second after the last write. */
+  /** Call this when there is something to write. It is written immediately, or one second after the last write. */
   later(): void;
   /** Writes everything now. */
   flush(): Promise<void>;

@@ -64,7 +64,7 @@ const MAX_TOUCHED_CHARACTERS = 100_000;
 
 /**
  * Every path that the commits of a push touched, from its payload: changed files, and files that were changed back.
- * Undefined if the payload may be incomplete. Needs no request, so it can rule out paths at once.
+ * Undefined if the payload may be incomplete. Needs no request, so it can rule out paths immediately.
  */
 export function touchedByPush({ name, payload }: Delivery): readonly string[] | undefined {
   if (name !== "push") return undefined;

@@ -5,13 +5,13 @@ export type Clock = {
   /** Milliseconds since some moment. It cannot be set, so it measures leases and durations. */
   monotonic(): number;
   /**
-   * Calls `ring` once at this time (epoch milliseconds), or at once if it has passed. The process stays up until then:
-   * cancel your alarms when you stop. Returns a function that cancels it.
+   * Calls `ring` once at this time (epoch milliseconds), or immediately if it has passed. The process stays up until
+   * then: cancel your alarms when you stop. Returns a function that cancels it.
    */
   alarm(at: number, ring: () => void): () => void;
 };
 
-/** `setTimeout` fires at once for a longer time. */
+/** `setTimeout` fires immediately for a longer time. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 export const systemClock: Clock = {

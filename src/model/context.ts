@@ -58,10 +58,10 @@ export type RunContext<EnvName extends string = string, IdentityName extends str
    */
   sleep(name: string, length: Duration | Date): Promise<void>;
   /**
-   * Waits until `check` returns a result other than undefined, and resolves with it, as JSON. `check` is called at
-   * once, at each interval, and for each event that `wakeOn` names. A lost, early or late event costs time, but never
-   * the result. With `wakeOn`, `check` runs again after five seconds, for an event that arrived during the first call.
-   * If it throws, the attempt fails as usual.
+   * Waits until `check` returns a result other than undefined, and resolves with it, as JSON. `check` is called
+   * immediately, at each interval, and for each event that `wakeOn` names. A lost, early or late event costs time, but
+   * never the result. With `wakeOn`, `check` runs again after five seconds, for an event that arrived during the first
+   * call. If it throws, the attempt fails as usual.
    * @throws PermanentFailure if there is no result in time.
    */
   waitUntil<Result>(

@@ -63,8 +63,8 @@ export type GitHub<IdentityName extends string = string> = Artifacts &
      */
     readFile(repository: string, path: string, options?: { ref?: string | undefined }): Promise<string | undefined>;
     /**
-     * The text of the first of these files that exists, and its path; undefined if none does. All are requested at
-     * once. A later file counts only if every earlier file is known to be missing.
+     * The text of the first of these files that exists, and its path; undefined if none does. All are requested
+     * at the same time. A later file counts only if every earlier file is known to be missing.
      * @param options.ref branch, tag or commit. Default: the default branch.
      * @param options.beforeWritingTo the repository of the write that follows this read. While GitHub's limits leave no
      * room for that write, nothing is read either, because it would be read again later.

@@ -4,8 +4,8 @@ import type { Accepted, NewRun } from "./new-run.ts";
 import type { Attempt, Run } from "./run.ts";
 
 /**
- * Watches events as they happen, for metrics, traces and notices. Observers return at once and never throw. If they get
- * work, they run it exactly once, and return its result or error.
+ * Watches events as they happen, for metrics, traces and notices. Observers return immediately and never throw. If they
+ * get work, they run it exactly once, and return its result or error.
  */
 export type Observer = {
   /** An event was stored: as a new run, or joined to a waiting one. */

@@ -22,7 +22,7 @@ export type RequestOptions = {
   readonly repository?: string;
   /**
    * Sends it once per attempt. After a transient fault, such as a lost answer, it is not sent again, and its
-   * `TransientFailure` is thrown at once. The run's next attempt can check what happened.
+   * `TransientFailure` is thrown immediately. The run's next attempt can check what happened.
    */
   readonly retry?: false;
 };

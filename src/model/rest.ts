@@ -34,8 +34,8 @@ type Optional<Parameters> =
  * `paginate(github.rest.issues.listLabelsForRepo, { ...repo })`. It follows GitHub's `link` headers, with 100 items per
  * page unless you set `per_page`. It unwraps lists such as `workflow_runs`.
  *
- * All items are in memory at once. If there may be more than a few thousand, keep only what you need of each page
- * (`map`), or read page by page: `for await (const { data } of github.paginate.iterator(route, parameters))`.
+ * All items are in memory at the same time. If there may be more than a few thousand, keep only what you need of each
+ * page (`map`), or read page by page: `for await (const { data } of github.paginate.iterator(route, parameters))`.
  * @throws PermanentFailure if the answer is not a list, or if the items exceed the service's memory.
  */
 export type Paginate = {

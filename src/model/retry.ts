@@ -101,8 +101,8 @@ const APART_MS = SECOND;
 
 /**
  * Decides what follows an attempt that ended with its process. It is unknown which run in flight ended the process, or
- * whether any did. So after the first interruption, all runs continue at once. After further ones, they continue later,
- * one by one, so that the run that causes it is alone. A run that was alone twice when its process ended is not
+ * whether any did. So after the first interruption, all runs continue immediately. After further ones, they continue
+ * later, one by one, so that the run that causes it is alone. A run that was alone twice when its process ended is not
  * attempted again. With other runs in flight it may be interrupted more often, because another run or something outside
  * may be the cause. It ends after ten times in a row.
  * @param inARow including this one, since the run was accepted or re-run, or an attempt ended in another way.

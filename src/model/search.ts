@@ -113,7 +113,7 @@ export function parseSearch(text: string, now: number, zone = "UTC"): Search {
   }
 }
 
-/** A person reads no more at once. */
+/** People do not read more than this. */
 const MAX_PROBLEMS = 5;
 
 function fewOf(problems: readonly string[]): readonly string[] {

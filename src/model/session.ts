@@ -3,7 +3,7 @@ import type { Person } from "./person.ts";
 
 /**
  * A person who signed in with a browser. It stores who they are, but not what they may do: that follows from the
- * current settings, so a role that you remove ends at once.
+ * current settings, so a role that you remove ends immediately.
  */
 export type Session = {
   readonly actor: string;

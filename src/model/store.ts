@@ -70,8 +70,8 @@ export type RunStore = {
    * the waiting run. It joins that run instead if it has the same input and the run waits for another attempt. A run
    * that replaces one waiting for a limit is due when that one was. Joining restarts the time for retries, and the next
    * attempt is due within 30 s, unless the run waits for a limit. An event that the workflow already had is not stored
-   * again while its run is kept. With `take`, the store may claim the run at once if it may start, which saves a
-   * transaction.
+   * again while its run is kept. With `take`, the store may claim the run immediately if it may start, which saves
+   * a transaction.
    */
   accept(event: NewRun, lease: Lease & { take: boolean }): Promise<Accepted>;
   /**

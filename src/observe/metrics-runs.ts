@@ -17,7 +17,7 @@ const FROM_OUTSIDE: readonly (Trigger | undefined)[] = ["http", "github", "flux"
 
 const CONCLUSIONS = ["success", "failure", "cancelled", "timed_out"] as const;
 const MAX_CONCLUSIONS = 12;
-/** From tests that end at once to GitHub's limit for a job, s. */
+/** From tests that end immediately to GitHub's limit for a job, s. */
 const FOLLOWED_BUCKETS = [30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 21_600];
 
 const NOTICED = ["sent", "held_back", "failed"] as const;

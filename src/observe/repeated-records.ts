@@ -10,8 +10,8 @@ const MAX_SENDERS = 100;
 type Repeated = { level: "info" | "warn"; message: string; latest: object; times: number };
 
 /**
- * Log records that any client can cause without limit. The first record of a message, address and kind is logged at
- * once. Repeats are logged as one record per minute, with their number.
+ * Log records that any client can cause without limit. The first record of a message, address and kind is logged
+ * immediately. Repeats are logged as one record per minute, with their number.
  */
 export function repeatedRecords(log: Log, clock: Clock) {
   const seen = new Map<string, Repeated>();

@@ -11,7 +11,7 @@ import { openSource, type Patiently } from "./webhook-source.ts";
 /** Interval at which one of the processes reads GitHub's log, ms. */
 const EVERY_MS = 5 * 60_000;
 
-/** A start reads it at once, unless a process is reading it or began within this time, ms. */
+/** A start reads it immediately, unless a process is reading it or began within this time, ms. */
 const AT_START_MS = 15_000;
 
 /** A process that reads for long renews its turn this often, so that no other process begins, ms. */
@@ -35,8 +35,8 @@ export function webhookOwners({ github, workflows }: Pick<Config, "github" | "wo
 const TURN = "missed webhooks";
 
 /**
- * Accepts webhooks that GitHub sent and the service did not answer: at once, and every five minutes until it is
- * stopped. One replica does this at a time. Does nothing without a webhook secret and a workflow with the trigger
+ * Accepts webhooks that GitHub sent and the service did not answer: immediately, and every five minutes until it
+ * is stopped. One replica does this at a time. Does nothing without a webhook secret and a workflow with the trigger
  * `github`.
  */
 export function startMissedWebhooks(
@@ -81,7 +81,7 @@ export function startMissedWebhooks(
 
 /**
  * Sends one request at a time, with pauses, and waits for limits that end soon. Shows the other replicas that it is
- * active. Rejects at once when it is stopped.
+ * active. Rejects immediately when it is stopped.
  */
 function askingPatiently({ clock, options }: Ground, { store }: Engine, signal: AbortSignal): Patiently {
   let turnAt = clock.monotonic();

@@ -101,7 +101,7 @@ export function openOutages({ host, store, clock, log }: Parts) {
   }
 
   async function lookForBeginning({ probe, report }: Doing): Promise<void> {
-    // Does not probe at once, because requests that are needed anyway may show soon whether GitHub works.
+    // Does not probe immediately, because requests that are needed anyway may show soon whether GitHub works.
     if (!detector.isSuspected(clock.monotonic(), LOOK_MS)) return;
     await probe();
     const found = detector.outage(clock.monotonic());

@@ -157,7 +157,7 @@ export function openSource(
   }
 
   return {
-    /** Resolves with whether there is more to do at once. */
+    /** Resolves with whether there is more to do immediately. */
     async look(signal: AbortSignal): Promise<boolean> {
       if (clock.monotonic() < notBefore) return false;
       try {

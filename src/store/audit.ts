@@ -102,7 +102,7 @@ export function trail(): Trail {
   };
 }
 
-/** Records read at once. */
+/** Records read by one query. */
 const READ_AT_ONCE = 500;
 
 /** How many times a check starts again because old records were deleted during it. */

@@ -29,7 +29,7 @@ const OPEN = [...OPEN_INDEXES.keys()] as RunStatus[];
 const MAX_COUNTED = 10_000;
 /** How many of the newest runs in a search's result are counted. */
 const MAX_COUNTED_FOUND = 1000;
-/** Each run has one reason, and more are not compared at once. */
+/** The most reasons that are compared. Each failed run has one. */
 const MAX_REASONS = 1000;
 /** The columns of a failure's reason. Reading whole rows would take three times as long. */
 const REASON = "seq, id, workflow, reason, kind, accepted_at";
@@ -143,7 +143,7 @@ async function rowsOf(
   const found = await Promise.all(
     byWorkflow(filter).map((part) => newest(asked, part, range, { most: limit + 1, columns })),
   );
-  // Each workflow is read separately: for several at once, both databases would read the runs of all workflows.
+  // Each workflow is read separately: for several together, both databases would read the runs of all workflows.
   const rows = found.length === 1 ? found.flat() : found.flat().sort((a, b) => Number(b.seq) - Number(a.seq));
   return pageOf(rows, limit, undefined);
 }

@@ -10,7 +10,7 @@ const LOOKED_THROUGH = 2000;
 /** A run that was re-run for days has more steps; its page shows them. */
 const MAX_STEPS = 5000;
 
-/** Reads for previews: the newest runs of groups, and several runs with their steps at once. */
+/** Reads for previews: the newest runs of groups, and several runs together, with their steps. */
 export function previewReads({ dialect, read }: Asked): Pick<RunStore, "newestOfGroups" | "several"> {
   const { schema, isText, finds, hint } = dialect;
   const runs = `${schema}.runs`;

@@ -68,7 +68,7 @@ const BUSY_MS = 10;
 
 const MAX_COUNTED = 10_000;
 
-/** How many runs at once are checked for a text that no index finds. */
+/** How many runs are checked together for a text that no index finds. */
 const LOOKED_THROUGH = 400;
 const READ_AT_ONCE = 25;
 

@@ -3,7 +3,7 @@ import type { Run } from "../model/run.ts";
 import type { News, RunStore } from "../model/store.ts";
 
 /**
- * How many callers may wait at once. A caller that hung up counts until its deadline: it uses memory, but no
+ * How many callers may wait at the same time. A caller that hung up counts until its deadline: it uses memory, but no
  * connection.
  */
 const MAX_WAITING = 550;

@@ -24,8 +24,8 @@ export type RunLogParts = Omit<SavingLines, "scrub"> & {
 };
 
 /**
- * The log of one attempt. A line goes to the service's log at once, and to the run's log a moment later. Lines beyond
- * the limits are counted and dropped. After the attempt has ended, lines go only to the service's log.
+ * The log of one attempt. A line goes to the service's log immediately, and to the run's log a moment later. Lines
+ * beyond the limits are counted and dropped. After the attempt has ended, lines go only to the service's log.
  */
 export class AttemptLog {
   readonly #claim: Claim;

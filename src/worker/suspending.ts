@@ -122,7 +122,7 @@ export function openSuspending(
     call: follow,
     /** One wait of such a call. */
     attend,
-    /** A wait in two parts: `open` runs at once, and its value has a `result` to wait for. */
+    /** A wait in two parts: `open` runs immediately, and its value has a `result` to wait for. */
     opened<Opened, Result>(
       kind: WaitKind,
       name: string,

@@ -29,7 +29,7 @@ const MAX_RUNNING = 64;
 
 /**
  * For this long nothing else starts beside a suspect, so no other run is in flight if the suspect ends the process.
- * Most that do end it at once. A run that brought its token cannot wait.
+ * Most that do end it immediately. A run that brought its token cannot wait.
  */
 const SUSPECT_ALONE_MS = 3000;
 

@@ -46,7 +46,7 @@ function keep(name, text) {
 }
 
 /**
- * The same function, but it never runs twice at once. Calls while it runs cause one more run, half a second later.
+ * The same function, but only one call of it runs at a time. Calls while it runs cause one more run, half a second later.
  * @param {() => Promise<unknown>} act
  */
 function inTurn(act) {

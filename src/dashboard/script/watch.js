@@ -57,7 +57,7 @@ document.addEventListener("click", ({ target }) => {
 const SEEN_MS = 5000;
 
 /**
- * Only one page of this browser notifies. Other pages see a stored value later, but they see a lock at once.
+ * Only one page of this browser notifies. Other pages see a stored value later, but they see a lock immediately.
  * @param {Ended} run
  */
 function notifyOnce(run) {

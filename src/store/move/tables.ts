@@ -42,7 +42,7 @@ export type Tables = {
   /** Values are written as `$1`, `$2`. */
   sql(text: string, values?: readonly number[]): Promise<readonly Row[]>;
   insert(table: string, columns: readonly string[], rows: readonly Row[]): Promise<void>;
-  /** How many records are inserted at once. An error names the first and the last of them. */
+  /** How many records are inserted together. An error names the first and the last of them. */
   readonly recordsAtOnce: number;
   /** Whether the database failed. Any other error is about the record. */
   isOutage(error: unknown): boolean;

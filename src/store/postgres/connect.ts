@@ -27,8 +27,8 @@ export type Database = {
    * nothing is. If it rejects with `StoreUnavailable`, the connection may have been lost after the database stored it.
    * A transaction that a deadlock or another transaction ended runs again, up to `tries` times in total.
    *
-   * Statements are sent at once, in order, without waiting for earlier answers. If one fails, the transaction fails,
-   * even if its answer is not awaited.
+   * Statements are sent immediately, in order, without waiting for earlier answers. If one fails, the transaction
+   * fails, even if its answer is not awaited.
    */
   transaction<T>(work: (sql: Sql) => Promise<T>, options?: { tries: number }): Promise<T>;
   /**
@@ -159,7 +159,7 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
       return result;
     } catch (error) {
       const ends = await Promise.allSettled(sent);
-      // Fails at once on a connection that was lost, or given up after a timeout.
+      // Fails immediately on a connection that was lost, or given up after a timeout.
       await client.query("ROLLBACK").catch((cause) => {
         broken = cause as Error;
       });

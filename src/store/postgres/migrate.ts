@@ -15,7 +15,7 @@ export type Migrating = Connecting & {
 export type Migrated = { readonly from: number; readonly to: number };
 
 /**
- * Upgrades the schema. Several processes may do so at once, while processes of the previous version continue.
+ * Upgrades the schema. Several processes may do so at the same time, while processes of the previous version continue.
  * @param database checks first, so that a start without an upgrade is cheap.
  * @throws Error that begins with "Cannot" and says what to do.
  */

@@ -8,7 +8,7 @@ import { lockKey, type Names } from "./names.ts";
 /** How many of the newest runs with all parts of a text are checked for the whole text. */
 const LOOKED_INTO = 2000;
 
-/** How many documents are written at once. */
+/** How many documents are written together. */
 const READ_AT_ONCE = 25;
 
 /** How many consecutive runs share a block number among their trigrams. */
@@ -19,11 +19,11 @@ const BLOCK = 4096;
  */
 const FIRST_BLOCKS = 3;
 /**
- * Then all blocks at once, with this time limit, ms: 50 ms for 400,000 runs with two common words that never appear
+ * Then all blocks together, with this time limit, ms: 50 ms for 400,000 runs with two common words that never appear
  * together (measured).
  */
 const ALL_MS = 1500;
-/** If that takes longer, this many blocks at once, with this time limit, ms. */
+/** If that takes longer, this many blocks at a time, with this time limit, ms. */
 const NEXT_BLOCKS = 12;
 const PATIENCE_MS = 1000;
 

@@ -101,8 +101,8 @@ export async function settleUnhindered(
 }
 
 /**
- * Another run in the slot of a row. The LIMIT makes PostgreSQL use the index for each row instead of reading all rows
- * at once.
+ * Another run in the slot of a row. The LIMIT makes PostgreSQL use the index for each row instead of reading all
+ * rows first.
  */
 const inSlot = ({ schema }: Names, of: string, is: (run: string) => string) =>
   `(SELECT 1 FROM ${schema}.runs AS other WHERE other.slot IS NOT NULL AND md5(other.slot) = md5(${of}.slot)

@@ -60,7 +60,7 @@ export type Acceptance =
 
 /**
  * Decides whether an event is already known, joins the waiting run, or becomes a run that replaces the waiting one. The
- * new run is claimed at once if it may start and the process has room for it.
+ * new run is claimed immediately if it may start and the process has room for it.
  */
 export function acceptance(
   event: NewRun,

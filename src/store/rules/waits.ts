@@ -35,8 +35,8 @@ type EndedAttempt = Pick<Attempt, "number" | "outcome"> & {
 };
 
 /**
- * An attempt has ended, and its run waits until the first of its waits may be over. It is due at once if the expected
- * event arrived during the attempt. The time for retries starts again.
+ * An attempt has ended, and its run waits until the first of its waits may be over. It is due immediately if the
+ * expected event arrived during the attempt. The time for retries starts again.
  */
 export function suspended(
   run: RunRow,

@@ -188,7 +188,7 @@ function followingClock(write: Write, { change }: Sql, clock: Clocks): Write {
 }
 
 /**
- * After reading for this long, events get their turn, ms. A page makes thirty queries at once, and counts 90,000 runs.
+ * After reading for this long, events get their turn, ms. A page makes thirty queries together, and counts 90,000 runs.
  */
 const READ_MS = 4;
 

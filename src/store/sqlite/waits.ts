@@ -87,7 +87,7 @@ export const FOLLOW_CLOCK = [
 
 /**
  * A wait that started in the future was started with a wrong clock, which was corrected while no process was running.
- * It keeps its length from now on. Its run looks at once, and then continues the wait.
+ * It keeps its length from now on. Its run looks immediately, and then continues the wait.
  */
 export const RIGHT_WRONG_WAITS = [
   `UPDATE runs SET due_at = min(due_at, $1), retries_from = $1 WHERE status = 'waiting' AND retries_from > $1 + ${WRONG_CLOCK_MS}`,

@@ -94,7 +94,7 @@ function sourceOf(specifier: string): string {
   const { names = [] } = OFFERED[specifier] ?? {};
   const its = `globalThis[Symbol.for("gh-runner.modules")][${JSON.stringify(specifier)}].load()`;
   return [
-    // CommonJS needs a required module at once.
+    // CommonJS needs a required module immediately.
     `const offered = ${specifier === "gh-runner" ? "" : "await "}${its};`,
     ...names.map((name, at) => `const e${at} = offered[${JSON.stringify(name)}]; export { e${at} as ${name} };`),
   ].join("\n");

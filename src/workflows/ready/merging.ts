@@ -114,8 +114,8 @@ const MAX_MERGES = 5;
 type Gone = { readonly gone: string };
 
 /**
- * Switches auto-merge on. Or reports whether the pull request can be merged at once because there is nothing to wait
- * for.
+ * Switches auto-merge on. Or reports whether the pull request can be merged immediately because there is nothing to
+ * wait for.
  */
 async function enable(
   context: RunContext,
