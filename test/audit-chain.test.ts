@@ -48,7 +48,7 @@ const places = chain.chain((records) =>
 );
 
 describe("the chain of the audit log", () => {
-  it("is intact as it was written, at once or one by one, and after its oldest were deleted", () => {
+  it("is intact as it was written, together or one by one, and after its oldest were deleted", () => {
     fc.assert(
       fc.property(fc.array(entry, { maxLength: 12 }), fc.nat(12), (entries, at) => {
         const records = sealed(NO_LINK, entries);

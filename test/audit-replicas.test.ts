@@ -28,7 +28,7 @@ function numbers(seed: number): (below: number) => number {
   };
 }
 
-/** Does this many random actions at these replicas, three at once. */
+/** Does this many random actions at these replicas, three at a time. */
 async function act(urls: readonly string[], count: number): Promise<readonly Did[]> {
   const did: Did[] = [];
   const random = numbers(7);

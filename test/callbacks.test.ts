@@ -102,7 +102,7 @@ describe("POST /callbacks/{token}", () => {
     assert.equal((await answer(path, { approved: true, by: "alice" })).status, 202);
   });
 
-  it("accepts one of several answers that come at once", async (t) => {
+  it("accepts one of several answers that come at the same time", async (t) => {
     const { asked, answer, get } = await service(t);
     const { run, path } = await asked();
     const names = ["alice", "bob", "carol", "dave", "eve"];

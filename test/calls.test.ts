@@ -59,7 +59,7 @@ for (const [kind, open] of bothStores(postgres)) {
       assert.equal((await runsOf("called")).length, 2);
     });
 
-    it("gives it the inputs of its schema, its group, who started it, and starts it at once", async (t) => {
+    it("gives it the inputs of its schema, its group, who started it, and starts it immediately", async (t) => {
       const { accept, store, pass } = await calling(t, async ({ runs }) => {
         await runs.start("called", { application: "pr-1" }, { id: ID });
         return (await runs.open("called", "pr-1")) ?? null;

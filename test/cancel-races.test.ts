@@ -35,7 +35,7 @@ describe("a newer event that cancels the run of its group", () => {
     assert.equal((await store.get(older.run))?.run.cancelledBy, `run ${newer.run}`);
   });
 
-  it("notifies the other replicas about hundreds of runs that it cancels at once", async (t) => {
+  it("notifies the other replicas about hundreds of runs that it cancels together", async (t) => {
     const schema = postgres.schema();
     const { url } = postgres;
     const open = () => openPostgresStore({ url, schema, clock: movedClock(Date.now()), onError: () => {} });

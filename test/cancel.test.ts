@@ -105,7 +105,7 @@ for (const [database, open] of bothStores(postgres)) {
       );
     });
 
-    it("ends a run that waits or is queued at once", async (t) => {
+    it("immediately ends a run that waits or is queued", async (t) => {
       const { accept, worker, is, detail } = scene(t, async ({ sleep }) => sleep("long", "1d"), await opened(t));
       await accept(1);
       await is("waiting");

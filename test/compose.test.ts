@@ -59,7 +59,7 @@ describe("compose.yaml", () => {
     assert.ok(!configurationReference().includes("TRY_DATABASE_URL"));
   });
 
-  it("builds each image in only one service: Compose may build all at once", () => {
+  it("builds each image in only one service: Compose may build all at the same time", () => {
     const built = Object.values(compose.services).filter(({ build }) => build !== undefined);
     assert.deepEqual(
       built.map(({ image }) => image),

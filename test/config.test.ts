@@ -127,7 +127,7 @@ describe("settings", () => {
     }
   });
 
-  it("define how tests are followed, or name all their problems at once", () => {
+  it("define how tests are followed, or name all their problems together", () => {
     const { workflows } = readConfig({
       FOLLOW: " comment, status,comment",
       FOLLOW_CONTEXT: "gh-runner/{application}",

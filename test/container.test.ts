@@ -252,7 +252,7 @@ describe("the image", { skip: withoutContainers }, () => {
     assert.equal(await container.ended(), 0);
   });
 
-  it("accepts 500 deployments at once within 128 MiB, while its health check passes", {
+  it("accepts 500 deployments at the same time within 128 MiB, while its health check passes", {
     timeout: 240_000,
   }, async (t) => {
     const { github, container, port, url } = await startContainer(t, { github: { latencyMs: 40 } });

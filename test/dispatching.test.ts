@@ -110,7 +110,7 @@ describe("dispatching", () => {
     assert.equal(github.dispatches.length, 1);
   });
 
-  it("delivers fifty notifications that come at once", async (t) => {
+  it("delivers fifty notifications that come at the same time", async (t) => {
     const { github, url } = await startService(t);
     const names = Array.from({ length: 50 }, (_, at) => `pr-${at}`);
     for (const [at, name] of names.entries()) deploy(github, name, `commit-${at}`, at % 2 ? "heavy" : "light");

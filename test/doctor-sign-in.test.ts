@@ -53,7 +53,7 @@ describe("doctor", () => {
     assert.match(down?.remedy ?? "", /Check OIDC_ISSUER/);
   });
 
-  it("says what of the sign-in settings is missing, all at once", async () => {
+  it("says what of the sign-in settings is missing, all together", async () => {
     const problems = async (settings: Record<string, string>) =>
       (await checkSettings({ GITHUB_API_URL: "http://127.0.0.1:1", ...settings }))
         .filter(({ check, status }) => check === "settings" && status === "problem")

@@ -211,7 +211,7 @@ describe("a run with the caller's token", () => {
     assert.equal(attemptsIn(service).length, 1);
   });
 
-  it("goes at once, while another run of its application is busy", async (t) => {
+  it("goes immediately, while another run of its application is busy", async (t) => {
     const { github, url } = await startService(t);
     github.token(CALLERS_TOKEN);
     deploy(github, "pr-1", "abc");

@@ -19,7 +19,7 @@ import { slowDisk, withoutCompiler } from "./support/slow-disk.ts";
 /** Without a limit on connections they use 50 MB of the heap, and the process ends. */
 const CALLERS = 2500;
 
-describe(`${CALLERS} callers at once, with a heap of 44 MB`, () => {
+describe(`${CALLERS} callers at the same time, with a heap of 44 MB`, () => {
   it("the process survives them: all are answered after they send again, and every event arrives", {
     timeout: 600_000,
   }, async (t) => {
@@ -56,7 +56,7 @@ const STALLED_CALLERS = 1000;
 const KEPT_MB = 18;
 const KEEP = `data:text/javascript,globalThis.kept=Array.from({length:${KEPT_MB}},()=>new Array(131072).fill(0.5))`;
 
-describe(`${STALLED_CALLERS} callers at once while the disk does not answer, with a heap of 44 MB of which a workflow keeps ${KEPT_MB}`, {
+describe(`${STALLED_CALLERS} callers at the same time while the disk does not answer, with a heap of 44 MB of which a workflow keeps ${KEPT_MB}`, {
   skip: withoutCompiler,
 }, () => {
   it("the process survives them, rejects more with 503, reports its health, and answers all once the disk does", async (t) => {

@@ -66,7 +66,7 @@ describe("gh-runner runs list --follow", () => {
     );
   });
 
-  it("fails at once when there is no service", async (t) => {
+  it("fails immediately when there is no service", async (t) => {
     const { output, ended } = following(t, "http://127.0.0.1:1", ["list", "--follow"]);
     assert.equal(await ended, 1);
     assert.match(output.stderr, /^Cannot reach gh-runner /);

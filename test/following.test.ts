@@ -21,7 +21,7 @@ for (const [kind, open] of bothStores(postgres)) {
   describe(`github.findRun on ${kind}`, () => {
     const finding = async (given: Given) => given.github.findRun(await start(given), { name: "Actions run" });
 
-    it("resolves at once with an existing run, and remembers it", async (t) => {
+    it("resolves immediately with an existing run, and remembers it", async (t) => {
       const run = await followingRun(t, open, async (given) => {
         const found = await finding(given);
         if (given.attempt === 1) throw blink();

@@ -199,7 +199,7 @@ describe("GraphQL in the test kit", () => {
     assert.equal(tested.github.counts.whilePaused, 0);
   });
 
-  it("sends no more at once than GitHub allows, and loses none", async () => {
+  it("sends no more at the same time than GitHub allows, and loses none", async () => {
     const { outputs, tested } = await ran(
       async ({ github }) => {
         const all = Array.from({ length: 150 }, () => github.graphql<Viewer>("{ viewer { login } }"));

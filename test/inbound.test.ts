@@ -109,7 +109,7 @@ describe("authentication of callers", () => {
     assert.equal(failures().length, cases.length, "who only visits the page has not failed");
   });
 
-  it("logs a flood as one record at once and one per minute with a count", async (t) => {
+  it("logs a flood as one record immediately and one per minute with a count", async (t) => {
     const clock = movedClock();
     const { url, app, log } = await startService(t, { settings, options: { clock } });
     const failures = () => log().filter(({ msg }) => /without a valid credential/.test(String(msg)));

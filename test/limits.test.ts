@@ -43,7 +43,7 @@ describe("a burst of 500 deployments against GitHub's limits", () => {
     const waits = log().filter(({ msg }) => msg === "run waits for a GitHub limit").length;
     // On a busy machine a few wait twice.
     assert.ok(waits <= 1.1 * BURST, `${waits} waits for ${BURST} runs`);
-    // Reads led to writes at once: nothing was read twice.
+    // Reads led to writes immediately: nothing was read twice.
     assert.ok(github.counts.requests <= 3.2 * BURST, `${github.counts.requests} requests`);
   });
 

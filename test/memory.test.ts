@@ -51,7 +51,7 @@ function watchPeak(pid: number): () => number {
   };
 }
 
-describe(`${DEPLOYMENTS} deployments at once with the options of the image`, {
+describe(`${DEPLOYMENTS} deployments at the same time with the options of the image`, {
   skip: process.platform !== "linux" && "private memory is read from Linux's /proc",
 }, () => {
   let bundle: string;

@@ -86,7 +86,7 @@ async function carryOutClaim(store: RunStore, claim: Claim): Promise<string> {
   return claim.run.id;
 }
 
-describe("replicas that start at once", () => {
+describe("replicas that start at the same time", () => {
   it("all start on an empty database, and execute each step once", async (t) => {
     const schema = postgres.schema();
     const stores = await Promise.all([1, 2, 3].map(() => open(t, schema, NEXT)));

@@ -143,7 +143,7 @@ describe("7,000 deliveries while the service was down, of which 270 are wanted",
   }
 });
 
-describe("three replicas that start at once after an outage", () => {
+describe("three replicas that start at the same time after an outage", () => {
   it("accept each delivery once together, and only one reads the log", { timeout: 600_000 }, async (t) => {
     const its = await scene(t);
     const settings = { DATABASE_URL: postgres.url, DATABASE_SCHEMA: postgres.schema() };

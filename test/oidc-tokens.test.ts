@@ -241,7 +241,7 @@ describe("an OIDC token", () => {
 });
 
 describe("the keys of an issuer", () => {
-  it("may be new: an unknown key is fetched at once", async (t) => {
+  it("may be new: an unknown key is fetched immediately", async (t) => {
     const { issuer, clock, verify, rejected, token } = await start(t);
     const before = await token();
     assert.deepEqual(await verify(before), LET_IN);

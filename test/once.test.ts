@@ -100,7 +100,7 @@ for (const [kind, open] of bothStores(postgres)) {
       assert.deepEqual([run.world.sent.length, (await run.detail()).run.status], [2, "success"]);
     });
 
-    it("is sent at once in the next attempt if it certainly was not sent", async (t) => {
+    it("is sent immediately in the next attempt if it certainly was not sent", async (t) => {
       const run = await followingRun(t, open, dispatching);
       run.world.fates.push("unsent");
       assert.equal((await run.begin())?.status, "queued");

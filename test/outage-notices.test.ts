@@ -39,7 +39,7 @@ describe("the notices of runs", () => {
     assert.match(metrics, /gh_runner_notices_total\{result="held_back"\} 2\n/);
   });
 
-  it("are sent three minutes later if there was no outage, and at once for what a person must fix", async (t) => {
+  it("are sent three minutes later if there was no outage, and immediately for what a person must fix", async (t) => {
     const all = await deployment(t, 1);
     deploy(all.github, "pr-1", "abc");
     const short = all.fails();

@@ -85,7 +85,7 @@ for (const [name, replicas] of [
       const expected = [...newest.values()].toReversed().map((nth) => `commit-${nth}`);
       assert.deepEqual(commits(github).toSorted(), expected.toSorted(), "the newest of each application, once");
       assert.deepEqual(commits(github).slice(0, 3).toSorted(), expected.slice(0, 3).toSorted());
-      // Each replica sends some at once. The order in which those arrive is chance.
+      // Each replica sends some in parallel. The order in which those arrive is chance.
       if (replicas === 1) assert.ok(disorder(commits(github), expected) < 0.35, commits(github).join(" "));
 
       await pass(3 * MINUTE);

@@ -53,7 +53,7 @@ async function run(
   await accept();
   let ended: Run | undefined;
   await until("the run has ended", async () => {
-    // Pauses within the attempt end at once.
+    // Pauses within the attempt end immediately.
     const next = clock.next() ?? Number.POSITIVE_INFINITY;
     if (next - clock.now() <= LONGEST_PAUSE_MS) clock.move(next - clock.now());
     const found = (await store.get("r1"))?.run;

@@ -24,7 +24,7 @@ async function service(t: TestContext, settings: Record<string, string> = {}) {
 }
 
 describe("A paused workflow", () => {
-  it("answers its callers at once, and runs their events when it is resumed", async (t) => {
+  it("answers its callers immediately, and runs their events when it is resumed", async (t) => {
     const { post, get, notify, github, log } = await service(t);
     const pause = await post(`/api/workflows/${NAME}/pause`);
     assert.equal(pause.status, 200);

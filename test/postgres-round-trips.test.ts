@@ -92,7 +92,7 @@ describe("on PostgreSQL", () => {
     assert.deepEqual([queued.claim, toQueue], [undefined, 1]);
   });
 
-  it("two replicas that accept events of one group at once begin one run, and the newest event of each group waits", async (t) => {
+  it("two replicas that accept events of one group at the same time begin one run, and the newest event of each group waits", async (t) => {
     const schema = postgres.schema();
     const [one, two] = [await open(t, schema), await open(t, schema)];
     for (let n = 0; n < 40; n++) {
@@ -140,7 +140,7 @@ describe("on PostgreSQL", () => {
     }
   });
 
-  it("an event that comes twice at once becomes one run", async (t) => {
+  it("an event that comes twice at the same time becomes one run", async (t) => {
     const { accept } = await open(t, postgres.schema());
     const event = { source: "hook", id: "delivery-1" };
     const [first, second] = await Promise.all([accept(undefined, { event }), accept(undefined, { event })]);

@@ -8,7 +8,7 @@ const LIGHT = /^\/repos\/acme\/deployment\/contents\/configs\/pr\/light\//;
 const HEAVY = /^\/repos\/acme\/deployment\/contents\/configs\/pr\/heavy\//;
 
 describe("reading the values file", () => {
-  it("asks both places at once, for raw content, over connections that stay open", async (t) => {
+  it("asks both places at the same time, for raw content, over connections that stay open", async (t) => {
     const { github, url } = await startService(t, { github: { latencyMs: 20 } });
     deploy(github, "pr-1", "abc", "heavy");
     for (let at = 0; at < 5; at++) assert.equal((await notify(url, { application: "pr-1" })).json.commitHash, "abc");
@@ -93,7 +93,7 @@ describe("reading the values file", () => {
     );
   });
 
-  it("answers 404 at once when the request names no revision", async (t) => {
+  it("answers 404 immediately when the request names no revision", async (t) => {
     const { github, url, waits, log } = await startService(t);
     const answer = await notify(url, { application: "pr-1" });
     assert.deepEqual([answer.status, waits, github.counts.requests], [404, [], 3]);
@@ -224,7 +224,7 @@ describe("a revision that was just pushed", () => {
     });
   }
 
-  it("and exists is not waited for: heavy is dispatched at once, after one request for light", async (t) => {
+  it("and exists is not waited for: heavy is dispatched immediately, after one request for light", async (t) => {
     const { github, url, waits } = await startService(t);
     push(github);
     assert.equal((await notify(url, event)).json.commitHash, "abc");

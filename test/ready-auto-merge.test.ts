@@ -187,7 +187,7 @@ describe("autoMerge", () => {
     );
   });
 
-  it("merges at once if possible, which GitHub's auto-merge does not", async () => {
+  it("merges immediately if possible, which GitHub's auto-merge does not", async () => {
     const given = scene({ errors: { enablePullRequestAutoMerge: "Pull request Pull request is in clean status" } });
     const run = await merge(given, { mergeMethod: "rebase" });
     assert.equal((run.run.outputs as { result: string }).result, "merged");
@@ -223,7 +223,7 @@ describe("autoMerge", () => {
     assert.deepEqual([ready.run.status, given.mutations], ["success", []]);
   });
 
-  it("checks at once when GitHub reports that the checks have ended", async () => {
+  it("checks immediately when GitHub reports that the checks have ended", async () => {
     const given = scene();
     const run = await merge(given, { useAutoMerge: false });
     given.mergeable = "clean";

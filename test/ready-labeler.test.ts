@@ -235,7 +235,7 @@ describe("a labeler.yml that is wrong", () => {
     assert.match(problem("a:\n- changed-files: docs/*"), /any-glob-to-any-file/);
   });
 
-  it("names every problem at once, each with its line", () => {
+  it("names all problems together, each with its line", () => {
     const text = "a:\n- head-branch: '('\n\nb:\n- changed-files:\n  - any-glob: x\n\"c\": 5\nmax-files-changed: many\n";
     const [first = "", second = "", third = "", fourth = ""] = problem(text).split("; ");
     assert.match(first, /^line 1, a: head-branch: Invalid regular expression/);

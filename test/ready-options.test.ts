@@ -139,7 +139,7 @@ for (const [workflow, { make, inputs, sample, wrong }] of Object.entries(ACTIONS
       });
     }
 
-    it("are checked: a wrong value, a misspelt name, everything at once", () => {
+    it("are checked: a wrong value, a misspelt name, everything together", () => {
       assert.throws(() => make(wrong[0]), wrong[1]);
     });
   });

@@ -74,7 +74,7 @@ describe("stale", () => {
     assert.deepEqual([ready.issue(2).state, ready.issue(2).labels], ["open", []]);
   });
 
-  it("marks without a comment if there is no message, and closes at once if configured", async (t) => {
+  it("marks without a comment if there is no message, and closes immediately if configured", async (t) => {
     const ready = await service(t, { staleIssueMessage: "", daysBeforeClose: 0, closeIssueReason: "completed" });
     ready.openIssue({ number: 1, daysAgo: 61 });
     const { run } = await ready.run();

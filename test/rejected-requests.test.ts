@@ -67,7 +67,7 @@ describe("rejected requests", () => {
     assert.match(written.at(-1)?.reason ?? "", /More kinds of requests/);
   });
 
-  it("are in the metrics at once, on the page a second later, and survive a stop", async (t) => {
+  it("are in the metrics immediately, on the page a second later, and survive a stop", async (t) => {
     const clock = movedClock();
     const settings = { AUTH_TOKENS: "caller-token-0123456789", DATA_DIR: temporaryFolder(t) };
     const authorization = `Bearer ${settings.AUTH_TOKENS}`;

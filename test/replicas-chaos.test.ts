@@ -154,7 +154,7 @@ function deployAt(github: StandInGitHub, { application, revision }: Sent): void 
 
 type Fleet = {
   readonly ports: readonly number[];
-  /** SIGKILL. It is started again at once, as its platform would do. */
+  /** SIGKILL. It is started again immediately, as its platform would do. */
   kill(replica: number): Promise<void>;
   /** Resolves when all listen. */
   ready(): Promise<void>;

@@ -12,7 +12,7 @@ import { movedClock, until } from "./support/clock.ts";
 import { postgresForTests } from "./support/postgres.ts";
 import { deploy, notify, type Service, send, startService, TARGET } from "./support/service.ts";
 
-/** How many runs a replica executes at once. */
+/** How many runs a replica executes at the same time. */
 const FULL = 64;
 
 const postgres = postgresForTests();
@@ -29,7 +29,7 @@ async function replicas(
   );
 }
 
-/** Fills this replica with runs that hang at GitHub, as many as it executes at once. */
+/** Fills this replica with runs that hang at GitHub, as many as it executes at the same time. */
 async function fill({ github, url }: Service): Promise<void> {
   github.fault({}, { kind: "hang" });
   const names = Array.from({ length: FULL }, (_, n) => `pr-busy-${n}`);
@@ -38,7 +38,7 @@ async function fill({ github, url }: Service): Promise<void> {
   await until("it is full", async () => (await running()) === FULL);
 }
 
-describe("two replicas that start at once on an empty database", () => {
+describe("two replicas that start at the same time on an empty database", () => {
   it("both answer, and show the same runs", async (t) => {
     const [one, two] = (await replicas(t, 2)) as [Service, Service];
     deploy(one.github, "pr-1", "abc");
@@ -59,7 +59,7 @@ describe("a caller of one replica", () => {
     assert.equal(other.github.dispatches.length, 1);
   });
 
-  it("is answered at once when the attempt fails elsewhere", async (t) => {
+  it("is answered immediately when the attempt fails elsewhere", async (t) => {
     const [busy, other] = (await replicas(t, 2)) as [Service, Service];
     await fill(busy);
     other.github.fault({}, { kind: "status", status: 502 });
@@ -95,7 +95,7 @@ describe("a caller of one replica", () => {
 });
 
 describe("a run of a replica that is stopped", () => {
-  it("continues at another one at once, and the first sends nothing more", async (t) => {
+  it("continues immediately at another one, and the first sends nothing more", async (t) => {
     const { promise: released, resolve: release } = Promise.withResolvers<void>();
     let told: string | undefined;
     const work = defineWorkflow({
@@ -206,7 +206,7 @@ describe("stores of one schema", () => {
     );
   });
 
-  it("store an event with an identity once if several receive it at once", async (t) => {
+  it("store an event with an identity once if several receive it at the same time", async (t) => {
     const all = await stores(t, 3);
     const accepted = await Promise.all(
       all.map((store) => store.accept(event({ event: { source: "delivery", id: "1" } }), lease("x"))),

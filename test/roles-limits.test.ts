@@ -198,7 +198,7 @@ it("a limited reader reads about its limit when nothing is found, and others do 
 });
 
 describe("an operator who is limited to workflows", () => {
-  it("may act only on these, also on many runs at once", async (t) => {
+  it("may act only on these, also on many runs together", async (t) => {
     const { as, deployed, secret } = await started(t);
     const act = (path: string) => as("max")(path, "POST");
     const statuses = async (...paths: string[]) => Promise.all(paths.map(async (path) => (await act(path)).status));

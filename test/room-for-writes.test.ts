@@ -34,7 +34,7 @@ const readForWriting = ({ github }: ReturnType<ReturnType<typeof attempts>>) =>
   github.firstFile("acme/deployment", ["a.yaml"], { beforeWritingTo: "acme/shop" });
 
 describe("room that is kept for a write", () => {
-  it("is free again after the attempt, for any number of reads that asked for it at once", async () => {
+  it("is free again after the attempt, for any number of reads that asked for it at the same time", async () => {
     const attempt = attempts();
     const first = attempt();
     await Promise.all([readForWriting(first), readForWriting(first)]);

@@ -73,7 +73,7 @@ async function service(t: TestContext) {
 }
 
 describe("POST /api/runs/{id}/cancel", () => {
-  it("ends a run that waits at once, and records who did it", async (t) => {
+  it("immediately ends a run that waits, and records who did it", async (t) => {
     const { begin, reaches, post, get, log } = await service(t);
     const id = await begin("/sleeper");
     await reaches(id, "waiting");

@@ -83,7 +83,7 @@ describe("GET /api/runs", () => {
     assert.deepEqual((await get(url, `/api/runs/${success}`)).json.input, { application: "pr-good" });
   });
 
-  it("filters by status, workflow and concurrency group, also all at once", async (t) => {
+  it("filters by status, workflow and concurrency group, also by all together", async (t) => {
     const { url, success, skipped, failure, slow, superseded, waiting } = await startWithHistory(t);
     for (const [query, expected] of [
       ["status=failure", [failure]],

@@ -89,7 +89,7 @@ describe("a secret in a file", () => {
     assert.equal(replaced.length, 1, "once per change");
   });
 
-  it("is read at once on request, once for all concurrent requests", async (t) => {
+  it("is read immediately on request, once for all concurrent requests", async (t) => {
     let reads = 0;
     const { live, path, tokens } = scene(t, { whileSettling: async () => void reads++ });
     writeFileSync(path, SECOND);

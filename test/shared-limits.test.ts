@@ -223,7 +223,7 @@ describe("replicas of one deployment", () => {
       assert.ok(tookMs <= 1.2 * leastMs, `${tookMs / SECOND} s`);
     });
 
-    it("are respected by reads and writes that all come at once", async (t) => {
+    it("are respected by reads and writes that all come at the same time", async (t) => {
       const { replicas: three, clock, settled } = await replicas(t, 3, { limits: DOCUMENTED });
       const { reply, met, writes, points } = githubOn(clock);
       let [sent, rejected] = [0, 0];

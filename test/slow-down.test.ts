@@ -33,7 +33,7 @@ function start() {
 
 const isTooMany = (found: unknown): found is TryLater => (found as TryLater | undefined)?.status === "later";
 
-/** Sends ten wrong credentials, which get their answers at once. */
+/** Sends ten wrong credentials, which get their answers immediately. */
 function fail(bring: ReturnType<typeof start>["bring"], address = ATTACKER, times = 10): void {
   for (let nth = 0; nth < times; nth++) assert.equal(bring(address, `wrong ${nth}`), undefined);
 }
@@ -48,7 +48,7 @@ const settled = async (promises: readonly unknown[]) => {
 };
 
 describe("slowing down wrong credentials", () => {
-  it("answers at once, without a promise, while an address has few wrong ones", () => {
+  it("answers immediately, without a promise, while an address has few wrong ones", () => {
     const { bring, counts } = start();
     fail(bring, ATTACKER, 9);
     assert.equal(bring(ATTACKER, GUESSABLE), "alice");
@@ -128,7 +128,7 @@ describe("slowing down wrong credentials", () => {
     assert.equal(checks.length, before, "it is not checked before its turn");
   });
 
-  it("checks long ones at once, and answers wrong ones one after the other", async () => {
+  it("checks long ones immediately, and answers wrong ones one after the other", async () => {
     const { bring, clock, counts } = start();
     const wrong = "b".repeat(64);
     for (let nth = 0; nth < 10; nth++) assert.equal(bring(ATTACKER, wrong), undefined);
@@ -184,7 +184,7 @@ describe("slowing down wrong credentials", () => {
     assert.deepEqual(counts, { waited: 0, rejected: 0 });
     for (let nth = 0; nth < 9; nth++) void beside(`guess ${nth}`);
     assert.ok(beside("guess again") instanceof Promise);
-    assert.equal(beside("the password of a proxy"), undefined, "what came before passes at once");
+    assert.equal(beside("the password of a proxy"), undefined, "what came before passes immediately");
   });
 
   it("ignores credentials that could not be checked", async () => {

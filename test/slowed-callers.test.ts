@@ -64,7 +64,7 @@ describe("wrong tokens over HTTP", () => {
     clock.move(60_000);
     const answers = await statuses(guesses);
     const waited = answers.filter((status) => status === 401).length;
-    // The first has its turn at once, maybe before the others arrive.
+    // The first has its turn immediately, maybe before the others arrive.
     assert.ok(waited === 20 || waited === 21, String(answers));
     assert.deepEqual(await slowed(scene), { waited, rejected: 31 - waited });
   });
@@ -86,7 +86,7 @@ describe("wrong tokens over HTTP", () => {
     const guesses = Array.from({ length: 30 }, (_, nth) => guessing(`guess-again-${nth}`));
     await untilSlowed(scene, 30);
     scene.clock.move(60_000);
-    // The first has its turn at once, and may be gone before the last arrives.
+    // The first has its turn immediately, and may be gone before the last arrives.
     assert.ok((await statuses(guesses)).filter((status) => status === 429).length >= 9);
   });
 
@@ -130,7 +130,7 @@ describe("the client's address over HTTP", () => {
 });
 
 describe("huge tokens", () => {
-  it("are rejected before a check, or at once", async (t) => {
+  it("are rejected before a check, or immediately", async (t) => {
     const { get } = await start(t, {
       AUTH_OIDC: '[{"issuer":"https://issuer.invalid","audience":"x","claims":{"sub":"*"},"role":"viewer"}]',
     });

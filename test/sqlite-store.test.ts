@@ -65,7 +65,7 @@ describe("the SQLite store, while a write waits for a disk that flushes slowly",
 });
 
 describe("the SQLite store, opened again after its process was gone", () => {
-  it("makes running runs due at once, and ends a run with the caller's token", async (t) => {
+  it("makes running runs due immediately, and ends a run with the caller's token", async (t) => {
     const folder = temporaryFolder(t);
     const before = openSqliteStore(folder, movedClock(NOW));
     await before.accept(event("a", { group: "g" }), LEASE);

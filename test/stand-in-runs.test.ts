@@ -233,7 +233,7 @@ describe("a run of the stand-in's Actions", () => {
     assert.equal((await get("/actions/runs")).total_count, 501);
   });
 
-  it("succeeds at once if everything is there", async (t) => {
+  it("succeeds immediately if everything is there", async (t) => {
     const { start, get } = await scene(t, { hasEverything: true });
     const { json } = await start({ run: "k-1" });
     assert.equal((await get(`/actions/runs/${json.workflow_run_id}`)).conclusion, "success");

@@ -103,7 +103,7 @@ export function auditContract(name: string, open: OpenStore): void {
       assert.deepEqual(told, (await recordsOf(store)).slice(1).toReversed());
     });
 
-    promise("is a chain without a gap, even if many add to it at once", async (store) => {
+    promise("is a chain without a gap, even if many add to it at the same time", async (store) => {
       await Promise.all(
         Array.from({ length: 30 }, (_, at) =>
           at % 3 === 0 ? store.audit.add([REJECTED, REJECTED]) : store.pause(`w${at}`, { ...ALICE, at: NOW + at }),

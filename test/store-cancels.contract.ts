@@ -40,7 +40,7 @@ export function cancelsContract(name: string, open: OpenStore): void {
   }
 
   describe(`${name}: a cancelled run`, () => {
-    promise("that was queued or waited has ended at once, and has who cancelled it", async (store) => {
+    promise("that was queued or waited has ended immediately, and has who cancelled it", async (store) => {
       const sleeping = await asleep(store, { group: "g" });
       const { run: queued } = await store.accept(event({ group: "h" }), lease());
       for (const id of [sleeping, queued]) {
@@ -236,7 +236,7 @@ export function cancelsContract(name: string, open: OpenStore): void {
   describe(`${name}: a group that cancels its running run`, () => {
     const order: Order = { cancelRunning: true };
 
-    promise("cancels a run that waits at once, and begins the newer one", async (store) => {
+    promise("immediately cancels a run that waits, and begins the newer one", async (store) => {
       const older = await asleep(store, { group: "g", order });
       const newer = await store.accept(event({ group: "g", input: 2, order }), { ...lease(NOW + 1), take: true });
       assert.ok(newer.claim);
@@ -276,7 +276,7 @@ export function cancelsContract(name: string, open: OpenStore): void {
       assert.equal((await claimOne(store, NOW + 4)).run.id, newer.run);
     });
 
-    promise("runs the newest of events that come at once, and ends the others", async (store) => {
+    promise("runs the newest of events that come at the same time, and ends the others", async (store) => {
       const events = Array.from({ length: 8 }, (_, at) => event({ group: "g", input: at, order }));
       const accepted = await Promise.all(events.map((each) => store.accept(each, { ...lease(), take: true })));
       for (const { claim } of accepted) {

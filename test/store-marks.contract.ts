@@ -42,7 +42,7 @@ export function marksContract(name: string, open: OpenStore): void {
       assert.equal(await store.turn("a", HOUR), false);
     });
 
-    promise("go to one of many that ask at once", async (store) => {
+    promise("go to one of many that ask at the same time", async (store) => {
       const taken = await Promise.all(Array.from({ length: 20 }, () => store.turn("a", SECOND)));
       assert.equal(taken.filter((each) => each).length, 1);
     });

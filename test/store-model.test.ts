@@ -635,7 +635,7 @@ for (const [name, open, { takesOver, histories }] of [
   ["PostgreSQL", timedPostgres(postgres), { takesOver: true, histories: 16 }],
 ] as const) {
   describe(`${name}: any order of actions`, () => {
-    it("no run is lost, none is executed twice at once, and each group keeps its promises", async (t) => {
+    it("no run is lost, none is executed twice at the same time, and each group keeps its promises", async (t) => {
       await fc.assert(
         fc.asyncProperty(fc.commands(COMMANDS, { maxCommands: 60, size: "max" }), async (commands) => {
           const { store } = await open(t);

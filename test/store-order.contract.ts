@@ -39,7 +39,7 @@ export function orderContract(name: string, open: OpenStore): void {
 
     promise("runs them in the order of their acceptance, one at a time", async (store) => {
       const first = await send(store, NOW, true);
-      assert.ok(first.claim, "the first one begins at once");
+      assert.ok(first.claim, "the first one begins immediately");
       const others = [await send(store, NOW, true), await send(store, NOW + 1, true), await send(store, NOW + 2)];
       for (const { claim, superseded, joined } of others) {
         assert.deepEqual([claim, superseded, joined], [undefined, undefined, false]);
@@ -203,7 +203,7 @@ export function orderContract(name: string, open: OpenStore): void {
       for (let n = 0; n < 3; n++) assert.ok((await send(store, NOW, true)).claim);
     });
 
-    promise("holds for many at once", async (store) => {
+    promise("holds for many at the same time", async (store) => {
       const order = { throttle: { limit: 3, perMs: PER } };
       const all = await Promise.all(
         Array.from({ length: 10 }, (_, input) => store.accept(event({ order, input }), { ...lease(), take: true })),
@@ -266,7 +266,7 @@ export function orderContract(name: string, open: OpenStore): void {
       assert.equal(await dueOf(store, much.run), 110 * SECOND);
     });
 
-    promise("reduces many at once to one", async (store) => {
+    promise("reduces many that come at the same time to one", async (store) => {
       const order = { debounceMs };
       const all = await Promise.all(
         Array.from({ length: 10 }, (_, input) => store.accept(event({ order, input }), { ...lease(), take: true })),

@@ -56,7 +56,7 @@ export function previewsContract(name: string, open: OpenStore): void {
       assert.deepEqual(await foundIn(store, { workflows: [READY] }, afterOne), [runs[3], runs[2]]);
     });
 
-    promise("are searched in a limited number of runs at once, then in older ones", async (store) => {
+    promise("are searched in a limited number of runs together, then in older ones", async (store) => {
       const old = await ended(store, { workflow: "environment-ready", group: "pr-old" });
       const newer = Array.from({ length: 2001 }, (_, at) =>
         event({ workflow: "environment-ready", group: `pr-${at}` }),
@@ -70,7 +70,7 @@ export function previewsContract(name: string, open: OpenStore): void {
   });
 
   describe(`${name}: several runs`, () => {
-    promise("are read at once with their steps, without large values, and without missing runs", async (store) => {
+    promise("are read together with their steps, without large values, and without missing runs", async (store) => {
       const accepted = await store.accept(event({ workflow: "a", input: { text: "x".repeat(70_000) } }), lease());
       const claim = await claimOne(store);
       const step = { kind: "step", attempt: 1, startedAt: NOW, endedAt: NOW + 5, error: undefined } as const;

@@ -322,7 +322,7 @@ export function waitsContract(name: string, open: OpenStore): void {
       );
     });
 
-    promise("is not missed during an attempt: the run checks again at once, and once", async (store) => {
+    promise("is not missed during an attempt: the run immediately checks again, and once", async (store) => {
       await store.accept(event(), lease());
       const first = await claimOne(store);
       assert.equal(await store.wake([key]), 0, "nothing is known of it yet");
@@ -405,7 +405,7 @@ export function waitsContract(name: string, open: OpenStore): void {
       assert.equal((await store.get(run))?.actions.length, 1);
     });
 
-    promise("that gets its answer during the attempt ends its wait at once", async (store) => {
+    promise("that gets its answer during the attempt ends its wait immediately", async (store) => {
       await store.accept(event(), lease());
       const first = await claimOne(store);
       const secret = await store.openCallback(first, asked);

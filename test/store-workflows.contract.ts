@@ -16,7 +16,7 @@ import {
 
 const statsOf = async (store: RunStore, name: string) => (await store.workflowStats([name])).get(name);
 
-/** Ends this many runs of a workflow at once. Resolves with their ids, in the order of acceptance. */
+/** Ends this many runs of a workflow together. Resolves with their ids, in the order of acceptance. */
 async function many(store: RunStore, workflow: string, count: number, settlement = SUCCESS): Promise<string[]> {
   const accepted = await Promise.all(Array.from({ length: count }, () => store.accept(event({ workflow }), lease())));
   const claims = await store.claim(claimAt(NOW, count));
@@ -97,7 +97,7 @@ export function workflowsContract(name: string, open: OpenStore): void {
       assert.equal((await statsOf(store, "deploy"))?.lastSuccess, undefined);
     });
 
-    promise("work for any name, and for hundreds at once", async (store) => {
+    promise("work for any name, and for hundreds together", async (store) => {
       const names = ["a/b?c#d", "ünï 😀", "' OR 1=1 --", "%2e", "*", "nul\0", "n".repeat(2000)];
       for (const workflow of names) await ended(store, { workflow });
       const all = await store.workflowStats([...names, ...Array.from({ length: 250 }, (_, at) => `none-${at}`)]);

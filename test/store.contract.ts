@@ -199,7 +199,7 @@ export function storeContract(name: string, open: OpenStore): void {
       assert.deepEqual([acceptedAt, dueAt], [NOW + 1, NOW + 1]);
     });
 
-    promise("that a limit delays waits until its end, but never longer than a day at once", async (store) => {
+    promise("that a limit delays waits until its end, but never longer than a day each time", async (store) => {
       const DAY = 86_400_000;
       for (const [due, kept] of [
         [NOW + DAY / 2, NOW + DAY / 2],
@@ -387,7 +387,7 @@ export function storeContract(name: string, open: OpenStore): void {
       assert.equal((await store.list({}, { limit: 10 })).runs.length, 3);
     });
 
-    promise("is stored once when it comes twice at once", async (store) => {
+    promise("is stored once when it comes twice at the same time", async (store) => {
       const accepted = await Promise.all([1, 2, 3].map(() => store.accept(from("app", "a"), lease())));
       assert.equal(new Set(accepted.map(({ run }) => run)).size, 1);
     });
@@ -480,7 +480,7 @@ export function storeContract(name: string, open: OpenStore): void {
       assert.deepEqual(ids(await store.claim(claimAt(NOW + 10))), [runs[3]]);
     });
 
-    promise("keeps one waiting run when many events come at once", async (store) => {
+    promise("keeps one waiting run when many events come at the same time", async (store) => {
       await store.accept(event({ group: "g", input: "first" }), lease());
       const running = await claimOne(store);
       const all = await Promise.all(
@@ -558,7 +558,7 @@ export function storeContract(name: string, open: OpenStore): void {
       assert.deepEqual(ids(await store.claim(claimAt(NOW + 1))), [newer.run]);
     });
 
-    promise("does not apply to a run with the caller's token, which is claimed at once", async (store) => {
+    promise("does not apply to a run with the caller's token, which is claimed immediately", async (store) => {
       await store.accept(event({ group: "g" }), lease());
       await claimOne(store);
       const waiting = await store.accept(event({ group: "g", input: 2 }), lease());
@@ -711,7 +711,7 @@ export function storeContract(name: string, open: OpenStore): void {
       const other = await store.accept(event({ input: "other" }), lease());
       assert.equal((await store.claim(claimAt())).length, 2);
       let at = NOW + LEASE_MS;
-      assert.equal((await store.claim(claimAt(at))).length, 2, "both at once after the first time");
+      assert.equal((await store.claim(claimAt(at))).length, 2, "both together after the first time");
       at += LEASE_MS;
       assert.deepEqual(ids(await store.claim(claimAt(at))), [], "one after the other later");
       const [suspect] = await store.claim(claimAt(at + 1000));
@@ -796,7 +796,7 @@ export function storeContract(name: string, open: OpenStore): void {
       for (let nth = 0; nth < 3; nth++) innocents.push((await store.accept(event(), lease())).run);
       const { run: rogue } = await store.accept(event({ input: "rogue" }), lease());
       for (let time = 0; time < 2; time++) {
-        assert.equal((await claimed()).length, 4, "all at once");
+        assert.equal((await claimed()).length, 4, "all together");
         await die();
       }
       // From here on one after the other. The bad run ends each process, the others succeed.

@@ -77,7 +77,7 @@ describe("a GitHub token that expires", () => {
     assert.ok(!logLines.join("").includes(TOKEN));
   });
 
-  it("causes a warning at once when the service first learns about it in its last week, and again when GitHub reports another expiry", async (t) => {
+  it("causes a warning immediately when the service first learns about it in its last week, and again when GitHub reports another expiry", async (t) => {
     const { clock, github, url, warnings } = await withTokenFor(t, 90_000_000);
     assert.equal(warnings().length, 1);
     github.token(TOKEN, { expiresAt: clock.now() + 60 * DAY });

@@ -12,7 +12,7 @@ const RUNS = 1000;
 /** Each run reads once; every tenth also writes. */
 const WRITES_EVERY = 10;
 
-describe(`${RUNS} runs that one event wakes at once`, () => {
+describe(`${RUNS} runs that one event wakes together`, () => {
   it("obey GitHub's limits, and each of them ends once", { timeout: 600_000 }, async (t) => {
     let merged = false;
     const waiter = defineWorkflow({
@@ -60,7 +60,7 @@ describe(`${RUNS} runs that one event wakes at once`, () => {
     await eventually("all have ended", 60_000, async () => (await withStatus("success")) === RUNS);
 
     const { limited, whilePaused, maxInFlight, requests } = github.counts;
-    t.diagnostic(`${requests} requests in ${Math.round(performance.now() - woken)} ms, ${maxInFlight} at once`);
+    t.diagnostic(`${requests} requests in ${Math.round(performance.now() - woken)} ms, ${maxInFlight} in flight`);
     assert.deepEqual([limited, whilePaused], [0, 0]);
     assert.ok(maxInFlight <= 50, `${maxInFlight} in flight`);
     const told = github.dispatches.map(({ payload }) => payload.n);

@@ -34,7 +34,7 @@ function waitingRun(t: Parameters<typeof workerWith>[0], run: (context: Given) =
 }
 
 describe("sleep", () => {
-  it("ends the attempt at once, and continues in a later one when the time is over", async (t) => {
+  it("ends the attempt immediately, and continues in a later one when the time is over", async (t) => {
     const done: string[] = [];
     const run = waitingRun(t, async ({ sleep, step, attempt }) => {
       await step("before", () => void done.push(`before in ${attempt}`));
@@ -66,7 +66,7 @@ describe("sleep", () => {
     assert.equal((await run.detail()).run.outputs, "slept");
   });
 
-  it("until a date ends at the date, or at once if it has passed", async (t) => {
+  it("until a date ends at the date, or immediately if it has passed", async (t) => {
     const run = waitingRun(t, async ({ sleep }) => {
       await sleep("past", new Date("2026-11-24T11:00:00Z"));
       await sleep("noon", new Date("2026-11-24T15:00:00Z"));
@@ -92,7 +92,7 @@ describe("sleep", () => {
 });
 
 describe("waitUntil", () => {
-  it("calls its check at once and at each interval, and remembers its first result", async (t) => {
+  it("calls its check immediately and at each interval, and remembers its first result", async (t) => {
     const checks: number[] = [];
     let merged: Json | undefined;
     const run = waitingRun(t, async ({ waitUntil, sleep, attempt }) => {

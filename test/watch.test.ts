@@ -89,7 +89,7 @@ async function watching(t: TestContext, open: typeof oneProcess = oneProcess) {
 
   return {
     ...{ clock, store, stores, watches, actions, requests, fail, woken, records, start, suspend, lease },
-    /** Lets time pass, a few seconds at once; `work` is what due runs do. */
+    /** Lets time pass, a few seconds at a time; `work` is what due runs do. */
     async pass(milliseconds: number, work?: () => Promise<void>): Promise<void> {
       const most = (work ? 15 : 5) * SECOND;
       for (let left = milliseconds; left > 0; left -= most) {
@@ -143,7 +143,7 @@ describe("the watch of Actions runs", () => {
     assert.deepEqual(woken, ["workflow_run acme/shop 7"]);
   });
 
-  it("wakes again, after minutes, a run that still waits for something that has happened, and at once in another attempt", async (t) => {
+  it("wakes again, after minutes, a run that still waits for something that has happened, and immediately in another attempt", async (t) => {
     const { pass, start, run, woken } = await watching(t);
     await start(7);
     run(7, { status: "completed" });

@@ -92,7 +92,7 @@ describe("why nothing has started", () => {
     assert.match((await why()).happened, /^acme\/shop is archived/);
   });
 
-  it("more runs began at once than GitHub starts", async (t) => {
+  it("more runs began at the same time than GitHub starts", async (t) => {
     const { github, target, why } = await scene(t);
     target.put(PATH, SHOWS);
     for (let at = 0; at < 499; at++) github.actions.start(target, PATH);

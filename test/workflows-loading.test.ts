@@ -138,7 +138,7 @@ describe("a service with invalid workflows", () => {
     return error.message;
   }
 
-  it("does not start, and names every file, field and remedy at once", async (t) => {
+  it("does not start, and names every file, field and remedy together", async (t) => {
     const folder = workflowsFolder(t, {
       "a-clash.ts": httpWorkflow("same", "return {};"),
       "b-clash.ts": httpWorkflow("same", "return {};"),

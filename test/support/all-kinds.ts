@@ -90,7 +90,7 @@ export async function fillWithAllKinds(store: RunStore): Promise<{ queued: strin
   const later = { name: "later", kind: "callback", attempt: 1, startedAt: now, until: { at: now + HOUR_MS } } as const;
   const waits = { status: "waiting", reason: "waits", wakeKeys: [], waits: [later] } as const;
   await settle(asking, waits);
-  // It was due at once, because an answer had already arrived.
+  // It was due immediately, because an answer had already arrived.
   await settle(await claim(asking.run.id), waits);
   const cancelled = await claim(await accept({ group: "pr-12" }));
   await store.cancel(cancelled.run.id, { actor: "token ci", at: now + 3 }, () => true);

@@ -86,7 +86,7 @@ export function latestWins(runs: readonly StoredRun[], dispatches: Dispatched): 
       const before = attempts[at - 1];
       // If an attempt was interrupted, its recorded end may be later than its real end.
       const apart = !before || before.endedAt <= startedAt || outcome === "interrupted";
-      assert.ok(apart, `${group}: two attempts at once: ${JSON.stringify(attempts.slice(at - 1, at + 1))}`);
+      assert.ok(apart, `${group}: two attempts at the same time: ${JSON.stringify(attempts.slice(at - 1, at + 1))}`);
     }
     const order = new Map(members.map(({ revision, seq }) => [revision, seq]));
     const sent = dispatches.flatMap(({ tag }) => order.get(tag) ?? []);

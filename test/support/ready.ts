@@ -19,7 +19,7 @@ export type Ready = {
   readonly clock: SkippingClock;
   /** Lets days pass. */
   days(days: number): void;
-  /** Runs it to its end. Its waits pass at once. */
+  /** Runs it to its end. Its waits pass immediately. */
   run(inputs?: Json): Promise<RunDetail>;
   /** The log messages of all runs. */
   messages(): readonly string[];
