@@ -13,8 +13,7 @@ export type History = {
   readonly now: number;
 };
 
-/** Runs per transaction. */
-const AT_ONCE = 20_000;
+const RUNS_PER_TRANSACTION = 20_000;
 const DAY_MS = 86_400_000;
 
 export const idOf = (nth: number): string =>
@@ -190,8 +189,8 @@ function fillSqlite(db: DatabaseSync, history: History, says: (done: number) => 
   const { runs, attempts, hours } = statements({ ...words, shard: "" });
   const { first, everyUs, seldomUntil } = bounds(history);
   const [addRuns, addAttempts] = [db.prepare(runs), db.prepare(attempts)];
-  for (let from = 1; from <= history.count; from += AT_ONCE) {
-    const to = Math.min(history.count, from + AT_ONCE - 1);
+  for (let from = 1; from <= history.count; from += RUNS_PER_TRANSACTION) {
+    const to = Math.min(history.count, from + RUNS_PER_TRANSACTION - 1);
     db.exec("BEGIN");
     addRuns.run(bound(from, to, first, everyUs, seldomUntil));
     addAttempts.run(bound(from, to));
@@ -270,8 +269,8 @@ async function fillPostgres(
     shard: "0,",
   });
   const { first, everyUs, seldomUntil } = bounds(history);
-  for (let from = 1; from <= history.count; from += AT_ONCE) {
-    const to = Math.min(history.count, from + AT_ONCE - 1);
+  for (let from = 1; from <= history.count; from += RUNS_PER_TRANSACTION) {
+    const to = Math.min(history.count, from + RUNS_PER_TRANSACTION - 1);
     await client.query("BEGIN");
     await client.query(runs, [from, to, first, everyUs, seldomUntil]);
     await client.query(attempts, [from, to]);

@@ -14,8 +14,7 @@ import { statements } from "../src/store/sqlite/statements.ts";
  * the service may use, because no events wait here.
  */
 
-/** Runs whose documents are made together, and runs per transaction. */
-const [READ_AT_ONCE, AT_ONCE] = [500, 20_000];
+const [RUNS_PER_READ, RUNS_PER_TRANSACTION] = [500, 20_000];
 /** FTS5 collects this much before it writes a part of the index. The default is one MB. */
 const COLLECTED_BYTES = 64 * 1024 * 1024;
 const FTS5_COLLECTED_BYTES = 1024 * 1024;
@@ -42,9 +41,9 @@ export async function indexSqlite(db: DatabaseSync, runs: Runs, says: (done: num
   const asked = askingSqlite(sql, { read: async (work) => work(), write: async (work) => work() });
   const collect = (bytes: number) => db.exec(`INSERT INTO search (search, rank) VALUES ('hashsize', ${bytes})`);
   collect(COLLECTED_BYTES);
-  for (const some of parts(runs, 5 * AT_ONCE)) {
+  for (const some of parts(runs, 5 * RUNS_PER_TRANSACTION)) {
     db.exec("BEGIN");
-    for (const part of parts(some, READ_AT_ONCE)) {
+    for (const part of parts(some, RUNS_PER_READ)) {
       for (const [run, document] of await made(asked, part)) sql.change(KEEP_DOCUMENT, run, document);
     }
     db.exec("COMMIT");
@@ -68,9 +67,9 @@ export async function indexPostgres(
   const index = `${schema}.search_grams`;
   const { rows } = await client.query("SELECT pg_get_indexdef($1::regclass) AS text", [index]);
   await client.query(`DROP INDEX ${index}`);
-  for (const some of parts(runs, AT_ONCE)) {
+  for (const some of parts(runs, RUNS_PER_TRANSACTION)) {
     await client.query("BEGIN");
-    for (const part of parts(some, READ_AT_ONCE)) {
+    for (const part of parts(some, RUNS_PER_READ)) {
       await client.query(keepDocuments(schema), [asRows(await made(asked, part))]);
     }
     await client.query("COMMIT");

@@ -35,8 +35,8 @@ const STARTS = 5;
 const DAY_MS = 86_400_000;
 const SCHEMA = "history";
 /** As the worker does. */
-const FORGET_AT_ONCE = 50;
-const INDEX_AT_ONCE = 1000;
+const FORGET_BATCH = 50;
+const INDEX_BATCH = 1000;
 const INDEXED_BY_SERVICE = 10_000;
 const now = Date.now();
 const history = { count: RUNS, days: DAYS, now };
@@ -313,9 +313,9 @@ async function retention(open: () => Promise<RunStore>, filled: Filled): Promise
   const [deletes, accepts]: [number[], number[]] = [[], []];
   let deleted = 0;
   const began = performance.now();
-  for (let some = FORGET_AT_ONCE, nth = 0; some === FORGET_AT_ONCE; nth++) {
+  for (let some = FORGET_BATCH, nth = 0; some === FORGET_BATCH; nth++) {
     const since = performance.now();
-    some = await store.forget(oldest + DAY_MS, FORGET_AT_ONCE);
+    some = await store.forget(oldest + DAY_MS, FORGET_BATCH);
     deletes.push(performance.now() - since);
     deleted += some;
     if (nth % 10 > 0) continue;
@@ -326,9 +326,9 @@ async function retention(open: () => Promise<RunStore>, filled: Filled): Promise
   const text = (values: readonly number[]) =>
     `p50 ${quantile(values, 0.5).toFixed(2)} ms, p99 ${quantile(values, 0.99).toFixed(2)} ms`;
   write(
-    `\nDeleted a day, ${deleted.toLocaleString("en")} runs, in ${seconds(began)} s: ${FORGET_AT_ONCE} at a time ${text(deletes)}; accepting an event at the same time ${text(accepts)}.`,
+    `\nDeleted a day, ${deleted.toLocaleString("en")} runs, in ${seconds(began)} s: ${FORGET_BATCH} at a time ${text(deletes)}; accepting an event at the same time ${text(accepts)}.`,
   );
-  for (let indexed: number | "busy" = 1; indexed !== 0; ) indexed = await store.index(INDEX_AT_ONCE);
+  for (let indexed: number | "busy" = 1; indexed !== 0; ) indexed = await store.index(INDEX_BATCH);
   await store.close();
   write(
     `The files have grown by ${((sum(await filled.sizes()) - before) / 1e6).toFixed(1)} MB; ${await filled.free()}.`,

@@ -36,7 +36,7 @@ const ROOTS = [
 const WARM_UP = 400;
 const COUNT = 250;
 const TURNS = 5;
-const AT_ONCE = 64;
+const IN_PARALLEL = 64;
 const LATENCY_MS = 40;
 const NETWORK_MS = 1;
 const write = (text: string) => process.stdout.write(`${text}\n`);
@@ -62,7 +62,7 @@ async function startReplicas(
   return services;
 }
 
-async function load(services: readonly MeasuredService[], count: number, atOnce = AT_ONCE): Promise<void> {
+async function load(services: readonly MeasuredService[], count: number, inParallel = IN_PARALLEL): Promise<void> {
   let next = 0;
   const one = async () => {
     while (next < count) {
@@ -70,7 +70,7 @@ async function load(services: readonly MeasuredService[], count: number, atOnce 
       await dispatch(services[nth % services.length]!.url, `pr-light-${nth % 400}`);
     }
   };
-  await Promise.all(Array.from({ length: atOnce }, one));
+  await Promise.all(Array.from({ length: inParallel }, one));
 }
 
 /** A median with its spread. */
@@ -122,7 +122,7 @@ if (isAsked("replicas")) {
   }
   const row = (name: string, values: readonly string[]) => write(`| ${name} | ${values.join(" | ")} |`);
   row(
-    `${AT_ONCE} at a time, light`,
+    `${IN_PARALLEL} at a time, light`,
     columns.map(({ name }) => name),
   );
   row(
@@ -183,7 +183,7 @@ if (isAsked("network")) {
       alone.push(quantile(times, 0.5));
     }
   }
-  write(`\n| PostgreSQL | dispatched per second, ${AT_ONCE} at a time | one at a time, p50, ms |\n|---|---|---|`);
+  write(`\n| PostgreSQL | dispatched per second, ${IN_PARALLEL} at a time | one at a time, p50, ms |\n|---|---|---|`);
   for (const { name, rates, alone } of rows) write(`| ${name} | ${shown(rates, 0)} | ${shown(alone, 1)} |`);
   for (const { services } of rows) for (const service of services) await service.stop();
   network.close();

@@ -12,7 +12,7 @@ import { quantile, startBundle, startStandIn } from "./service.ts";
 const LINES = 10;
 const RUNS = 1000;
 const ROUNDS = 3;
-const AT_ONCE = [1, 32];
+const IN_PARALLEL = [1, 32];
 
 const folder = mkdtempSync(join(tmpdir(), "gh-runner-log-"));
 for (const lines of [0, LINES]) writeFileSync(join(folder, `lines-${lines}.ts`), workflow(lines));
@@ -22,16 +22,16 @@ const service = await startBundle(github.url, { env: { WORKFLOWS_DIR: folder, ..
 await send(`/lines-${LINES}`, 300, 32);
 
 process.stdout.write(`| runs at a time | without lines | with ${LINES} lines | ratio |\n|---|---|---|---|\n`);
-for (const atOnce of AT_ONCE) {
+for (const inParallel of IN_PARALLEL) {
   const all = { none: [] as Cost[], some: [] as Cost[] };
   for (let round = 0; round < ROUNDS; round++) {
-    all.none.push(await costOf("/lines-0", atOnce));
-    all.some.push(await costOf(`/lines-${LINES}`, atOnce));
+    all.none.push(await costOf("/lines-0", inParallel));
+    all.some.push(await costOf(`/lines-${LINES}`, inParallel));
   }
   const [none, some] = [median(all.none), median(all.some)];
   const shown = ({ cpu, p50 }: Cost) => `${cpu.toFixed(2)} ms CPU, ${p50.toFixed(1)} ms`;
   const ratio = `${(some.cpu / none.cpu).toFixed(2)}, ${(some.p50 / none.p50).toFixed(2)}`;
-  process.stdout.write(`| ${atOnce} | ${shown(none)} | ${shown(some)} | ${ratio} |\n`);
+  process.stdout.write(`| ${inParallel} | ${shown(none)} | ${shown(some)} | ${ratio} |\n`);
 }
 await service.stop();
 await github.stop();
@@ -48,15 +48,15 @@ function median(costs: readonly Cost[]): Cost {
   return { cpu: of("cpu"), p50: of("p50") };
 }
 
-async function costOf(path: string, atOnce: number): Promise<Cost> {
+async function costOf(path: string, inParallel: number): Promise<Cost> {
   const before = service.cpuMs();
-  const latencies = await send(path, RUNS, atOnce);
+  const latencies = await send(path, RUNS, inParallel);
   return { cpu: (service.cpuMs() - before) / RUNS, p50: quantile(latencies, 0.5) };
 }
 
 /** Resolves with the latency of each run until its end, ms. */
-async function send(path: string, count: number, atOnce: number): Promise<number[]> {
-  const agent = new Agent({ keepAlive: true, maxSockets: atOnce });
+async function send(path: string, count: number, inParallel: number): Promise<number[]> {
+  const agent = new Agent({ keepAlive: true, maxSockets: inParallel });
   const latencies: number[] = [];
   let next = 0;
   const sendSome = async () => {
@@ -71,7 +71,7 @@ async function send(path: string, count: number, atOnce: number): Promise<number
       latencies.push(performance.now() - started);
     }
   };
-  await Promise.all(Array.from({ length: atOnce }, sendSome));
+  await Promise.all(Array.from({ length: inParallel }, sendSome));
   agent.destroy();
   return latencies;
 }

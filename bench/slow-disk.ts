@@ -17,7 +17,7 @@ const ROUNDS = 3;
 const SECONDS = 3;
 /** The first pages are slow while V8 compiles. */
 const WARM_UP_SECONDS = 2;
-const AT_ONCE = 64;
+const IN_PARALLEL = 64;
 const STEADY_PER_SECOND = 100;
 
 const bundles = [...process.argv.slice(2), "dist/gh-runner.js"];
@@ -90,7 +90,7 @@ async function measure(bundle: string): Promise<{ perSecond: number; health: num
       accepted++;
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, one));
+  await Promise.all(Array.from({ length: IN_PARALLEL }, one));
   agent.destroy();
   await service.stop();
   rmSync(data, { recursive: true });

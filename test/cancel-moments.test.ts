@@ -11,7 +11,7 @@ import { send, TARGET, TOKEN } from "./support/service.ts";
 import { workflowsFolder } from "./support/workflows.ts";
 
 const MOMENTS = 50;
-const AT_ONCE = 25;
+const PER_ROUND = 25;
 /** A little longer than most runs take. */
 const LONGEST_MS = 900;
 
@@ -93,8 +93,8 @@ async function cancelAll(
 ): Promise<void> {
   const chance = chanceOf(SEED);
   const cancels: Cancelled[] = [];
-  for (let first = 0; first < MOMENTS; first += AT_ONCE) {
-    const some = Array.from({ length: AT_ONCE }, (_, at) =>
+  for (let first = 0; first < MOMENTS; first += PER_ROUND) {
+    const some = Array.from({ length: PER_ROUND }, (_, at) =>
       cancelAfter(urls, first + at, chance.between(0, LONGEST_MS)),
     );
     cancels.push(...(await Promise.all(some)));

@@ -96,7 +96,7 @@ describe(`${STALLED_CALLERS} callers at the same time while the disk does not an
 
 /** More than can wait while the workflow keeps this much of the heap. They come a few at a time, after the earlier ones are stored. */
 const SLOW_CALLERS = 800;
-const AT_ONCE = 10;
+const PER_ROUND = 10;
 
 describe(`${SLOW_CALLERS} callers, one after the other, while GitHub does not answer, with a heap of 44 MB of which a workflow keeps ${KEPT_MB}`, () => {
   it("new callers find room: those that waited longest get 202", async (t) => {
@@ -117,9 +117,9 @@ describe(`${SLOW_CALLERS} callers, one after the other, while GitHub does not an
     const service = spawnService(t, { port, dataDir, githubUrl: github.url, command, settings });
     await listening(service, port);
     const calls: ReturnType<typeof callAll>[] = [];
-    for (let at = 0; at < SLOW_CALLERS; at += AT_ONCE) {
-      calls.push(callAll(service, port, applications.slice(at, at + AT_ONCE)));
-      await eventually("they are stored", 60_000, () => unfinished(dataDir) === at + AT_ONCE);
+    for (let at = 0; at < SLOW_CALLERS; at += PER_ROUND) {
+      calls.push(callAll(service, port, applications.slice(at, at + PER_ROUND)));
+      await eventually("they are stored", 60_000, () => unfinished(dataDir) === at + PER_ROUND);
     }
     answer();
     const statuses = (await Promise.all(calls.map((call) => call.answers))).flat();
@@ -128,7 +128,7 @@ describe(`${SLOW_CALLERS} callers, one after the other, while GitHub does not an
     const again = calls.reduce((sum, call) => sum + call.again(), 0);
     assert.ok(again < SLOW_CALLERS / 20, `${again} had no room, for a moment after a collection at most`);
     assert.ok(times(202) > 0);
-    assert.ok(times(200) + times(500) > AT_ONCE, "the others have waited");
+    assert.ok(times(200) + times(500) > PER_ROUND, "the others have waited");
     service.stop();
     assert.equal(await service.ended, 0);
   });

@@ -6,7 +6,7 @@ import { deploy, notify } from "./support/service.ts";
 
 /** MANY=1000 takes a minute of CPU. */
 const MANY = Number(process.env.MANY ?? 100);
-const AT_ONCE = 50;
+const PER_ROUND = 50;
 const SEED = Number(process.env.SEED ?? 20_261_124);
 const MINUTE = 60_000;
 
@@ -20,8 +20,8 @@ it(`${MANY} dispatches whose answer is cut at random, before GitHub took them or
   shop.addCommit(SHA(1));
   const applications = Array.from({ length: MANY }, (_, nth) => `pr-${nth}`);
   for (const application of applications) deploy(github, application, SHA(1));
-  for (let nth = 0; nth < MANY; nth += AT_ONCE) {
-    await Promise.all(applications.slice(nth, nth + AT_ONCE).map((application) => notify(url, { application })));
+  for (let nth = 0; nth < MANY; nth += PER_ROUND) {
+    await Promise.all(applications.slice(nth, nth + PER_ROUND).map((application) => notify(url, { application })));
     await pass(MINUTE, 20_000);
   }
   await pass(6 * MINUTE, 30_000);

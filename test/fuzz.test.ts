@@ -15,7 +15,7 @@ import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 const { FUZZ_SECONDS = "4", FUZZ_SEED = "20261124" } = process.env;
 
 const ANSWERS = [100, 200, 202, 303, 400, 401, 403, 404, 405, 408, 409, 413, 417, 431];
-const AT_ONCE = 8;
+const MAX_CONNECTIONS = 8;
 const HEALTH = Buffer.from("GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
 
 const WORKFLOWS = {
@@ -44,7 +44,7 @@ describe("under any input, the service", () => {
       const service = await hostileScene(t, settings);
       let count = 0;
       await fc.assert(
-        fc.asyncProperty(fc.array(connections, { minLength: 1, maxLength: AT_ONCE }), async (all) => {
+        fc.asyncProperty(fc.array(connections, { minLength: 1, maxLength: MAX_CONNECTIONS }), async (all) => {
           count += all.length;
           await judge(service, all);
         }),

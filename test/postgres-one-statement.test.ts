@@ -75,14 +75,14 @@ const step = fc.oneof(
 
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 const FREE = { workflow: "deploy", group: "a", n: 1, ownToken: false, event: undefined, order: undefined } as const;
-const AT_ONCE: Step = { accept: [{ ...FREE, trigger: undefined, take: true, owner: "one", wrong: 0 }] };
+const BEGINS: Step = { accept: [{ ...FREE, trigger: undefined, take: true, owner: "one", wrong: 0 }] };
 const FAILS: Step = { settle: [{ nth: 0, status: "failure", unsure: false, lines: 0, wrong: 0 }] };
 /** Rare by chance: a run whose workflow's `cancelled` is due occupies its group. */
-const BEHIND_A_HANDLER = [AT_ONCE, { cancel: 0, hasHandler: true }, FAILS, AT_ONCE];
+const BEHIND_A_HANDLER = [BEGINS, { cancel: 0, hasHandler: true }, FAILS, BEGINS];
 
 type Side = { readonly schema: string; readonly database: Database; readonly isWhole: boolean };
 /** How many runs one statement stored. */
-const atOnce = { accepted: 0, settled: 0 };
+const inOneStatement = { accepted: 0, settled: 0 };
 type Told = { readonly queued: boolean; readonly settled: readonly string[]; readonly cancel: readonly string[] };
 
 /** A store without its timers, with a clock that the test moves. */
@@ -115,7 +115,7 @@ async function acceptOn(side: Side, now: number, items: readonly AcceptItem[]) {
   const notes: unknown[] = [];
   const note = async (...entries: readonly unknown[]) => void notes.push(...entries);
   const rest = await side.database.transaction((sql) => acceptAll(sql, note, replica, left));
-  atOnce.accepted += items.length - left.length;
+  inOneStatement.accepted += items.length - left.length;
   for (const [at, item] of left.entries()) results.set(item, rest[at]);
   return { results: items.map((item) => results.get(item)), told: told(), notes };
 }
@@ -133,7 +133,7 @@ async function settleOn(side: Side, now: number, ahead: number, items: readonly 
         (item, run) => results.set(item, run),
       );
   const rest = await side.database.transaction((sql) => settleAll(sql, replica, left));
-  atOnce.settled += items.length - left.length;
+  inOneStatement.settled += items.length - left.length;
   for (const [at, item] of left.entries()) results.set(item, rest[at]);
   const runs = items.map((item) => results.get(item));
   const { settled } = told();
@@ -255,7 +255,7 @@ describe("one statement of PostgreSQL, and the transaction", () => {
     });
     const numRuns = Number(process.env.PROPERTY_RUNS ?? 25);
     await fc.assert(property, { numRuns, examples: [[BEHIND_A_HANDLER]] });
-    assert.ok(atOnce.accepted > 0 && atOnce.settled > 0);
+    assert.ok(inOneStatement.accepted > 0 && inOneStatement.settled > 0);
   });
 
   it("write nothing for a lost claim when its run has a later claim", async (t) => {

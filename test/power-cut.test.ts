@@ -21,14 +21,14 @@ const SEED = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 32));
 /** The writes and flushes of a process that stored events, claimed and settled their runs. */
 async function traced(
   t: TestContext,
-  { events, atOnce, bytes, end }: { events: number; atOnce: number; bytes: number; end?: boolean },
+  { events, inParallel, bytes, end }: { events: number; inParallel: number; bytes: number; end?: boolean },
   flushes: Flushes = {},
 ): Promise<readonly TraceEvent[]> {
   const folder = temporaryFolder(t);
   const trace = join(temporaryFolder(t), "trace");
   const disk = slowDisk(t, folder, trace);
   disk.flushes(flushes);
-  const args = [PROGRAM, folder, ...[events, atOnce, bytes].map(String), ...(end ? ["end"] : [])];
+  const args = [PROGRAM, folder, ...[events, inParallel, bytes].map(String), ...(end ? ["end"] : [])];
   const child = spawn(process.execPath, args, { env: { ...process.env, ...disk.environment }, stdio: "inherit" });
   const [code, signal] = await once(child, "close");
   assert.ok(end ? code === 0 : signal === "SIGKILL", `${code} ${signal}`);
@@ -102,14 +102,14 @@ const PATIENT = { timeout: 400_000 };
 
 describe("after a power failure at any moment", { skip: withoutCompiler }, () => {
   it("the database is intact and has everything that was answered, during repeated checkpoints", PATIENT, async (t) => {
-    const trace = await traced(t, { events: 900, atOnce: 5, bytes: 3000 });
+    const trace = await traced(t, { events: 900, inParallel: 5, bytes: 3000 });
     const copies = trace.filter(({ kind, name }) => kind === "flushed" && name === "gh-runner.sqlite");
     assert.ok(copies.length >= 4, `carried over ${copies.length} times`);
     await assertSurvives(t, trace);
   });
 
   it("the same holds while a log shrinks that a burst made large", PATIENT, async (t) => {
-    const trace = await traced(t, { events: 300, atOnce: 150, bytes: 60_000 });
+    const trace = await traced(t, { events: 300, inParallel: 150, bytes: 60_000 });
     assert.ok(trace.some(({ kind, name }) => kind === "size" && name === "gh-runner.sqlite-wal"));
     await assertSurvives(t, trace);
   });
@@ -122,7 +122,7 @@ describe("after a power failure at any moment", { skip: withoutCompiler }, () =>
     ["flushes of all files fail from then on", { after: 60 }],
   ] as const) {
     it(`the same holds when ${what}`, PATIENT, async (t) => {
-      const trace = await traced(t, { events: 900, atOnce: 5, bytes: 3000 }, { fail: "EIO", ...flushes });
+      const trace = await traced(t, { events: 900, inParallel: 5, bytes: 3000 }, { fail: "EIO", ...flushes });
       const failed = trace.filter((event) => event.failed).length;
       assert.ok("count" in flushes ? failed === flushes.count : failed > 2, `${failed} flushes failed`);
       await assertSurvives(t, trace);
@@ -165,6 +165,6 @@ describe("after a power failure at any moment", { skip: withoutCompiler }, () =>
   });
 
   it("the same holds while the service stops", PATIENT, async (t) => {
-    await assertSurvives(t, await traced(t, { events: 60, atOnce: 5, bytes: 3000, end: true }));
+    await assertSurvives(t, await traced(t, { events: 60, inParallel: 5, bytes: 3000, end: true }));
   });
 });

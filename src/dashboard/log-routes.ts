@@ -18,10 +18,10 @@ export function mountLogPages(app: Hono, { shown, page, guard, principalOf }: Si
     const isWanted = isAtLeast(level ?? "debug");
     let from = after ?? (attempt === undefined ? undefined : `${attempt}.0`);
     for (;;) {
-      const read = await runs.lines(id, { after: from, limit: READ_AT_ONCE });
+      const read = await runs.lines(id, { after: from, limit: LINES_PER_READ });
       const those = read?.lines.filter((line) => attempt === undefined || line.attempt === attempt) ?? [];
       if (those.length > 0) yield those.filter(isWanted);
-      if (!read || read.lines.length < READ_AT_ONCE || those.length < read.lines.length) return;
+      if (!read || read.lines.length < LINES_PER_READ || those.length < read.lines.length) return;
       from = read.next;
     }
   }
@@ -65,6 +65,6 @@ export function mountLogPages(app: Hono, { shown, page, guard, principalOf }: Si
   app.get("/runs/:id/log.txt", PROTECTED, guard("read", { ownRuns: true }), plainText);
 }
 
-const READ_AT_ONCE = 500;
+const LINES_PER_READ = 500;
 /** A page has no room for more. */
 const MOST_ON_A_PAGE = 500;

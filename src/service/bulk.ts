@@ -11,10 +11,10 @@ type Parts = {
 };
 
 /** The most runs per request, because each one is a transaction. */
-const MOST_AT_ONCE = 500;
+const MAX_RUNS = 500;
 
 /** Running runs are cancelled in parallel, because each takes a moment to end. */
-const CANCELLED_AT_ONCE = 20;
+const CANCELLED_IN_PARALLEL = 20;
 
 /** In this order, so that no queued run starts when another one ends. */
 const OPEN = ["queued", "waiting", "running"] as const satisfies RunStatus[];
@@ -32,9 +32,9 @@ export function bulkActions({ store, rerun, cancel }: Parts) {
         const page = await store.list({ ...filter, status }, { limit: 100, cursor });
         all.push(...page.runs);
         cursor = page.next;
-      } while (cursor !== undefined && all.length <= MOST_AT_ONCE);
+      } while (cursor !== undefined && all.length <= MAX_RUNS);
     }
-    return { runs: all.slice(0, MOST_AT_ONCE), more: all.length > MOST_AT_ONCE };
+    return { runs: all.slice(0, MAX_RUNS), more: all.length > MAX_RUNS };
   }
 
   /** The runs to re-run. */
@@ -69,7 +69,7 @@ export function bulkActions({ store, rerun, cancel }: Parts) {
       const results: BulkResult[] = [];
       for (let at = 0; at < runs.length; ) {
         const one = runs[at]?.status !== "running";
-        const those = runs.slice(at, at + (one ? 1 : CANCELLED_AT_ONCE));
+        const those = runs.slice(at, at + (one ? 1 : CANCELLED_IN_PARALLEL));
         results.push(...(await Promise.all(those.map((run) => cancelled(run, by)))));
         at += those.length;
       }

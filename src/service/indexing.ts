@@ -12,7 +12,7 @@ const PAUSE_FOR_EVENTS = 9;
 const LONGEST_PAUSE_MS = 100;
 /** Events count as coming if the last one is not older than this, ms. */
 const EVENTS_MS = 1000;
-const AT_ONCE = 25;
+const RUNS_PER_BATCH = 25;
 /** Another process, or a search of this process, is indexing, ms. */
 const BUSY_MS = 250;
 /** The index cannot be written, ms. */
@@ -56,7 +56,7 @@ export function startIndexing({
       cancel = undefined;
       const began = clock.monotonic();
       working = store
-        .index(AT_ONCE)
+        .index(RUNS_PER_BATCH)
         .then(
           (indexed) =>
             indexed === "busy" ? BUSY_MS : indexed === 0 ? undefined : pauseAfter(clock.monotonic() - began),

@@ -48,7 +48,7 @@ export function wakingByEvent({ store, wake, rerun }: Parts) {
     const last = await store.mark(name);
     if (typeof last === "number" && last >= attempt) return false;
     // If several processes get the delivery, one acts. If that process dies here, a later delivery does it.
-    if (!(await store.turn(`follow attempt ${attempt} of ${id}`, AT_ONCE_MS))) return false;
+    if (!(await store.turn(`follow attempt ${attempt} of ${id}`, TURN_MS))) return false;
     const { status } = await rerun(id, { from: "failure", actor: "GitHub webhook" });
     if (status !== "queued") return false;
     await store.setMark(name, attempt);
@@ -78,7 +78,7 @@ type Followed = { readonly repository: string; readonly runId: number };
 
 /** The name of a run usually has one key. */
 const MOST_KEYS = 3;
-const AT_ONCE_MS = 60_000;
+const TURN_MS = 60_000;
 
 /**
  * Whether a value of a run says that it follows this Actions run. The check includes the repository, because runs of

@@ -102,8 +102,7 @@ export function trail(): Trail {
   };
 }
 
-/** Records read by one query. */
-const READ_AT_ONCE = 500;
+const BATCH = 500;
 
 /** How many times a check starts again because old records were deleted during it. */
 const MOST_LOOKS = 5;
@@ -122,7 +121,7 @@ export function auditLog(
     const chain = checkedChain(anchor);
     let notSealed: Verification["notSealed"] = { count: 0, latestAt: undefined };
     for (let after = -1, head: ChainLink | undefined; ; ) {
-      const rows = await read(`SELECT * FROM ${actions} WHERE seq > $1 ORDER BY seq LIMIT ${READ_AT_ONCE}`, [after]);
+      const rows = await read(`SELECT * FROM ${actions} WHERE seq > $1 ORDER BY seq LIMIT ${BATCH}`, [after]);
       for (const record of rows.map(recordOf)) {
         if (record.link) chain.read(record, record.link);
         else notSealed = { count: notSealed.count + 1, latestAt: Math.max(record.at, notSealed.latestAt ?? record.at) };

@@ -206,7 +206,7 @@ async function searchRuns(
   const unsearched = await search.catchUp();
   const found: Row[] = [];
   let below = range.below;
-  for (let looked = 0, most = limit + 1; ; most = MAX_FOUND_AT_ONCE) {
+  for (let looked = 0, most = limit + 1; ; most = FOUND_PER_READ) {
     const page = await search.find(needles, { ...range, below }, most);
     found.push(...(await among(asked, filter, page.found, columns, "ORDER BY seq DESC")));
     looked += page.found.length;
@@ -216,7 +216,7 @@ async function searchRuns(
   }
 }
 
-const MAX_FOUND_AT_ONCE = 500;
+const FOUND_PER_READ = 500;
 
 /** Those of these runs that match the filter in their current state. */
 async function among(asked: Asked, filter: RunFilter, runs: readonly number[], select: string, end: string) {

@@ -59,7 +59,7 @@ function pieceOf(needle: string): string {
 
 /** How many changes are indexed before a search, so that it finds recent events. */
 const BEFORE_SEARCH = 500;
-const AT_ONCE = 50;
+const CHANGES_PER_BATCH = 50;
 /** A search does not index longer than this, ms. */
 const PATIENCE_MS = 60;
 /** How long a search waits for its turn to index while another process, or this one, is writing a batch, ms. */
@@ -70,7 +70,7 @@ const MAX_COUNTED = 10_000;
 
 /** How many runs are checked together for a text that no index finds. */
 const LOOKED_THROUGH = 400;
-const READ_AT_ONCE = 25;
+const RUNS_PER_READ = 25;
 
 export type SearchIndex = ReturnType<typeof searchIndex>;
 
@@ -90,8 +90,8 @@ export function searchIndex({ dialect, read }: Asked, engine: SearchEngine, warn
   async function lookThrough(needles: readonly string[], { found: candidates, lookedTo }: Page, most: number) {
     const began = performance.now();
     const found: number[] = [];
-    for (let at = 0; at < candidates.length; at += READ_AT_ONCE) {
-      const runs = candidates.slice(at, at + READ_AT_ONCE);
+    for (let at = 0; at < candidates.length; at += RUNS_PER_READ) {
+      const runs = candidates.slice(at, at + RUNS_PER_READ);
       const known = await documents(runs);
       for (const run of runs) {
         if (needles.every((needle) => known.get(run)?.includes(needle))) found.push(run);
@@ -133,10 +133,10 @@ export function searchIndex({ dialect, read }: Asked, engine: SearchEngine, warn
       const isIn = (milliseconds: number) => performance.now() - began < milliseconds;
       // The first batch has the newest changes, so that recent events are found.
       for (let done = 0; done < BEFORE_SEARCH && isIn(done === 0 ? TURN_MS : PATIENCE_MS); ) {
-        const indexed = await index(AT_ONCE, "all").catch(() => 0);
+        const indexed = await index(CHANGES_PER_BATCH, "all").catch(() => 0);
         if (indexed === 0) break;
         if (indexed === "busy") await wait(BUSY_MS);
-        else done += AT_ONCE;
+        else done += CHANGES_PER_BATCH;
       }
       const left = await engine.waiting(MAX_COUNTED + 1);
       return left === 0 ? undefined : { count: Math.min(left, MAX_COUNTED), more: left > MAX_COUNTED };

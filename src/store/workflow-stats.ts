@@ -16,7 +16,7 @@ import { clean, RECENT, type Row, recentRunOf } from "./rows.ts";
 const READ_AT_FIRST = MEASURED_RUNS + RECENT_RUNS;
 
 /** SQLite accepts up to 500 parts of a UNION. */
-const ASKED_AT_ONCE = 100;
+const NAMES_PER_QUERY = 100;
 
 /** The name of a deleted workflow stays until its runs are deleted. A folder that was renamed often has many. */
 const MAX_NAMES = 500;
@@ -78,8 +78,8 @@ export function workflowReads({ dialect, read }: Asked): Reads {
     async workflowStats(names) {
       const all: (readonly [string, WorkflowStats])[] = [];
       const asked = [...new Set(names)];
-      for (let at = 0; at < asked.length; at += ASKED_AT_ONCE) {
-        all.push(...(await several(asked.slice(at, at + ASKED_AT_ONCE))));
+      for (let at = 0; at < asked.length; at += NAMES_PER_QUERY) {
+        all.push(...(await several(asked.slice(at, at + NAMES_PER_QUERY))));
       }
       return new Map(all);
     },

@@ -61,12 +61,12 @@ export async function unwantedChange(
 }
 
 /** Anyone can open a pull request with 3,000 very long paths. Checking them in parts lets other runs continue. */
-const FILES_AT_ONCE = 50;
+const FILES_PER_PART = 50;
 
 async function isWanted(entries: readonly GitHubTrigger[], files: readonly string[]): Promise<boolean> {
-  for (let at = 0; at < files.length; at += FILES_AT_ONCE) {
+  for (let at = 0; at < files.length; at += FILES_PER_PART) {
     if (at > 0) await breathe();
-    const some = files.slice(at, at + FILES_AT_ONCE);
+    const some = files.slice(at, at + FILES_PER_PART);
     if (entries.some((entry) => hasWantedFile(entry, some))) return true;
   }
   return false;

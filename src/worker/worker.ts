@@ -224,7 +224,7 @@ function pausedFor({ workflow }: NewRun): WorkflowPaused {
 
 const FORGET_EVERY_MS = 60_000;
 /** Few enough that deleting them does not noticeably delay other work. */
-const FORGET_AT_ONCE = 50;
+const FORGET_BATCH = 50;
 
 /** Deletes runs that ended long ago, once a minute. */
 function forgetting({ store, clock, observe, retainDays }: WorkerParts, health: StoreHealth): () => Promise<void> {
@@ -239,8 +239,8 @@ function forgetting({ store, clock, observe, retainDays }: WorkerParts, health: 
     const before = Math.floor(now - retainDays * 86_400_000);
     let deleted: number;
     do {
-      deleted = await health.watch(store.forget(before, FORGET_AT_ONCE), "changes");
+      deleted = await health.watch(store.forget(before, FORGET_BATCH), "changes");
       if (deleted > 0) observe.forgotten();
-    } while (deleted === FORGET_AT_ONCE);
+    } while (deleted === FORGET_BATCH);
   };
 }

@@ -7,10 +7,10 @@ import { openSqliteStore } from "../../src/store/sqlite/store.ts";
 
 /**
  * Stores events, claims and settles their runs, and records the store's answers in the file "answered" of its
- * folder. A separate program, because tests kill it: `storing.ts FOLDER EVENTS AT_ONCE BYTES [end]`. With `end` it closes the
+ * folder. A separate program, because tests kill it: `storing.ts FOLDER EVENTS IN_PARALLEL BYTES [end]`. With `end` it closes the
  * store, without it the process kills itself.
  */
-const [folder = "", events, atOnce, bytes, ending] = process.argv.slice(2);
+const [folder = "", events, inParallel, bytes, ending] = process.argv.slice(2);
 const store = openSqliteStore(folder, systemClock);
 const answered = openSync(join(folder, "answered"), "a");
 const tell = (what: string, id: string) => writeSync(answered, `${what} ${id}\n`);
@@ -46,6 +46,6 @@ async function storeSome(): Promise<void> {
     }
   }
 }
-await Promise.all(Array.from({ length: Number(atOnce) }, storeSome));
+await Promise.all(Array.from({ length: Number(inParallel) }, storeSome));
 if (ending === "end") await store.close();
 else process.kill(process.pid, "SIGKILL");

@@ -43,7 +43,7 @@ export type Tables = {
   sql(text: string, values?: readonly number[]): Promise<readonly Row[]>;
   insert(table: string, columns: readonly string[], rows: readonly Row[]): Promise<void>;
   /** How many records are inserted together. An error names the first and the last of them. */
-  readonly recordsAtOnce: number;
+  readonly recordsPerInsert: number;
   /** Whether the database failed. Any other error is about the record. */
   isOutage(error: unknown): boolean;
   /** The name of the store, and what to do if it already has runs. */
@@ -52,7 +52,7 @@ export type Tables = {
 
 /** As many runs as fit into this many characters: fewer if they have long logs or inputs. */
 const [FEWEST_RUNS, MOST_RUNS] = [8, 128];
-const CHARACTERS_AT_ONCE = 1_000_000;
+const CHARACTERS_PER_READ = 1_000_000;
 
 /**
  * Writes all data of the tables.
@@ -73,10 +73,10 @@ export async function exportFrom(tables: Tables, write: Write): Promise<number> 
   };
   async function* lines() {
     yield FIRST_LINE;
-    let atOnce = FEWEST_RUNS;
+    let runsPerRead = FEWEST_RUNS;
     for (let after = -1; ; ) {
       const runs = await sql(
-        `SELECT seq, ${selected(run)} FROM ${schema}.runs WHERE seq > $1 ORDER BY seq LIMIT ${atOnce}`,
+        `SELECT seq, ${selected(run)} FROM ${schema}.runs WHERE seq > $1 ORDER BY seq LIMIT ${runsPerRead}`,
         [after],
       );
       if (runs.length === 0) break;
@@ -96,7 +96,7 @@ export async function exportFrom(tables: Tables, write: Write): Promise<number> 
       };
       const written = linesFor(runs.map(({ seq, ...row }) => ({ run: { ...recordOf(row), ...listsOf(seq) } })));
       yield written;
-      atOnce = written.length > CHARACTERS_AT_ONCE ? FEWEST_RUNS : Math.min(atOnce * 2, MOST_RUNS);
+      runsPerRead = written.length > CHARACTERS_PER_READ ? FEWEST_RUNS : Math.min(runsPerRead * 2, MOST_RUNS);
       after = range[1] as number;
     }
     for (const [name, [table, values]] of Object.entries(BESIDE)) {
@@ -181,7 +181,7 @@ function rowOf(record: object): Row {
   return row;
 }
 
-const MOST_CHARACTERS_AT_ONCE = 4_000_000;
+const CHARACTERS_PER_INSERT = 4_000_000;
 
 /**
  * Imports an export into empty tables, several records at a time.
@@ -215,7 +215,7 @@ export async function importInto(
   for await (const entry of entriesIn(source)) {
     batch.push(entry);
     characters += entry.characters;
-    if (batch.length === tables.recordsAtOnce || characters > MOST_CHARACTERS_AT_ONCE) await insertBatch();
+    if (batch.length === tables.recordsPerInsert || characters > CHARACTERS_PER_INSERT) await insertBatch();
   }
   await insertBatch();
   return runs;

@@ -1,7 +1,7 @@
 import { isOutage } from "./connect.ts";
 
 /** A larger transaction would take too long for its waiting callers. */
-const MOST_AT_ONCE = 200;
+const MAX_BATCH = 200;
 
 /**
  * If the database takes longer than this to report that it is not available, callers behind do not wait for the same
@@ -27,8 +27,8 @@ export function gathered<Item, Result>(
   async function go(): Promise<void> {
     busy = true;
     while (waiting.length > 0) {
-      const batch = waiting.slice(0, MOST_AT_ONCE);
-      waiting = waiting.slice(MOST_AT_ONCE);
+      const batch = waiting.slice(0, MAX_BATCH);
+      waiting = waiting.slice(MAX_BATCH);
       await carryOut(batch);
     }
     busy = false;

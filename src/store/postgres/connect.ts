@@ -138,8 +138,7 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
     }
   };
 
-  /** @param atOnce without a transaction around it. */
-  async function once<T>(work: (sql: Sql) => Promise<T>, atOnce = false): Promise<T> {
+  async function once<T>(work: (sql: Sql) => Promise<T>, withoutTransaction = false): Promise<T> {
     const client = await pool.connect();
     let broken: Error | undefined;
     /** Without successful ones: their rows would stay in memory until the end of a transaction that moves all data. */
@@ -151,9 +150,9 @@ export function connect(connecting: Connecting, onError: (error: Error) => void)
       return rows;
     };
     try {
-      if (!atOnce) void send("BEGIN");
+      if (!withoutTransaction) void send("BEGIN");
       const result = await work(send);
-      if (!atOnce) void send("COMMIT");
+      if (!withoutTransaction) void send("COMMIT");
       // A COMMIT after a failed statement acts as a ROLLBACK, without an error.
       await Promise.all(sent);
       return result;

@@ -111,7 +111,7 @@ function tablesIn(sql: Sql, { schema }: Names): Tables {
         [JSON.stringify(rows.map((row) => ({ ...row, ...more(row) })))],
       );
     },
-    recordsAtOnce: 500,
+    recordsPerInsert: 500,
     isOutage,
     place: { name: `the schema ${schema}`, remedy: "Set DATABASE_SCHEMA to another one." },
   };

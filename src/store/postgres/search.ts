@@ -8,8 +8,7 @@ import { lockKey, type Names } from "./names.ts";
 /** How many of the newest runs with all parts of a text are checked for the whole text. */
 const LOOKED_INTO = 2000;
 
-/** How many documents are written together. */
-const READ_AT_ONCE = 25;
+const DOCUMENTS_PER_WRITE = 25;
 
 /** How many consecutive runs share a block number among their trigrams. */
 const BLOCK = 4096;
@@ -60,8 +59,8 @@ export function postgresSearch(
     );
     const runs = [...new Set(queued.map(({ run }) => run as number))];
     if (runs.length > 0) trying(Math.max(...runs));
-    for (let at = 0; at < runs.length; at += READ_AT_ONCE) {
-      const some = runs.slice(at, at + READ_AT_ONCE);
+    for (let at = 0; at < runs.length; at += DOCUMENTS_PER_WRITE) {
+      const some = runs.slice(at, at + DOCUMENTS_PER_WRITE);
       const numbers = [numbersOf(some)];
       const made = documentsFrom(await Promise.all(queries.map((query) => each(query, numbers))));
       const gone = some.filter((run) => !made.has(run));

@@ -8,7 +8,7 @@ import { MIGRATIONS } from "./migrations.ts";
 import { cannot, isShort, lockFolder } from "./open.ts";
 
 /** A signal is handled between these steps. */
-const PAGES_AT_ONCE = 1000;
+const PAGES_PER_STEP = 1000;
 
 /** How a SQLite file begins: https://www.sqlite.org/fileformat.html#the_database_header */
 export const SQLITE_HEADER = Buffer.from("SQLite format 3\0");
@@ -30,7 +30,7 @@ export async function backUpSqlite(folder: string, file: string, signal: AbortSi
     // Without a transaction, each write of the service would restart the copy.
     source.exec("BEGIN");
     source.prepare("SELECT count(*) FROM sqlite_master").get();
-    await backup(source, file, { rate: PAGES_AT_ONCE, progress: () => signal.throwIfAborted() });
+    await backup(source, file, { rate: PAGES_PER_STEP, progress: () => signal.throwIfAborted() });
     signal.throwIfAborted();
     requireWhole(file);
   } catch (cause) {

@@ -12,7 +12,7 @@ const MAGIC_BIG_ENDIAN = 0x377f0683;
 /**
  * A caller that pauses between parts of this many frames, each 4 KiB, blocks the event loop for up to 2 ms (measured).
  */
-const FRAMES_AT_ONCE = 256;
+const FRAMES_PER_PART = 256;
 
 /** A part of the log file, unchanged. */
 export type LogPart = {
@@ -40,7 +40,7 @@ export function* validParts(log: number): Generator<LogPart> {
 
   const frameBytes = FRAME_HEADER_BYTES + pageBytes;
   for (let position = LOG_HEADER_BYTES; ; ) {
-    const read = readAt(log, position, frameBytes * FRAMES_AT_ONCE);
+    const read = readAt(log, position, frameBytes * FRAMES_PER_PART);
     const frames: { page: number; at: number; pagesThen: number }[] = [];
     for (let at = 0; at + frameBytes <= read.length; at += frameBytes) {
       const frame = read.subarray(at, at + frameBytes);
@@ -55,7 +55,7 @@ export function* validParts(log: number): Generator<LogPart> {
       });
     }
     if (frames.length > 0) yield { position, bytes: read.subarray(0, frames.length * frameBytes), frames, pageBytes };
-    if (frames.length < FRAMES_AT_ONCE) return;
+    if (frames.length < FRAMES_PER_PART) return;
     position += frames.length * frameBytes;
   }
 }
@@ -79,7 +79,7 @@ export function* copyAgain(log: number, database: number, first: number): Genera
   let written = 0;
   for (const [page, { at, pageBytes }] of latest) {
     if (page <= pages) writeAt(database, (page - 1) * pageBytes, readAt(log, at, pageBytes));
-    if (++written % FRAMES_AT_ONCE === 0) yield;
+    if (++written % FRAMES_PER_PART === 0) yield;
   }
 }
 

@@ -66,7 +66,7 @@ function tablesIn(db: DatabaseSync, folder: string): Tables {
       const text = `INSERT INTO ${table} (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`;
       for (const row of rows) change(text, ...columns.map((column) => row[column] ?? null));
     },
-    recordsAtOnce: 1,
+    recordsPerInsert: 1,
     isOutage,
     place: { name: folder, remedy: "Set DATA_DIR to an empty folder." },
   };

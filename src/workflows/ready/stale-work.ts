@@ -131,8 +131,8 @@ export function staleWork(
     const { thread, now } = found;
     if (thread.isOpen) {
       const { is, why } = await verdict(thread, now);
-      const isAtOnce = is === "wait" && (isDry || rulesFor(thread).daysBeforeClose === 0);
-      if (is !== "close" && !isAtOnce) return undefined;
+      const isImmediate = is === "wait" && (isDry || rulesFor(thread).daysBeforeClose === 0);
+      if (is !== "close" && !isImmediate) return undefined;
       await close(thread, why);
     }
     await removeBranch(thread);
