@@ -75,33 +75,41 @@ describe("what Flux is configured with", () => {
   });
 });
 
+/** The service as the component `flux` runs it, in front of a simulated GitHub. Undefined without kubectl. */
+async function withFlux(t: TestContext, settings: Readonly<Record<string, string>> = {}) {
+  const objects = withComponents(t, "sqlite", ["flux"]);
+  if (!objects) return undefined;
+  const { data } = objects.find(({ metadata }) => metadata.name.startsWith("gh-runner-workflows-"));
+  const container = objects.find(({ kind }) => kind === "StatefulSet").spec.template.spec.containers[0];
+  const variables = new Set(container.env.map(({ name }: { name: string }) => name));
+  assert.ok(variables.has("WORKFLOWS_DIR") && variables.has("FLUX_HMAC_KEY_FILE"));
+
+  const github = await startGitHub();
+  t.after(() => github.close());
+  github.token(TOKEN);
+  github.repository(TARGET);
+
+  const port = await fixedPort();
+  const key = `${temporaryFolder(t)}/flux-hmac-key`;
+  writeFileSync(key, KEY);
+  const service = spawnService(t, {
+    port,
+    dataDir: temporaryFolder(t),
+    githubUrl: github.url,
+    settings: { WORKFLOWS_DIR: mounted(t, data), FLUX_HMAC_KEY_FILE: key, ...settings },
+  });
+  await listening(service, port);
+  return { github, port, service };
+}
+
 describe("an event of Flux", () => {
   it("reaches the workflow in its ConfigMap, and dispatches the tag of the values file at the applied commit", async (t) => {
-    const objects = withComponents(t, "sqlite", ["flux"]);
-    if (!objects) return;
-    const { data } = objects.find(({ metadata }) => metadata.name.startsWith("gh-runner-workflows-"));
-    const container = objects.find(({ kind }) => kind === "StatefulSet").spec.template.spec.containers[0];
-    const variables = new Set(container.env.map(({ name }: { name: string }) => name));
-    assert.ok(variables.has("WORKFLOWS_DIR") && variables.has("FLUX_HMAC_KEY_FILE"));
-
-    const github = await startGitHub();
-    t.after(() => github.close());
-    github.token(TOKEN);
-    github.repository(TARGET);
+    const started = await withFlux(t);
+    if (!started) return;
+    const { github, port, service } = started;
     const values = (tag: string) => `global:\n  config:\n    DEPLOYMENT_TAG: ${tag}\n`;
     github.repository(DEPLOYMENT).put("configs/pr/light/pr-1234/values.yaml", values("newer"));
     github.repository(DEPLOYMENT).put("configs/pr/light/pr-1234/values.yaml", values("applied"), COMMIT);
-
-    const port = await fixedPort();
-    const key = `${temporaryFolder(t)}/flux-hmac-key`;
-    writeFileSync(key, KEY);
-    const service = spawnService(t, {
-      port,
-      dataDir: temporaryFolder(t),
-      githubUrl: github.url,
-      settings: { WORKFLOWS_DIR: mounted(t, data), FLUX_HMAC_KEY_FILE: key },
-    });
-    await listening(service, port);
 
     for (const [body, status] of [
       [event("flux-system"), "ignored"],
@@ -116,6 +124,38 @@ describe("an event of Flux", () => {
     assert.deepEqual(
       github.dispatches.map(({ repo, eventType, payload }) => ({ repo, eventType, payload })),
       [{ repo: TARGET, eventType: "environment_ready", payload: { commitHash: "applied", sourceName: "pr-1234" } }],
+    );
+  });
+
+  it("follows the settings for environment-ready", async (t) => {
+    const started = await withFlux(t, {
+      VALUES_PATHS: "envs/{application}.yaml",
+      TAG_KEY: "image.tag",
+      EVENT_TYPE: "deployed",
+      APPLICATION_PREFIX: "env-",
+      FOLLOW: "status",
+    });
+    if (!started) return;
+    const { github, port, service } = started;
+    github.repository(DEPLOYMENT).put("envs/env-7.yaml", "image:\n  tag: applied\n", COMMIT);
+
+    assert.equal((await forward(port, event("pr-1234"))).json.status, "ignored", service.output());
+    const { json } = await forward(port, event("env-7"));
+    assert.equal(json.status, "queued", service.output());
+    await eventually("it is dispatched", 60_000, () => github.dispatches.length > 0);
+    const { eventType, payload } = github.dispatches[0] ?? {};
+    assert.equal(eventType, "deployed");
+    const { run, ...rest } = payload as { readonly run: string };
+    assert.deepEqual(rest, { commitHash: "applied", sourceName: "env-7" });
+    assert.equal(typeof run, "string");
+
+    const previews = await send(`http://127.0.0.1:${port}`, { method: "GET", path: "/api/previews" });
+    assert.deepEqual(
+      previews.json.previews.map((each: { application: string; commit: { name: string } }) => [
+        each.application,
+        each.commit.name,
+      ]),
+      [["env-7", "applied"]],
     );
   });
 });

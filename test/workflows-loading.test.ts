@@ -89,6 +89,32 @@ export default defineWorkflow({
     assert.equal((await post(url, "/shaped")).status, 401);
   });
 
+  it("calls a default export that is a function, with the settings for environment-ready", async (t) => {
+    const folder = workflowsFolder(t, {
+      "made.ts": `
+import { defineWorkflow } from "gh-runner";
+import type { EnvironmentReadyOptions } from "gh-runner/workflows";
+import { z } from "zod";
+export default (settings: EnvironmentReadyOptions) => defineWorkflow({
+  name: "made",
+  on: { http: { path: "/made", body: z.any() } },
+  async run() { return JSON.parse(JSON.stringify(settings)); },
+});`,
+    });
+    const { url } = await startService(t, {
+      settings: { WORKFLOWS_DIR: folder, VALUES_PATHS: "a/{application}.yaml", FOLLOW: "status" },
+    });
+    const { valuesPaths, tagKey, follow, ...others } = (await post(url, "/made")).json;
+    assert.deepEqual(
+      [valuesPaths, tagKey, follow.reports],
+      [["a/{application}.yaml"], "global.config.DEPLOYMENT_TAG", ["status"]],
+    );
+    assert.deepEqual(
+      Object.keys(others).filter((name) => /dir|token|url/i.test(name)),
+      [],
+    );
+  });
+
   it("provides declared variables, and keeps them out of the log", async (t) => {
     const folder = workflowsFolder(t, {
       "secretive.ts": httpWorkflow(
@@ -148,6 +174,8 @@ export default defineWorkflow({ name: "cron", on: { schedule: { cron: "61 * * * 
       "env.ts": httpWorkflow("env", "return {};", 'env: ["NOT_SET_ANYWHERE"],'),
       "hook.ts": `import { defineWorkflow } from "gh-runner";
 export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }, async run() {} });`,
+      "made.ts": `export default (settings: { name?: string }) => ({ name: settings.name!.trim() });`,
+      "made-late.ts": `export default async ({ sleep }: { sleep(): Promise<void> }) => await sleep();`,
       "missing.ts": `import "./nowhere.ts";`,
       "misspelt.js": `export default { name: "misspelt", on: { http: { path: "previews", body: {} } }, concurency: "x",
   timeout: 5, retry: true, run() {} };`,
@@ -171,6 +199,8 @@ export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }
       ["dispatch.ts", /on: the path \/dispatch is taken by built in/],
       ["env.ts", /env: NOT_SET_ANYWHERE is not set: set it, or NOT_SET_ANYWHERE_FILE/],
       ["hook.ts", /on\.github: GITHUB_WEBHOOK_SECRET is not set: set it/],
+      ["made.ts", /TypeError: Cannot read properties of undefined \(reading 'trim'\) \(made\.ts:1:\d+\)/],
+      ["made-late.ts", /default export: expected a function that returns a workflow, got an async function$/],
       ["missing.ts", /Cannot find module .*nowhere\.ts/],
       ["misspelt.js", /there is no field concurency: did you mean concurrency\?/],
       ["misspelt.js", /on\.http\.path: expected a path such as "\/previews", got "previews"/],
@@ -194,7 +224,7 @@ export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }
         `${file} ${expected}\n${message}`,
       );
     }
-    assert.equal(lines.length, 21, message);
+    assert.equal(lines.length, 23, message);
   });
 
   it("does not start with triggers and options of a wrong shape, and prints the right form", async (t) => {

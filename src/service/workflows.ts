@@ -5,9 +5,9 @@ import type { Secrets } from "../model/secrets.ts";
 import { gitHubEntries } from "../model/triggers.ts";
 import type { Workflow } from "../model/workflow.ts";
 import type { BrokenFile, WorkflowSource } from "../model/workflow-file.ts";
-import { environmentReady } from "../workflows/environment-ready.ts";
+import { type EnvironmentReadyOptions, environmentReady } from "../workflows/environment-ready.ts";
 import { type CheckedWorkflows, checkedWorkflows } from "../workflows/load/check-workflows.ts";
-import { codeVersion, type LoadedFile, sourceIn, workflowsIn } from "../workflows/load/load-workflows.ts";
+import { codeVersion, type LoadedFile, madeWith, sourceIn, workflowsIn } from "../workflows/load/load-workflows.ts";
 import { previewClosed } from "../workflows/preview-closed.ts";
 import { previewTests } from "../workflows/preview-tests.ts";
 import { secretLines, type Wrong } from "./config/setting.ts";
@@ -70,7 +70,14 @@ export async function openWorkflows(
     versions,
   }: Options,
 ): Promise<LoadedWorkflows> {
-  const load = versions?.load ?? (config.dir === undefined ? async () => [] : workflowsIn(config.dir, closing));
+  const read = versions?.load ?? (config.dir === undefined ? async () => [] : workflowsIn(config.dir, closing));
+  const settings = environmentReadySettings(config);
+  const made = (loaded: LoadedFile) => madeWith(settings, loaded);
+  const load = async () => (await read()).map(made);
+  const earlier = async (file: string) => {
+    const loaded = await versions?.earlier(file);
+    return loaded && made(loaded);
+  };
   const code = codeVersion(VERSION);
   const builtIn = builtInWorkflows(config, { publicUrl, hasWebhookSecret }).map((workflow) => ({
     workflow,
@@ -92,7 +99,7 @@ export async function openWorkflows(
   let sound: ReadonlyMap<string, LoadedFile> = new Map();
   let current!: CheckedWorkflows;
   async function take(before?: CheckedWorkflows): Promise<void> {
-    const took = await withEarlier(files, (these) => check(these, before), sound, versions);
+    const took = await withEarlier(files, (these) => check(these, before), sound, versions && earlier);
     ({ checked: current, sound } = took);
     versions?.keep(sound);
   }
@@ -164,20 +171,20 @@ function keptValues(sources: ValueSources) {
 
 /**
  * Replaces a broken file by its last valid version.
- * @param versions without them, a broken file is left out.
+ * @param noted finds the last valid version that an earlier process noted. Without it, a broken file is left out.
  */
 async function withEarlier(
   files: readonly LoadedFile[],
   check: (files: readonly LoadedFile[]) => CheckedWorkflows,
   before: ReadonlyMap<string, LoadedFile>,
-  versions: WorkflowVersions | undefined,
+  noted: WorkflowVersions["earlier"] | undefined,
 ): Promise<{ readonly checked: CheckedWorkflows; readonly sound: ReadonlyMap<string, LoadedFile> }> {
   let taken = files;
   let checked = check(files);
-  if (versions && checked.broken.length > 0) {
+  if (noted && checked.broken.length > 0) {
     const problems = new Map(checked.broken.map((each) => [each.file, each]));
     const earlier = async (loaded: LoadedFile) =>
-      (problems.has(loaded.file) && (before.get(loaded.file) ?? (await versions.earlier(loaded.file)))) || loaded;
+      (problems.has(loaded.file) && (before.get(loaded.file) ?? (await noted(loaded.file)))) || loaded;
     taken = await Promise.all(files.map(earlier));
     const mixed = check(taken);
     const left = new Set(mixed.broken.map(({ file }) => file));
@@ -198,18 +205,27 @@ export function mayWantWebhooks(config: WorkflowsConfig): boolean {
   return builtIn.some(({ on }) => gitHubEntries(on).length > 0);
 }
 
+/** The settings as options of `environmentReady`: for the built-in workflow, and for files that export a function. */
+function environmentReadySettings(config: WorkflowsConfig): EnvironmentReadyOptions {
+  const { deploymentRepo, targetRepo, deploymentRef, valuesPaths, tagKey, eventType, applicationPrefix } = config;
+  const { verifyCommit, dedupeSeconds, targetWorkflow, environmentUrl, nothingAfter } = config;
+  const { follow: reports, followContext: context, followTimeout: timeout } = config;
+  const read = { deploymentRepo, targetRepo, deploymentRef, valuesPaths, tagKey, eventType, applicationPrefix };
+  const follow = reports.length === 0 ? undefined : { reports, context, timeout, nothingAfter, environmentUrl };
+  return { ...read, verifyCommit, dedupeSeconds, targetWorkflow, follow };
+}
+
 /** The main workflow, and with FOLLOW those that follow its tests. */
 function builtInWorkflows(
   config: WorkflowsConfig,
   { publicUrl, hasWebhookSecret }: Pick<Options, "publicUrl" | "hasWebhookSecret">,
 ): readonly Workflow[] {
-  const { follow: reports, followContext: context, followTimeout: timeout, nothingAfter } = config;
-  const { targetRepo, environmentUrl, argocdUrl } = config;
-  if (reports.length === 0) return [environmentReady({ ...config, follow: undefined }) as Workflow];
-  const follow = { reports, context, timeout, nothingAfter, environmentUrl };
+  const main = environmentReady(environmentReadySettings(config)) as Workflow;
+  const { follow: reports, followContext: context, targetRepo, argocdUrl } = config;
+  if (reports.length === 0) return [main];
   const hasClosed = hasWebhookSecret && reports.includes("deployment");
   return [
-    environmentReady({ ...config, follow }),
+    main,
     previewTests({ publicUrl, argocdUrl }),
     ...(hasClosed ? [previewClosed({ targetRepo, context })] : []),
   ] as Workflow[];

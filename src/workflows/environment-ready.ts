@@ -170,7 +170,8 @@ export function environmentReady(given: EnvironmentReadyOptions) {
       return { commitHash, sourceName: application };
     },
   });
-  made.set(workflow, { prefix: options.applicationPrefix, follows: options.follow !== undefined });
+  const applications: Applications = { prefix: options.applicationPrefix, follows: options.follow !== undefined };
+  Object.assign(workflow, { [APPLICATIONS]: applications });
   return workflow;
 }
 
@@ -182,11 +183,12 @@ type Applications = {
   readonly follows: boolean;
 };
 
-const made = new WeakMap<object, Applications>();
+/** A copy of the workflow (`{ ...workflow, on }`) has it too. */
+const APPLICATIONS = Symbol("applications");
 
 /** Undefined for any other workflow. */
 export function applicationsOf(workflow: object): Applications | undefined {
-  return made.get(workflow);
+  return (workflow as { readonly [APPLICATIONS]?: Applications })[APPLICATIONS];
 }
 
 /** The commit of an environment, and where it was found. */

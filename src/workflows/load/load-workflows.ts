@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, realpathSync } from "node:fs";
 import { createRequire, syncBuiltinESMExports } from "node:module";
 import { dirname, join, resolve, sep } from "node:path";
 import type { WorkflowSource } from "../../model/workflow-file.ts";
+import type { EnvironmentReadyOptions } from "../environment-ready.ts";
 import { importFile } from "./import-file.ts";
 import { addressOf, offerModules, withoutVersion } from "./offer-modules.ts";
 
@@ -161,6 +162,23 @@ async function load(folder: string, file: string, version: number | undefined): 
     return { file, problem: explained(error, file) };
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/**
+ * Calls the default export of a file if it is a function: it makes its workflow from the service's settings for
+ * `environment-ready`. It is called again each time the files are loaded.
+ */
+export function madeWith(settings: EnvironmentReadyOptions, loaded: LoadedFile): LoadedFile {
+  const { file, exported: make } = loaded;
+  if (typeof make !== "function") return loaded;
+  try {
+    const exported: unknown = make(settings);
+    if (!(exported instanceof Promise)) return { ...loaded, exported };
+    exported.catch(() => {});
+    return { file, problem: "default export: expected a function that returns a workflow, got an async function" };
+  } catch (error) {
+    return { file, problem: explained(error, file) };
   }
 }
 
