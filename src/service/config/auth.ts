@@ -10,52 +10,50 @@ import { isQuoted, type Reader, secret, secretLines, setting, token } from "./se
 export const AUTH_SETTINGS = {
   tokens: secret(
     "AUTH_TOKENS",
-    "Comma-separated tokens. A caller needs one of them: `Authorization: Bearer TOKEN`, or basic authentication with the token as " +
-      "password. Each may have a name, `argocd:TOKEN`, for the history and the log, and a role, `argocd:caller:TOKEN`: `caller`, " +
-      "`viewer` or `operator` (the default). A role can be limited to workflows: `ci:caller@deploy+release:TOKEN`. Several tokens " +
-      "allow rotation. Make them with `openssl rand -hex 32`; a token shorter than 16 characters causes a warning. Unset: anyone " +
-      "who can reach the service can use it.",
+    "Comma-separated tokens of callers: `TOKEN`, `NAME:TOKEN` or `NAME:ROLE:TOKEN`, with the role `caller`, `viewer` or " +
+      "`operator` (docs/access.md#tokens-and-roles). A token shorter than 16 characters causes a warning. Unset: anyone who can " +
+      "reach the service can use it.",
     tokenList,
     { hidden: (tokens) => tokens.map(({ text }) => text) },
   ),
   oidc: secret(
     "AUTH_OIDC",
-    "OIDC tokens to accept, so that callers need no shared secret: from GitHub Actions or Kubernetes service accounts, for example. A " +
-      "JSON list of entries with `issuer`, `audience`, `claims` and `role`. docs/access.md explains them with examples.",
+    "OIDC tokens to accept, so that callers need no shared secret: from GitHub Actions or Kubernetes service accounts, for " +
+      "example. A JSON list of entries (docs/access.md#callers-without-a-secret).",
     oidcTrusts,
     { hidden: () => [] },
   ),
   webhookSecrets: secret(
     "GITHUB_WEBHOOK_SECRET",
-    "Secret with which GitHub signs its webhooks. Workflows with the trigger `github` need it. Webhooks also wake runs that wait for " +
-      "an event of GitHub. To change it without a gap, set the old and the new secret, one per line.",
+    "Secret with which GitHub signs its webhooks. Workflows with the trigger `github` need it. Webhooks also wake runs that " +
+      "wait for an event of GitHub. Several secrets (docs/operations.md#rotating-secrets): one per line.",
     secretLines,
   ),
   fluxKeys: secret(
     "FLUX_HMAC_KEY",
-    "Key with which Flux signs its notifications (provider `generic-hmac`), for workflows with the trigger `flux`. Unset: Flux needs " +
-      "one of AUTH_TOKENS, like any caller. Several keys, as above: one per line.",
+    "Key with which Flux signs its notifications (provider `generic-hmac`), for workflows with the trigger `flux`. Several " +
+      "keys: one per line. Unset: Flux needs one of AUTH_TOKENS, like any caller.",
     secretLines,
   ),
   trustedProxies: setting(
     "TRUSTED_PROXIES",
     "",
-    "Comma-separated addresses and ranges of the proxies in front: `10.0.0.0/8`. The service trusts only these proxies to name the " +
-      "client (X-Forwarded-For or Forwarded) and the user (PROXY_USER_HEADER). It uses the client's address in the log, in the audit " +
-      "log, and to slow down wrong tokens. Empty: the client is the other end of the connection.",
+    "Comma-separated addresses and ranges of the proxies in front, such as `10.0.0.0/8`. Only these may name the client " +
+      "(docs/access.md#the-clients-address) and the user (PROXY_USER_HEADER). Empty: the client is the other end of the " +
+      "connection.",
     (text) => (trustedProxies(text).isEmpty ? undefined : text),
   ),
   proxyUserHeader: setting(
     "PROXY_USER_HEADER",
     "",
-    "Header in which an authenticating proxy passes the name of the signed-in user: `X-Forwarded-User` of oauth2-proxy, " +
-      "`Remote-User` of Authelia. Needs TRUSTED_PROXIES, and SIGN_IN_ROLES for the user's role (docs/access.md).",
+    "Header in which an authenticating proxy passes the name of the signed-in user, such as `X-Forwarded-User` " +
+      "(docs/access.md#behind-an-authenticating-proxy). Needs TRUSTED_PROXIES and SIGN_IN_ROLES.",
     headerName,
   ),
   proxyGroupsHeader: setting(
     "PROXY_GROUPS_HEADER",
     "",
-    "Header in which that proxy passes the user's groups, comma-separated: `X-Forwarded-Groups`, `Remote-Groups`.",
+    "Header in which that proxy passes the user's groups, comma-separated, such as `X-Forwarded-Groups`.",
     headerName,
   ),
 };

@@ -189,8 +189,11 @@ export function configurationReference(): string {
 function section(heading: string, settings: Settings, about?: string): readonly string[] {
   const rows = Object.values(settings).map(({ name, fallback, about, isSecret }) => {
     const names = isSecret ? `\`${name}\`, \`${name}_FILE\`` : `\`${name}\``;
-    return `| ${names} | ${fallback ? `\`${fallback}\`` : "unset"} | ${about} |`;
+    return `| ${names} | ${fallback ? `\`${fallback}\`` : "unset"} | ${withLinks(about)} |`;
   });
   const table = ["| setting | default | meaning |", "|---|---|---|", ...rows];
   return [`## ${heading}`, "", ...(about === undefined ? [] : [about, ""]), ...table, ""];
 }
+
+/** Names of documents as links from their folder. */
+const withLinks = (text: string) => text.replaceAll(/\bdocs\/([\w-]+\.md)(#[\w-]+)?/g, "[$1]($1$2)");

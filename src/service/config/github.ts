@@ -52,9 +52,9 @@ export const GITHUB_SETTINGS = {
   webhookOf: setting(
     "GITHUB_WEBHOOK_OF",
     "",
-    "Owners of the webhooks that send to this service: `app`, `owner/name`, or an organisation, comma-separated. The service reads " +
-      "their delivery logs for webhooks that it missed while it was down (docs/operations.md). `off`: it does not. Empty: the GitHub " +
-      "App, if there is one, and TARGET_REPO.",
+    "Owners of the webhooks that send to this service: `app`, `owner/name`, or an organisation, comma-separated. The service " +
+      "reads their delivery logs for webhooks that it missed (docs/operations.md#missed-webhooks). `off`: it does not. Empty: " +
+      "the GitHub App, if there is one, and TARGET_REPO.",
     webhookOwners,
   ),
   limits: setting(

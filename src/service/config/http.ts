@@ -20,8 +20,8 @@ export const HTTP_SETTINGS = {
   keepAliveSeconds: setting(
     "KEEP_ALIVE_SECONDS",
     "65",
-    "How long an idle connection stays open, in seconds. Make it longer than the idle timeout of a proxy in front, which is 60 s in " +
-      "nginx and AWS's load balancer. Otherwise the proxy may use a connection that is just closing, and answer 502.",
+    "How long an idle connection stays open, in seconds. Make it longer than the idle timeout of a proxy in front " +
+      "(docs/operations.md#behind-a-proxy).",
     numberFrom(1, 3600),
   ),
   waitSeconds: setting(

@@ -8,9 +8,8 @@ const LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as
 export const OBSERVE_SETTINGS = {
   notifyUrl: secret(
     "NOTIFY_URL",
-    "Receiver of notices: a webhook of Slack, Teams or Discord, or any URL that accepts JSON. It gets a POST when a run failed " +
-      "permanently, when its group recovered, and when an outage of GitHub begins and ends (docs/operations.md#notices). A workflow can " +
-      "name other receivers (`notify`).",
+    "Receiver of notices (docs/operations.md#notices): a webhook of Slack, Teams or Discord, or any URL that accepts JSON. A " +
+      "workflow can name other receivers (`notify`).",
     (text) => (text === "" ? undefined : webhookAddress(text)),
     { hidden: (address) => (address === undefined ? [] : passwordsIn(address)) },
   ),

@@ -8,8 +8,8 @@ export const SIGN_IN_SETTINGS = {
   issuer: setting(
     "OIDC_ISSUER",
     "",
-    "OpenID Connect issuer with which people sign in, such as `https://login.acme.com/realms/acme`. Needs OIDC_CLIENT_ID, " +
-      "OIDC_CLIENT_SECRET, SIGN_IN_ROLES and PUBLIC_URL. The callback address is PUBLIC_URL with `/sign-in/oidc/callback` (docs/access.md).",
+    "OpenID Connect issuer with which people sign in, such as `https://login.acme.com/realms/acme` " +
+      "(docs/access.md#openid-connect). Needs OIDC_CLIENT_ID, OIDC_CLIENT_SECRET, SIGN_IN_ROLES and PUBLIC_URL.",
     issuer,
   ),
   oidcClientId: setting("OIDC_CLIENT_ID", "", "Client ID that is registered with the issuer.", optional),
@@ -29,18 +29,16 @@ export const SIGN_IN_SETTINGS = {
   gitHubClientId: setting(
     "GITHUB_CLIENT_ID",
     "",
-    "Client ID of an OAuth app or a GitHub App with which people sign in. Needs GITHUB_CLIENT_SECRET, SIGN_IN_ROLES and PUBLIC_URL. " +
-      "The callback address is PUBLIC_URL with `/sign-in/github/callback`.",
+    "Client ID of an OAuth app or a GitHub App with which people sign in (docs/access.md#github). Needs GITHUB_CLIENT_SECRET, " +
+      "SIGN_IN_ROLES and PUBLIC_URL.",
     optional,
   ),
   gitHubClientSecret: secret("GITHUB_CLIENT_SECRET", "Client secret of that app.", token),
   roles: setting(
     "SIGN_IN_ROLES",
     "",
-    "Roles of people who sign in, comma-separated or one per line: `group:platform=operator`, `email:*@acme.com=viewer`, " +
-      "`user:alice=operator`, `*=viewer`. For GitHub: `github:acme=viewer` (an organisation), `github:acme/platform=operator` (a team), " +
-      "`github:@octocat=viewer` (a person). All entries that match apply. A role can be limited to workflows: " +
-      "`operator@deploy+release`. A change also applies to open sessions.",
+    "Roles of people who sign in, comma-separated or one per line, such as `group:platform=operator,github:acme=viewer` " +
+      "(docs/access.md#roles-of-people).",
     signInRoles,
   ),
   sessionHours: setting(

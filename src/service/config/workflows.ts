@@ -65,9 +65,8 @@ export const WORKFLOWS_SETTINGS = {
   follow: setting(
     "FOLLOW",
     "",
-    "Where to report the result of the tests: `status` (of the commit), `check` (needs a GitHub App), `comment` (on the pull request), " +
-      "`deployment`, or several of them, comma-separated. A run of `preview-tests` follows the tests and reports them. The event has its " +
-      "id as `run`. If a request brings a `github_token`, its tests are not followed. Empty: no tests are followed.",
+    "Where to report the result of the tests (docs/following.md): `status`, `check`, `comment`, `deployment`, or several of " +
+      "them, comma-separated. The tests of a request with a `github_token` are not followed. Empty: none are.",
     (text) => listOf(REPORTS, text),
   ),
   followContext: setting(
@@ -105,16 +104,15 @@ export const WORKFLOWS_SETTINGS = {
   strict: setting(
     "WORKFLOWS_STRICT",
     "true",
-    "`true`: the service does not start if a file of WORKFLOWS_DIR is broken. `false`: it starts without that file. The log and the " +
-      "page show the file and its problems, the other workflows run, and its runs wait until you fix it.",
+    "`true`: the service does not start if a file of WORKFLOWS_DIR is broken. `false`: it starts without that file " +
+      "(docs/workflows.md#the-folder).",
     (text) => oneOf(["true", "false"], "true or false")(text) === "true",
   ),
   reload: setting(
     "WORKFLOWS_RELOAD",
     "false",
-    "`true`: load changes in WORKFLOWS_DIR within seconds, without a restart. If the new version of a file is broken, its previous " +
-      "version still runs, even after a restart. The log, the page and a metric report it. The service uses a copy of the folder in " +
-      "DATA_DIR, of up to 16 MiB. `false`: read the files only at the start.",
+    "`true`: load changes in WORKFLOWS_DIR within seconds, without a restart (docs/workflows.md#the-folder). `false`: read the " +
+      "files only at the start.",
     (text) => oneOf(["true", "false"], "true or false")(text) === "true",
   ),
   retryHours: setting(
