@@ -120,14 +120,14 @@ describe("a flush that fails", { skip: withoutCompiler }, () => {
     assert.match(ready.json.detail, /the disk did not keep it: EIO: i\/o error, fdatasync/);
     for (const path of ["/health", "/", "/api/runs"]) assert.equal((await get(path)).status, 200, path);
     assert.match((await get("/metrics")).text, /^gh_runner_store_unavailable\{reason="other"\} 1$/m);
-    assert.equal(service.output().split("the store cannot be written").length - 1, 1, service.output());
+    assert.equal(service.output().split("the database cannot be written").length - 1, 1, service.output());
     assert.equal(github.dispatches.length, 1);
 
     disk.flushes({});
     await eventually("it is ready", 60_000, async () => (await get("/ready")).status === 200);
     assert.equal((await accept(2))?.status, 202);
     await eventually("it has ended", 60_000, async () => runs().every(({ status }) => status === "success"));
-    assert.equal(service.output().split("the store cannot be written").length - 1, 1, service.output());
+    assert.equal(service.output().split("the database cannot be written").length - 1, 1, service.output());
   });
 
   it("with a full disk is reported as that", async (t) => {
@@ -146,7 +146,7 @@ describe("a flush that fails", { skip: withoutCompiler }, () => {
     await eventually("it was sent", 60_000, async () => github.dispatches.length === 1);
     disk.flushes({ fail: "EIO" });
     resolve();
-    await eventually("it is noticed", 60_000, () => service.output().includes("the store cannot be written"));
+    await eventually("it is noticed", 60_000, () => service.output().includes("the database cannot be written"));
     await wait(500);
     disk.flushes({});
     assert.deepEqual(JSON.parse((await answer)!.text), {

@@ -92,7 +92,7 @@ function saysItOnce({ log, logLines }: Replica): void {
   const texts = told.map(({ msg }) => msg).filter((text) => !/AUTH_TOKENS/.test(String(text)));
   assert.deepEqual(texts.toSorted(), [
     "the connection to PostgreSQL is in trouble",
-    "the store cannot be written: runs wait, and callers get 503",
+    "the database cannot be written: runs wait, and callers get 503",
   ]);
   const { password } = new URL(postgres.url);
   assert.ok(!logLines.some((line) => line.includes(password)), "the log shows the password");
@@ -195,7 +195,7 @@ describe("a service whose database", () => {
     const said = () =>
       service
         .log()
-        .filter(({ msg }) => /^the store can/.test(String(msg)))
+        .filter(({ msg }) => /^the database can/.test(String(msg)))
         .map(({ level }) => level);
     assert.deepEqual(said(), ["error"]);
     assert.match(JSON.stringify(service.log()), /No space left on device/);

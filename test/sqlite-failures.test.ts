@@ -83,7 +83,7 @@ describe("when a file of the database is gone", () => {
       const ready = await send(url, { path: "/ready" });
       assert.equal(ready.status, 503);
       assert.match(ready.json.detail, new RegExp(`^Not ready: /.*${files[0]} ${said}: nothing more is stored\\.`));
-      const failed = log().filter(({ msg }) => /the store cannot be written/.test(String(msg)));
+      const failed = log().filter(({ msg }) => /the database cannot be written/.test(String(msg)));
       assert.equal(failed.length, 1);
       assert.match(JSON.stringify(failed), new RegExp(said));
       const { text } = await send(url, { path: "/metrics" });

@@ -65,7 +65,7 @@ export function runsInFlight(
   /** An internal error ends the run. If not even that can be stored, the claim is no longer extended and expires. */
   async function giveUp(claim: Claim, token: string | undefined, error: unknown): Promise<void> {
     if (stopping.begun && error instanceof StoreUnavailable) {
-      log.warn({ run: claim.run.id, err: error }, "the run could not be given back: the store cannot be written");
+      log.warn({ run: claim.run.id, err: error }, "the run could not be given back: the database cannot be written");
       return;
     }
     const show = token ? parts.hide(token) : undefined;

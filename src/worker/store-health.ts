@@ -27,7 +27,7 @@ export function storeHealth({ log, clock }: { log: Log; clock: Clock }) {
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error;
       if (failing.size === 0 || trouble !== error.trouble)
-        log.error({ err: error }, "the store cannot be written: runs wait, and callers get 503");
+        log.error({ err: error }, "the database cannot be written: runs wait, and callers get 503");
       failing.add(kind);
       trouble = error.trouble;
       throw error;
@@ -36,7 +36,7 @@ export function storeHealth({ log, clock }: { log: Log; clock: Clock }) {
 
   function recover(): void {
     if (failing.size === 0) return;
-    log.info("the store can be written again");
+    log.info("the database can be written again");
     failing.clear();
     trouble = undefined;
   }
