@@ -257,5 +257,5 @@ const TAKEN_OVER = {
 /** A token that was just issued may not be known everywhere at GitHub yet. */
 const NOT_KNOWN_YET = {
   happened: "GitHub answered 401 to a token that it had just issued",
-  remedy: "Nothing to do if it passes. Otherwise see https://www.githubstatus.com.",
+  remedy: "This is usually temporary. If it continues, see https://www.githubstatus.com.",
 };

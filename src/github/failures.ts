@@ -22,7 +22,7 @@ export function failureOf(
   const facts = { tried: attempted.tried, happened: whatCame(answer) };
   if (notBefore !== undefined) return limitReached(facts, notBefore, isRejected(answer));
   if (isFault(answer)) {
-    const remedy = "Nothing to do if it passes. Otherwise see https://www.githubstatus.com.";
+    const remedy = "This is usually temporary. If it continues, see https://www.githubstatus.com.";
     return new TransientFailure({ ...facts, remedy });
   }
   const remedy = remedyFor(attempted, answer, asked);
@@ -146,5 +146,5 @@ function remedyForConnection(code: string): string {
     return "Add the host's certificate authority with NODE_EXTRA_CA_CERTS.";
   }
   if (/SSL|EPROTO/.test(code)) return "The host does not speak TLS there: check scheme and port in GITHUB_API_URL.";
-  return "If it does not pass, check the network, GITHUB_API_URL and any proxy.";
+  return "If it continues, check the network, GITHUB_API_URL and any proxy.";
 }

@@ -21,7 +21,7 @@ export async function cancelRun(ask: Ask, repository: string, runId: number, for
   throw new TransientFailure({
     tried,
     happened: whatCame(answer),
-    remedy: "Nothing to do if it passes: GitHub can cancel a run once it is queued.",
+    remedy: "This is usually temporary: GitHub can cancel a run once it is queued.",
     sent: false,
   });
 }

@@ -127,7 +127,7 @@ async function bytesAt(fetch: Fetch, address: URL, { tried }: Attempted, signal:
 }
 
 const PASSES =
-  "Nothing to do if it passes. Otherwise see https://www.githubstatus.com, and check that any proxy allows that host.";
+  "This is usually temporary. If it continues, see https://www.githubstatus.com, and check that any proxy allows that host.";
 
 function expired({ tried }: Attempted): PermanentFailure {
   const remedy = "Re-run the Actions run, or keep the artifact longer (retention-days).";

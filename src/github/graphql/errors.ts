@@ -46,7 +46,7 @@ function bodyOf(bytes: Uint8Array, attempted: Attempted): object {
     throw new TransientFailure({
       tried: attempted.tried,
       happened: "the answer ended early",
-      remedy: "If it does not pass, check the network and any proxy in between.",
+      remedy: "If it continues, check the network and any proxy in between.",
       cause,
     });
   }
@@ -104,7 +104,7 @@ export function graphQLFailure(
   if (notBefore !== undefined) return limitReached(facts, notBefore, isUndone);
   if (!lasting) {
     const remedy =
-      "Nothing to do if it passes. Otherwise request less data at a time, for example with a smaller `first`, or see https://www.githubstatus.com.";
+      "This is usually temporary. If it continues, request less data at a time, for example with a smaller `first`, or see https://www.githubstatus.com.";
     return new TransientFailure({ ...facts, remedy });
   }
   return new PermanentFailure({

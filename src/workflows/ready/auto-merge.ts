@@ -137,7 +137,11 @@ async function verdictOf(
     if (foreign !== undefined) return { no: foreign, nodeId, isForeign: true };
     if (!commits.some(({ sha }) => sha === pull.head.sha)) {
       const happened = "a commit was added in between";
-      throw new TransientFailure({ tried: `looking at #${number}`, happened, remedy: "Nothing to do if it passes." });
+      throw new TransientFailure({
+        tried: `looking at #${number}`,
+        happened,
+        remedy: "Nothing to do: gh-runner retries the run.",
+      });
     }
   }
   const found = {

@@ -108,7 +108,7 @@ export default defineWorkflow({
   concurrency: ({ body }) => body.suite,
   async run({ body, log }) {
     log.debug("asking for a machine");
-    throw new TransientFailure({ tried: "testing " + body.suite, happened: "no machine is free", remedy: "Nothing to do if it passes." });
+    throw new TransientFailure({ tried: "testing " + body.suite, happened: "no machine is free", remedy: "This is usually temporary." });
   },
 });
 `,
