@@ -600,7 +600,7 @@ describe("what the doctor finds in the service's store", () => {
     const pause = found(await checkSettings(settings), "pause");
     assert.equal(pause.status, "warning");
     const [, until = ""] =
-      /^the service sends nothing as GITHUB_TOKEN until (\S+): GitHub asked for a pause because of a limit$/.exec(
+      /^the service sends nothing as GITHUB_TOKEN until (\S+): GitHub asked for a pause because of a rate limit$/.exec(
         pause.message,
       ) ?? assert.fail(pause.message);
     assert.ok(Date.parse(until) >= from + 3_600_000 && Date.parse(until) <= Date.now() + 3_600_000, until);
@@ -629,7 +629,7 @@ describe("what the doctor finds in the service's store", () => {
     await store.limits.pause(`${host} GITHUB_TOKEN`, { until, strikes: 0 });
     assertFound(await check({ DATA_DIR: folder }), "pause", "warning", /said that the quota is used up until then$/);
     await store.limits.pause(`${host} GITHUB_TOKEN`, { until: until + 1, strikes: 3 });
-    assertFound(await check({ DATA_DIR: folder }), "pause", "warning", /because of a limit, 3 times in a row$/);
+    assertFound(await check({ DATA_DIR: folder }), "pause", "warning", /because of a rate limit, 3 times in a row$/);
     await store.close();
   });
 

@@ -59,7 +59,7 @@ describe("GraphQL's hourly points", () => {
     const reset = clock.now() + HOUR;
     for (let each = 0; each < 3; each++) await query();
     // The third answer reports that nothing is left.
-    await assert.rejects(query(), limited(reset, /for GraphQL, GitHub has set a limit/));
+    await assert.rejects(query(), limited(reset, /for GraphQL, GitHub's rate limit is reached/));
     await assert.rejects(mutate(), limited(reset));
     assert.equal(server.requests.length, 3);
     assert.deepEqual(pauses, [{ account: "GITHUB_TOKEN graphql", until: reset }]);

@@ -20,7 +20,7 @@ describe("GitHub Enterprise Server", () => {
     assert.equal(github.dispatches.length, 2);
     const versions = github.requests.map(({ headers }) => headers["x-github-api-version"]);
     assert.deepEqual(new Set(versions), new Set(["2022-11-28"]));
-    assert.ok(log().some(({ msg }) => /no windows/.test(String(msg))));
+    assert.ok(log().some(({ msg }) => /keeps \(GITHUB_LIMITS: auto, .*: none\./.test(String(msg))));
   });
 
   it("still obeys limits that an administrator has set", async (t) => {

@@ -40,7 +40,7 @@ describe("a burst of 500 deployments against GitHub's limits", () => {
     assert.deepEqual([github.counts.limited, github.counts.whilePaused], [0, 0]);
     assert.ok(github.counts.maxInFlight <= 50, `${github.counts.maxInFlight} in flight`);
     t.diagnostic(`${tookMs} ms where the limits allow ${LEAST_MS} ms, ${github.counts.requests} requests`);
-    const waits = log().filter(({ msg }) => msg === "run waits for a GitHub limit").length;
+    const waits = log().filter(({ msg }) => msg === "run waits for a GitHub rate limit").length;
     // On a busy machine a few wait twice.
     assert.ok(waits <= 1.1 * BURST, `${waits} waits for ${BURST} runs`);
     // Reads led to writes immediately: nothing was read twice.

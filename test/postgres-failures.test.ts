@@ -133,7 +133,7 @@ describe("a service whose database", () => {
     const answers = await Promise.all(applications.map((application) => notify(service.url, { application })));
     assert.deepEqual([...new Set(answers.map(({ status }) => status))], [202]);
     await within(60_000, "all wait", async () =>
-      applications.every((_, n) => service.log().filter(({ msg }) => msg === "run waits for a GitHub limit")[n]),
+      applications.every((_, n) => service.log().filter(({ msg }) => msg === "run waits for a GitHub rate limit")[n]),
     );
     assert.deepEqual([service.github.counts.requests, told("error").length, told("info").length], [0, 1, 1]);
     assert.match(JSON.stringify(told("error")[0]), /GITHUB_TOKEN.*github_spending/);

@@ -38,7 +38,9 @@ describe("a burst of 300 deployments at three replicas", () => {
     assert.deepEqual([github.counts.limited, github.counts.whilePaused], [0, 0]);
     assert.ok(github.counts.maxInFlight <= 100, `${github.counts.maxInFlight} in flight`);
     const tookMs = github.dispatches.at(-1)!.at - github.dispatches[0]!.at;
-    const waits = three.flatMap(({ log }) => log()).filter(({ msg }) => msg === "run waits for a GitHub limit").length;
+    const waits = three
+      .flatMap(({ log }) => log())
+      .filter(({ msg }) => msg === "run waits for a GitHub rate limit").length;
     // test/shared-limits.test.ts checks how near that is to the minimum. In five seconds, three processes and a database on one
     // machine have too much to do for such a promise.
     t.diagnostic(

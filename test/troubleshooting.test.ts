@@ -583,7 +583,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     told({ tag: "x".repeat(256) }),
   ],
   "There is no such commit": [told({ settings: { VERIFY_COMMIT: "true" }, tag: "0badc0de" })],
-  "A limit of GitHub": [
+  "A GitHub rate limit": [
     told({
       options: LIMITED,
       when: (github) =>

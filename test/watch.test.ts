@@ -185,7 +185,7 @@ describe("the watch of Actions runs", () => {
   for (const [kind, failed, every, text] of [
     ["permanent", (facts) => new PermanentFailure(facts), 5 * MINUTE, "runs that wait for them check every 5 minutes"],
     ["transient", (facts) => new TransientFailure(facts), 15 * MINUTE, "woken later"],
-    ["limit", (facts, until) => new LimitReached(facts, until), 15 * MINUTE, "because of a limit"],
+    ["limit", (facts, until) => new LimitReached(facts, until), 15 * MINUTE, "because of a rate limit"],
   ] as readonly (readonly [string, (facts: FailureFacts, until: number) => Error, number, string])[]) {
     it(`continues when a list fails for long (${kind}), sends fewer requests, and logs it once`, async (t) => {
       const { pass, start, fail, requests, records, woken, run, clock } = await watching(t);

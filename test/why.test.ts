@@ -273,7 +273,7 @@ describe("the state of the newest run", () => {
     assert.deepEqual(commands(all), ["gh-runner workflow resume --all"]);
     assert.equal(
       told({ ...queued, kind: "limit", dueAt: NOW + 12 * MINUTE }).answer,
-      "The newest run of pr-1234 waits because a GitHub limit is reached. It continues in 12 min.",
+      "The newest run of pr-1234 waits because a GitHub rate limit is reached. It continues in 12 min.",
     );
     const retried = { ...queued, kind: "transient", reason: "GitHub answered 502.", dueAt: NOW + MINUTE } as const;
     assert.equal(

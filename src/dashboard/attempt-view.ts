@@ -119,7 +119,7 @@ const iconOf = ({ kind, outcome }: Attempt) => statusIcon(kind === "limit" ? "qu
 /** How it ended, and after how long. */
 export function endOf({ kind, outcome, startedAt, endedAt }: Attempt): string {
   const ended =
-    kind === "limit" ? "Reached a GitHub limit" : outcome === "waiting" ? "Began to wait" : statusName(outcome);
+    kind === "limit" ? "Reached a GitHub rate limit" : outcome === "waiting" ? "Began to wait" : statusName(outcome);
   return `${ended} after ${durationText(endedAt - startedAt)}`;
 }
 

@@ -81,7 +81,7 @@ function queued(run: Run, reason: unknown, pause: unknown, now: number) {
   if (run.reason === undefined) return "";
   const when = run.dueAt === undefined || run.dueAt <= now ? "now" : html`at ${time(run.dueAt, "clock", now)}`;
   const [title, next] =
-    run.kind === "limit" ? ["Why it waits: a GitHub limit", "It continues"] : ["Why it waits", "Next retry"];
+    run.kind === "limit" ? ["Why it waits: a GitHub rate limit", "It continues"] : ["Why it waits", "Next retry"];
   return box("waiting", title, html`${reason}<p class="next">${next} ${when}.</p>`);
 }
 

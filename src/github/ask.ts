@@ -244,7 +244,7 @@ function keptRooms() {
 /** The gate did not accept the request, so nothing was sent. */
 function notYet({ tried }: Attempted, { notBefore, why }: { notBefore: number; why: string }): LimitReached {
   const remedy = `Nothing to do: it continues at ${new Date(notBefore).toISOString()}.`;
-  return new LimitReached({ tried, happened: `it has to wait: ${why}`, remedy, sent: false }, notBefore);
+  return new LimitReached({ tried, happened: `gh-runner has to wait: ${why}`, remedy, sent: false }, notBefore);
 }
 
 /** Another process may have started the run again. It sends the same requests as this process would. */

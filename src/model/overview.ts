@@ -12,7 +12,7 @@ export type Activity = {
   readonly waiting: number;
   /** When the first queued run is due, which may be in the past. */
   readonly nextDueAt: number | undefined;
-  /** The queued runs that wait for a GitHub limit. */
+  /** The queued runs that wait for a GitHub rate limit. */
   readonly limited: { readonly runs: number; readonly nextDueAt: number } | undefined;
   /** Runs that succeeded or failed, counted each time that they ended, including deleted runs. */
   readonly finished: { readonly thisMonth: number; readonly ever: number };

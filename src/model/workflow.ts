@@ -57,7 +57,7 @@ export type WorkflowOptions<
   readonly debounce?: Duration;
   /** How long one attempt may take. Default: 5 minutes. Then it fails, and later attempts follow as usual. */
   readonly timeout?: Duration;
-  /** The run is attempted once: any failure ends it, except a GitHub limit, which is always waited for. */
+  /** The run is attempted once: any failure ends it, except a GitHub rate limit, which is always waited for. */
   readonly retry?: false;
   /**
    * Names of environment variables that `run` may read as `env.NAME`. Each must be set, or be given as `NAME_FILE`;

@@ -120,7 +120,9 @@ async function openApp(
   const wakeHeld = () =>
     engine
       .wake(loaded.current.workflows.map(({ name }) => wakeKeyOfWorkflow(name)))
-      .catch((err) => log.warn({ err }, "runs that wait for their workflow begin later: the database cannot be written"));
+      .catch((err) =>
+        log.warn({ err }, "runs that wait for their workflow begin later: the database cannot be written"),
+      );
   await wakeHeld();
   const { server, follow, routes } = await open.openHttp(ground, engine);
   app.routes = routes;

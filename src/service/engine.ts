@@ -205,12 +205,12 @@ function callbacksAt(
   };
 }
 
-/** Logs news about GitHub's limits and the service's token. */
+/** Logs news about GitHub's rate limits and the service's token. */
 function newsOfGitHub({ log, clock }: Pick<Ground, "log" | "clock">, metrics: Metrics) {
   return {
     onPause({ until, ...pause }: { account: string; until: number; status: number; message: string }) {
       metrics.paused(pause.account, until);
-      log.warn({ ...pause, until: new Date(until).toISOString() }, "GitHub asked for a pause because of a limit");
+      log.warn({ ...pause, until: new Date(until).toISOString() }, "GitHub asked for a pause because of a rate limit");
     },
     onExpiry: (account: string, expiresAt: number) =>
       log.warn(

@@ -125,5 +125,6 @@ const WITHOUT_CREDENTIALS: ActionsRunLists = { listNewest: rejected, listComplet
 const TROUBLE: Readonly<Record<Failure["kind"], string>> = {
   permanent: "the Actions runs of a repository cannot be listed: runs that wait for them check every 5 minutes",
   transient: "the Actions runs of a repository cannot be listed at the moment: runs that wait for them are woken later",
-  limit: "the Actions runs of a repository are not listed because of a limit: runs that wait for them are woken later",
+  limit:
+    "the Actions runs of a repository are not listed because of a rate limit: runs that wait for them are woken later",
 };

@@ -139,7 +139,7 @@ function record(
   else if (settlement.status !== "queued") log.error(facts, "run failed");
   else {
     const next = { ...facts, next_attempt: new Date(settlement.dueAt).toISOString() };
-    if (outcome.kind === "limit") log.info(next, "run waits for a GitHub limit");
+    if (outcome.kind === "limit") log.info(next, "run waits for a GitHub rate limit");
     else log.warn(next, "attempt failed");
   }
 }

@@ -58,7 +58,7 @@ export function checkPauses({ apiUrl, app }: GitHubSettings, stored: readonly St
       const why =
         strikes === 0
           ? "GitHub said that the quota is used up until then"
-          : `GitHub asked for a pause because of a limit${strikes === 1 ? "" : `, ${strikes} times in a row`}`;
+          : `GitHub asked for a pause because of a rate limit${strikes === 1 ? "" : `, ${strikes} times in a row`}`;
       return warning(
         "pause",
         `the service sends ${resource === "graphql" ? "no GraphQL" : "nothing"} as ${account} until ${new Date(until).toISOString()}: ${why}`,

@@ -104,7 +104,7 @@ export function openAdmission(
 
   function openingFor({ what, comer: { name, cost, isShared }, room }: Waiter, now: number): NotYet {
     const from = isShared ? pause.untilShared(now) : pause.until(now, what === "report" ? GRACE_MS : 0);
-    const silence = { notBefore: from, why: "GitHub has set a limit and asked for a pause" };
+    const silence = { notBefore: from, why: "GitHub's rate limit is reached, and GitHub asked for a pause" };
     if (room) return silence;
     // The clock may be set back in between.
     awayUntil = Math.min(awayUntil, now + AWAY_MS);

@@ -38,11 +38,11 @@ export function limitsInForce(
   return {
     limits: limits.flatMap(({ unit, ...each }) => (unit === "graphql" ? [] : { unit, ...each })),
     graphqlLimits: limits.flatMap(({ unit, ...each }) => (unit === "graphql" ? { unit: "points", ...each } : [])),
-    about: `GitHub's limits (GITHUB_LIMITS: ${why}): ${windows || "no windows"}; pauses that GitHub asks for are always kept`,
+    about: `GitHub's rate limits that gh-runner keeps (GITHUB_LIMITS: ${why}): ${windows || "none"}. It always pauses when GitHub asks for it.`,
   };
 }
 
-const NAMES = { points: "points", writes: "writes", graphql: "points of GraphQL" } as const;
+const NAMES = { points: "points", writes: "writes", graphql: "GraphQL points" } as const;
 
 /** github.com and GitHub Enterprise Cloud with data residency: https://docs.github.com/en/enterprise-cloud@latest/admin/data-residency */
 export function isCloud(host: string): boolean {

@@ -95,7 +95,7 @@ function waitsFor(run: ListedRun, facts: Facts, which: string): Told {
   }
   const next = `Next retry ${ahead(dueAt, now)}.`;
   if (kind === "limit")
-    return { text: `${which} waits because a GitHub limit is reached. It continues ${ahead(dueAt, now)}.` };
+    return { text: `${which} waits because a GitHub rate limit is reached. It continues ${ahead(dueAt, now)}.` };
   if (outage && outage.until === undefined && kind === "transient") {
     const since = span(now - outage.since);
     return {
