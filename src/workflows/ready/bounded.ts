@@ -14,8 +14,8 @@ const MAX_IN_ALL_MS = 5000;
 /** After this time, other work gets its turn. */
 const PIECE_MS = 10;
 
-/** Work that got this part of its time from the CPU and has not finished is too slow. */
-const ENOUGH = 4;
+/** Work is too slow if it has not finished although the CPU worked on it for this part of its time. */
+const ENOUGH_CPU = 1 / 4;
 
 type Limits = {
   readonly maxMs?: number;
@@ -52,7 +52,7 @@ export function bounds({
         return inWorld(work, timeout);
       } catch (error) {
         if ((error as { code?: string }).code !== "ERR_SCRIPT_EXECUTION_TIMEOUT") throw error;
-        if (cpu() - before > maxMs / ENOUGH) throw tooLong(tried, maxMs, error);
+        if (cpu() - before > maxMs * ENOUGH_CPU) throw tooLong(tried, maxMs, error);
       } finally {
         spent += cpu() - before;
       }
