@@ -36,7 +36,7 @@ export type TestOptions<Routes extends string = string> = OutsideOptions & {
   readonly answers?: Answers<Routes>;
   /** Other workflows of the service that it may start with `runs.start`. Their runs are stored and not executed. */
   readonly others?: readonly Workflow[];
-  /** Runs of these workflows that `runs.open` finds: started before, and not ended. */
+  /** Runs of these other workflows that were started before and have not ended. `runs.open` finds them. */
   readonly open?: readonly OpenRun[];
   /** Values of the variables that the workflow declares. Missing ones are `test-NAME`. */
   readonly env?: Readonly<Record<string, string>>;
@@ -44,11 +44,11 @@ export type TestOptions<Routes extends string = string> = OutsideOptions & {
 
 export type TestedRun = {
   /**
-   * The present run. `waiting`: it waits for what its reason says. `queued`: an attempt has failed for a passing
-   * reason, and the service would retry it. Continue it with the functions below.
+   * The current run. `waiting`: its reason says what it waits for. `queued`: an attempt has failed for a passing
+   * reason, and the service would retry it. Continue the run with the functions below.
    */
   readonly run: Pick<Run, "status" | "outputs" | "reason" | "kind" | "title" | "attempts" | "dueAt">;
-  /** Also waits, and steps in progress, which have no end. */
+  /** Its steps and waits. Those in progress have no `endedAt`. */
   readonly steps: readonly Step[];
   /** What it has written with `log` and `console`, beginning with the first attempt. */
   readonly log: readonly (LogLine & { readonly attempt: number })[];
@@ -56,7 +56,7 @@ export type TestedRun = {
   readonly sent: readonly SentRequest[];
   /** The requests to other hosts by `fetch` and `notify`, except reads, in order. */
   readonly posted: readonly OutsideRequest[];
-  /** The `repository_dispatch` events among them. */
+  /** The `repository_dispatch` events that the stand-in accepted, in order. */
   readonly dispatches: readonly { readonly repo: string; readonly eventType: string; readonly payload: unknown }[];
   /** The runs of other workflows that it has started, the first one first. */
   readonly started: readonly StartedOther[];
@@ -67,7 +67,7 @@ export type TestedRun = {
    * Actions continue as the stand-in's script says, and their followers look when they change.
    */
   advance(duration: Duration): Promise<TestedRun>;
-  /** GitHub delivers this event. The run looks again if it waits for it (`wakeOn`). */
+  /** GitHub delivers this event. A run that waits for the event (`wakeOn`) calls its check again. */
   event(event: { readonly name: WebhookName; readonly payload: unknown }): Promise<TestedRun>;
   /** Answers a callback, like a POST to its URL. */
   answer(callback: string, body: unknown): Promise<TestedRun>;
@@ -78,14 +78,16 @@ export type TestedRun = {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
-/** A run that takes longer is given up. The `timeout` of a workflow may end it earlier. */
+/** How long `testRun` waits for the first attempt. The `timeout` of a workflow may end the attempt earlier. */
 const WAIT_MS = 300_000;
 
 /**
  * Runs a workflow in the real service in front of a stand-in GitHub, and returns the result: how it ended, or that it
  * waits. Time passes normally, and with `advance`.
  * @param given what starts it: `{ body }` for http and flux, `{ event }` for github and schedule, `{ inputs }` for
- *   manual, with `trigger` if several take the same. The workflow's schema first checks a body of http, and inputs.
+ *   manual and call. Add `trigger` if two triggers of the workflow take the same field. The workflow's schema checks a
+ *   body of http, and inputs.
+ * @throws Error if the workflow cannot start with this, or if a function in `answers` threw an error.
  */
 export async function testRun<
   Given extends { trigger: TriggerKind },

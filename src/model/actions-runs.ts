@@ -67,7 +67,11 @@ export type ListedActionsRuns = {
   readonly runs: readonly ListedActionsRun[];
 };
 
-/** Whether a run or a job ended well. Like GitHub, this includes skipped ones, even if they are required. */
+/**
+ * Whether a run or a job of GitHub Actions passed: its conclusion is `success`, `skipped` or `neutral`. GitHub accepts
+ * the same three for required checks.
+ * @see https://docs.github.com/en/repositories/configuring-branches-and-merges-in-your-repository/managing-protected-branches/about-protected-branches#require-status-checks-before-merging
+ */
 export function hasPassed({ conclusion }: { readonly conclusion?: string | undefined }): boolean {
   return conclusion !== undefined && PASSED.includes(conclusion);
 }

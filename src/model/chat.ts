@@ -1,6 +1,6 @@
-/** A receiver of notices: a chat, or any receiver of JSON. */
 export const NOTICE_FORMATS = ["slack", "teams", "discord", "json"] as const;
 
+/** The format of a notice: a chat's message, or JSON for any other receiver. */
 export type NoticeFormat = (typeof NOTICE_FORMATS)[number];
 
 type ChatFormat = Exclude<NoticeFormat, "json">;

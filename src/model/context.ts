@@ -48,7 +48,7 @@ export type RunContext<EnvName extends string = string, IdentityName extends str
    * The paths of the files that the event changed: a pull request, a push or a merge group. For a renamed file, the new
    * path. Deleted files are included. The result is remembered like a step's: a run needs one request per 100 files.
    * GitHub shows up to 3,000 files of a pull request and 300 of a push.
-   * @throws PermanentFailure if the event changes no files, or something else started the run.
+   * @throws PermanentFailure if no event of these kinds started the run.
    */
   changedFiles(): Promise<readonly string[]>;
   /**
@@ -62,7 +62,8 @@ export type RunContext<EnvName extends string = string, IdentityName extends str
    * immediately, at each interval, and for each event that `wakeOn` names. A lost, early or late event costs time, but
    * never the result. With `wakeOn`, `check` runs again after five seconds, for an event that arrived during the first
    * call. If it throws, the attempt fails as usual.
-   * @throws PermanentFailure if there is no result in time.
+   * @throws PermanentFailure if there is no result in time, or if `check` returns false: return undefined to keep
+   * waiting.
    */
   waitUntil<Result>(
     name: string,
@@ -71,9 +72,10 @@ export type RunContext<EnvName extends string = string, IdentityName extends str
   ): Promise<Result>;
   /**
    * Resolves when a GET of the URL returns the expected answer, since previews are often announced before they answer.
-   * It asks once a second at first. After ten seconds it becomes a wait like `waitUntil`, which asks every ten seconds.
-   * In a step, or in a run that brought its token, all of it happens within the attempt.
-   * @throws TransientFailure if the answer never came: the run is attempted again later.
+   * It asks once a second at first. After ten seconds it becomes a wait like `waitUntil`, which asks at the interval
+   * `every`. In a step, in `cancelled`, or in a run that brought its token, all of it happens within the attempt.
+   * @throws TransientFailure if the answer never came: the run is attempted again later. PermanentFailure if the URL
+   * cannot be used.
    */
   waitFor(url: string | URL, options?: WaitForOptions): Promise<void>;
   /**
@@ -95,7 +97,8 @@ export type RunContext<EnvName extends string = string, IdentityName extends str
    * notify(env.SLACK_URL, "**done**: [the run](https://…)")`. The text may have Markdown links and bold. It is cut to
    * the chat's limit, and notifies no person in these three chats. It is not remembered: call it in a `step` to post
    * once.
-   * @throws LimitReached if the chat asks for a pause; PermanentFailure if it rejects the text.
+   * @throws LimitReached if the chat asks for a long pause; TransientFailure if it gives no answer or a 5xx;
+   * PermanentFailure if it rejects the text.
    */
   notify(url: string | URL, text: string): Promise<void>;
   /**
@@ -113,12 +116,13 @@ export type RunContext<EnvName extends string = string, IdentityName extends str
 
 export type Runs = {
   /**
-   * Starts a run of another workflow of this service, which needs the trigger `call`. Happens once per run. The run is
-   * stored when the promise resolves.
+   * Starts a run of another workflow of this service, which needs the trigger `call`. Happens once per run: later
+   * attempts do not start another one. The run is stored when the promise resolves.
    * @param inputs as the workflow's schema requires.
-   * @param options.id of the new run, a UUID; created if missing. To start the same workflow again, use another id or
-   * name.
+   * @param options.id of the new run, a UUID in lower case; created if missing.
+   * @param options.name distinguishes this start from others. To start the same workflow again, use another id or name.
    * @returns its id.
+   * @throws PermanentFailure if there is no such workflow, it has no trigger `call`, or the inputs or the id are wrong.
    */
   start(workflow: string, inputs: Json, options?: { readonly id?: string; readonly name?: string }): Promise<string>;
   /**
@@ -139,7 +143,7 @@ export type WaitUntilOptions = {
 };
 
 export type WaitForOptions = {
-  /** Accepts the expected answer. Default: any 2xx. Redirects are not followed. */
+  /** Accepts the expected answer. Default: any 2xx. `text` is the first 100 KB. Redirects are not followed. */
   readonly until?: (answer: { readonly status: number; readonly text: string }) => boolean;
   /** The longest time to wait. Default: 2 minutes. */
   readonly timeout?: Duration;
@@ -162,6 +166,7 @@ export type OpenCallback<Body> = {
   result(): Promise<Body>;
 };
 
+/** Writes a message and its facts, with a level. Facts are JSON, up to 50 and 8,000 characters. Secrets are hidden. */
 export type RunLog = {
   [Level in "debug" | "info" | "warn" | "error"]: (message: string, facts?: Readonly<Record<string, unknown>>) => void;
 };

@@ -1,4 +1,4 @@
-/** A duration: `"500ms"`, `"90s"`, `"5m"`, `"1.5h"`, `"7d"`. */
+/** A duration of up to 365 days: `"500ms"`, `"90s"`, `"5m"`, `"1.5h"`, `"7d"`. */
 export type Duration = `${number}${Unit}`;
 
 type Unit = keyof typeof UNIT_MS;

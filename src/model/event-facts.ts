@@ -12,15 +12,19 @@ export type EventFacts = {
   /** The number of the pull request. */
   readonly pull?: number;
   /**
-   * The full hash of the commit: a pull request's head, the result of a push, or the commit of a check, status,
-   * deployment, merge group or Actions run.
+   * The full hash of the commit: a pull request's head, the result of a push, or the commit of a check, status, commit
+   * comment, deployment, merge group or Actions run.
    */
   readonly sha?: string;
 };
 
+/** A repository as parameters of GitHub's routes. `repo` is its name without the owner. */
 export type Repo = { readonly owner: string; readonly repo: string };
 
-/** The same as types: required if every one of these events has it, otherwise optional. */
+/**
+ * The same for certain events: a fact that some of them lack may be undefined. A run always has a repository: if its
+ * event names none, the workflow or TARGET_REPO does.
+ */
 export type FactsOf<Name extends WebhookName> = {
   readonly repository: string;
   readonly repo: Repo;

@@ -18,7 +18,7 @@ export type FailureFacts = {
   readonly remedy: string;
   /** Which of the caller's arguments is wrong, so that a workflow can name its setting. */
   readonly about?: "path" | "ref" | "event type" | "no run";
-  /** False: GitHub certainly did not receive the request. */
+  /** False: GitHub certainly has not carried out the request. It was never sent, or GitHub rejected it. */
   readonly sent?: false;
   /** For "no run": sending the same event again may start something. */
   readonly sendAgain?: true;
@@ -38,13 +38,13 @@ class Failed extends Error {
   }
 }
 
-/** A person must act; a retry changes nothing. */
+/** A person must act; a retry changes nothing. The run fails. */
 export class PermanentFailure extends Failed {
   override readonly name = "PermanentFailure";
   readonly kind = "permanent";
 }
 
-/** Time may help: no answer, a reset connection, a 5xx. */
+/** Time may help: no answer, a reset connection, a 5xx. The run is attempted again later. */
 export class TransientFailure extends Failed {
   override readonly name = "TransientFailure";
   readonly kind = "transient";
@@ -57,7 +57,10 @@ export class TransientFailure extends Failed {
   }
 }
 
-/** GitHub asks for no requests until `notBefore` (epoch milliseconds). It does not count as an attempt. */
+/**
+ * GitHub, or a chat, accepts no requests until `notBefore` (epoch milliseconds). The run is attempted again then. This
+ * does not count as a failed attempt.
+ */
 export class LimitReached extends Failed {
   override readonly name = "LimitReached";
   readonly kind = "limit";
@@ -74,7 +77,7 @@ export function isFailure(error: unknown): error is Failure {
   return error instanceof Error && NAMES.includes(error.name) && "kind" in error;
 }
 
-/** The same failure for a request that was certainly not sent (false), or that may have been sent. */
+/** The same failure for a request that was certainly not carried out (false), or that may have been. */
 export function sentOf(failure: Failure, sent: false | undefined): Failure {
   const { sent: _, ...rest } = failure.facts;
   const facts = sent === undefined ? rest : { ...rest, sent };

@@ -1,4 +1,6 @@
+/** @see https://docs.github.com/en/rest/commits/statuses#create-a-commit-status */
 export type CommitStatus = {
+  /** `owner/name`, also in the types below. */
   readonly repository: string;
   /** The full SHA. */
   readonly sha: string;
@@ -10,6 +12,7 @@ export type CommitStatus = {
   readonly targetUrl?: string | undefined;
 };
 
+/** @see https://docs.github.com/en/rest/checks/runs */
 export type CommitCheck = {
   readonly repository: string;
   readonly sha: string;
@@ -19,11 +22,12 @@ export type CommitCheck = {
   readonly status: "queued" | "in_progress" | "completed";
   /** For a completed check. */
   readonly conclusion?: "success" | "failure" | "neutral" | "cancelled" | "skipped" | "timed_out" | "action_required";
+  /** Cut to 255 characters. */
   readonly title: string;
-  /** Markdown. */
+  /** Markdown, cut to GitHub's limit of 65,535 characters. */
   readonly summary: string;
   readonly detailsUrl?: string | undefined;
-  /** For a completed check: up to 1,000. */
+  /** For a completed check: the first 1,000 are written, and the summary counts the others. */
   readonly annotations?: readonly Annotation[] | undefined;
 };
 
@@ -40,16 +44,18 @@ export type Annotation = {
   readonly level: "notice" | "warning" | "failure";
 };
 
+/** @see https://docs.github.com/en/rest/issues/comments */
 export type KeyedComment = {
   readonly repository: string;
   /** The number of the issue or pull request. */
   readonly number: number;
   /** Letters, digits, `.`, `_`, `/` and `-`, up to 100 characters. */
   readonly key: string;
-  /** Markdown. */
+  /** Markdown, cut to GitHub's limit of 65,536 characters. */
   readonly body: string;
 };
 
+/** @see https://docs.github.com/en/rest/deployments/statuses#create-a-deployment-status */
 export type DeploymentState = {
   readonly repository: string;
   readonly sha: string;
@@ -60,5 +66,6 @@ export type DeploymentState = {
   readonly state: "queued" | "in_progress" | "success" | "failure" | "error" | "inactive";
   readonly environmentUrl?: string | undefined;
   readonly logUrl?: string | undefined;
+  /** Cut to GitHub's limit of 140 characters. */
   readonly description?: string | undefined;
 };

@@ -201,7 +201,7 @@ export type FoundRun = RunReference & {
   readonly createdAt: string;
 };
 
-/** The end of a GitHub Actions run. */
+/** A GitHub Actions run that has ended. */
 export type FollowedRun = {
   readonly id: number;
   readonly htmlUrl: string;
@@ -219,6 +219,7 @@ export type FollowedRun = {
 
 export type FollowedJob = {
   readonly name: string;
+  /** As for a run. For a job that has not ended: its status. */
   readonly conclusion: string;
   readonly htmlUrl: string;
   readonly startedAt?: string;
@@ -233,7 +234,10 @@ export type FindOptions = {
 };
 
 export type FollowOptions = FindOptions & {
-  /** How long the run may take. Default: `"6h"`, GitHub's limit for a job. */
+  /**
+   * How long the run may take. Default: `"6h"`, GitHub's limit for a job.
+   * @see https://docs.github.com/en/actions/reference/limits
+   */
   readonly timeout?: Duration;
   /** Throws with the failed jobs, unless the run ended with success, skipped or neutral. */
   readonly mustSucceed?: boolean;

@@ -14,6 +14,7 @@ export type NoticeKind = (typeof NOTICE_KINDS)[number];
  */
 export type NotifyOption = false | string | NotifyTarget | readonly (string | NotifyTarget)[];
 
+/** One receiver of notices, and which notices it gets. */
 export type NotifyTarget = {
   /** The name of the environment variable with the address, which may be given as `NAME_FILE`. */
   readonly to: string;

@@ -139,7 +139,7 @@ export type SentRequest = {
   readonly path: string;
   /** The status of GitHub's answer. Undefined: there was none, and GitHub may still have processed the request. */
   readonly status?: number;
-  /** Up to 1 KB of it as text. */
+  /** Its first 1,000 characters. */
   readonly body?: string;
   /** Who sent it, unless it was the workflow's `github`. */
   readonly identity?: string;

@@ -110,13 +110,16 @@ export type HttpTrigger<Body> = {
    * `{"status":"skipped","reason":"..."}`. Failures are always answered as problem+json.
    */
   answer?(ended: Ended): HttpAnswer;
-  /** A final check before the event is accepted. A returned text rejects it with a 400. */
+  /**
+   * A final check before the event is accepted. A returned text rejects it with a 400. `hasToken`: the run would have a
+   * GitHub token, from the request, the workflow or the service.
+   */
   reject?(body: Body, event: { hasToken: boolean }): string | undefined;
   /** Added to the 405 answer for another method: what the caller probably meant. */
   readonly methodHint?: string;
 };
 
-/** How a run ended, for its caller. */
+/** How a run ended, for its caller. Failures have a fixed answer. */
 export type Ended =
   | { readonly status: "success"; readonly outputs: Json }
   | { readonly status: "skipped"; readonly reason: string };
@@ -136,7 +139,7 @@ export type Schema<T> = {
     | { success: false; error: { issues: readonly { path: readonly PropertyKey[]; message: string }[] } };
 };
 
-/** Starts the workflow at set times. A tick that passed while the service was down runs once after the start. */
+/** Starts the workflow at set times. If ticks passed while the service was down, the last one runs after the start. */
 export type ScheduleTrigger = {
   /** Five fields, `"0 3 * * *"`, or six with seconds first; `@daily` and similar names. */
   readonly cron: string;

@@ -4,9 +4,11 @@ import { isCommitHash, isRepositoryName } from "./github-names.ts";
 import { keysIn } from "./run-names.ts";
 
 /**
- * What an event at GitHub must be about to wake a waiting run: a workflow run (by its `id`, or by a `key`, a word of
- * its name; without both, any run of the repository), a pull request, a deployment, or the checks and statuses of a
- * commit. Repositories are written `owner/name`.
+ * What an event at GitHub must be about to wake a waiting run:
+ * - a workflow run, by its `id`, or by a `key`, which is a word in its name. Without both, any run of the repository.
+ * - a pull request, a deployment, or the checks and statuses of a commit.
+ *
+ * Repositories are written `owner/name`, and `sha` is the full hash.
  */
 export type WakeOn = WakeSubject | readonly WakeSubject[];
 

@@ -39,8 +39,8 @@ export type WorkflowOptions<
   readonly name: string;
   /**
    * The group of a run. Runs of one workflow with the same group never overlap, and the newest queued run replaces
-   * older ones. Undefined, or without `concurrency`, runs do not wait for each other, except that with `report` each
-   * commit is a group. The long form changes what a newer event does.
+   * older ones. A run whose group is undefined waits for no other. So does every run without `concurrency`, unless the
+   * workflow has `report`: then each commit is a group. The long form changes what a newer event does.
    */
   readonly concurrency?: Group<Given> | Concurrency<Given>;
   /** Skips repeats: a run is skipped if one with the same key succeeded within this time. */
