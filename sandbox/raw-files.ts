@@ -9,7 +9,7 @@ const HOST = "raw.githubusercontent.com";
 /**
  * Serves the files of a stand-in GitHub as https://raw.githubusercontent.com, for programs with a fixed address. A Go
  * program reaches it with HTTPS_PROXY set to `proxy`, and SSL_CERT_FILE set to a file with the authority's certificate.
- * It always connects to 127.0.0.1 without the proxy.
+ * Go never uses the proxy for 127.0.0.1.
  */
 export async function startRawFiles(
   github: Pick<StandInGitHub, "repository">,

@@ -41,7 +41,7 @@ export type AskOptions = {
 /** Resolves after this many milliseconds. Tests move a clock instead. */
 export type Wait = (milliseconds: number) => Promise<void>;
 
-/** One GitHub, and what all who ask it share. */
+/** One GitHub, and what all of its askers share. */
 export type GitHubHost = {
   readonly apiUrl: string;
   /** `owner/name`: requests that name no repository use the token for this one. */

@@ -57,9 +57,9 @@ const API_VERSION = "2022-11-28";
 
 /**
  * Sends requests to one GitHub over keep-alive connections, written as the route templates of GitHub's documentation.
- * `send` rejects only if there was no complete answer. Any status resolves. It follows a redirect (301 for reads, 307
- * and 308) with the same method and body, and only to the same origin. By default, fetch would turn a redirected POST
- * into a GET that answers 200, and the event would be lost.
+ * `send` rejects only if there was no complete answer. Any status resolves. It follows a redirect (301, 307 or 308)
+ * with the same method and body, and only to the same origin. By default, fetch would turn a POST with a 301 into a GET
+ * that answers 200, and the event would be lost.
  */
 export function openGitHubHttp({
   apiUrl,

@@ -52,7 +52,10 @@ type Options = Pick<GitHubHost, "targetRepo" | "wait" | "retriesMs"> & {
   readonly heard?: (outcome: GitHubOutcome) => void;
   /** Called when GitHub asks an account to pause, with the end (epoch milliseconds) and GitHub's words. */
   readonly onPause: (pause: { account: string; until: number; status: number; message: string }) => void;
-  /** Called once a day in the last week of the service's token, with its end (epoch milliseconds). */
+  /**
+   * Called once a day in the last week of a token that a person renews, with its end (epoch milliseconds). `account` is
+   * the token's variable.
+   */
   readonly onExpiry?: (account: string, expiresAt: number) => void;
   /**
    * Called once per account with the reason when the limits shared by replicas are unavailable, and with undefined when

@@ -33,7 +33,10 @@ export function mountBulkApi(
     clock: Pick<Clock, "now">;
   },
 ): void {
-  /** A request without a filter is rejected: a missing filter must not select all runs of all workflows. A status in the text would be a second one. */
+  /**
+   * Rejects a request without a filter: a missing filter must not select all runs of all workflows. Also rejects a
+   * status in the text: the query has the status, or the route decides it.
+   */
   function narrowed(c: Context, given: Parameters<typeof filterOf>[0], names: string): BulkFilter {
     const { id: _, status, ...filter } = filterOf(given, clock.now());
     if (status !== undefined) throw new Rejection(400, "text must not have a status: remove it.");

@@ -172,8 +172,9 @@ export function rightWrongClocks({ schema, now, least }: { schema: string; now: 
 }
 
 /**
- * Takes a turn. Takes its name ($1), and its interval ($2), ms. Returns a row if the turn belongs to this process. A
- * time later than the next turn was written before a clock was set back. But two processes may ask at the same moment.
+ * Takes a turn of work that one process does for all. Its values are the turn's name ($1), and the interval ($2), ms.
+ * Returns a row if the turn belongs to this process. A stored time that is more than one interval ahead was written
+ * before a clock was set back. A smaller lead does not matter: another process took the turn at the same moment.
  */
 export function takeTurn({ schema, now }: { schema: string; now: string }): string {
   return `INSERT INTO ${schema}.marks AS known (name, at) VALUES ($1, ${now})

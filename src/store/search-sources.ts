@@ -6,10 +6,10 @@ import { documentOf } from "./search-document.ts";
 /** A longer input is not read completely: it would use memory that events need. */
 const MAX_INPUT_BYTES = 131_072;
 const MAX_OUTPUT_BYTES = 65_536;
-/** Of a longer input. */
+/** How much of a longer input is read, at its beginning and at its end. */
 const PIECE_CHARACTERS = 16_384;
 
-/** Limits for a run with many. */
+/** How many of a run's newest steps, attempts and log lines are read. Actions are limited for several runs together. */
 const [MAX_STEPS, MAX_ATTEMPTS, MAX_LINES, MAX_ACTIONS] = [50, 20, 100, 50];
 const MAX_TEXT_CHARACTERS = 500;
 const MAX_SENT_CHARACTERS = 4000;

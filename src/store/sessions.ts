@@ -2,8 +2,8 @@ import type { Session, Sessions } from "../model/session.ts";
 import { clean, type Row } from "./rows.ts";
 
 /**
- * A session that starts further in the future was started with a wrong clock, and would last until then. The clocks of
- * replicas differ by less.
+ * A session that starts further in the future than this was started with a wrong clock, and would last too long. The
+ * clocks of replicas differ by less.
  */
 const AHEAD_MS = 3_600_000;
 

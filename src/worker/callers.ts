@@ -25,8 +25,8 @@ export function waitingCallers(clock: Clock) {
 
   return {
     /**
-     * Resolves with the run when it has ended or its next attempt has failed. Resolves with undefined when the time is
-     * over, or when too many callers wait.
+     * Resolves with the run when it has ended, its next attempt has failed, or it starts to wait. Resolves with
+     * undefined when the time is over, or when too many callers wait.
      */
     wait(run: string, milliseconds: number): Promise<Run | undefined> {
       return new Promise((resolve) => {

@@ -5,7 +5,7 @@ import { LimitReached, PermanentFailure, TransientFailure } from "../model/failu
 import { type FetchParts, fetching } from "./fetch.ts";
 import { shownUrl, withoutAddress } from "./shown-url.ts";
 
-/** If a chat asks for a longer pause, a later attempt writes to it, s. */
+/** The longest pause that an attempt waits for a chat, s. After a longer one, a later attempt posts. */
 const MOST_PATIENCE_S = 10;
 
 /** How many times an attempt posts to a chat that asks for a pause. */

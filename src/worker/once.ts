@@ -77,7 +77,7 @@ export function onceOf(claim: Claim, parts: OnceParts) {
 
     async function look(lost: Sending): Promise<Attended<StartedRun>> {
       const find = () => found(record, what, lost);
-      // Clocks may be wrong, so this never waits longer than that.
+      // With a wrong clock the send may seem to be in the future. That must not lengthen the search.
       const sinceMs = Math.max(0, Date.parse(actions.time()) - Date.parse(lost.last));
       const leftMs = lost.unsent
         ? 0

@@ -34,7 +34,7 @@ export class AttemptLog {
   readonly #trace: Facts | undefined;
   /** Most runs write nothing. */
   #lines: ReturnType<typeof keptLines> | undefined;
-  /** The number of lines that the workflow wrote, that the run's log keeps, and that it has dropped. */
+  /** What the workflow wrote (lines), and what the run's log has kept (lines and bytes) and dropped (lines). */
   #written = 0;
   #kept = 0;
   #bytes = 0;

@@ -12,7 +12,7 @@ export type Sending = {
   readonly since: string;
   readonly last: string;
   readonly tries: number;
-  /** GitHub certainly has not received the event. */
+  /** GitHub certainly has not accepted the event. */
   readonly unsent?: true;
 };
 

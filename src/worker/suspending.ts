@@ -84,7 +84,8 @@ export function openSuspending(
       const why = typeof found === "object" ? keeping.withoutTokens(found.fails, runSecrets) : undefined;
       const failure = terms.late(why);
       const error = keptReason(failure.message, keeping);
-      // With a result it stays ended. If the workflow continues after the failure, later attempts do not wait again.
+      // A wait that failed but has a result, even null, stays ended. So if the workflow handles the failure and
+      // continues, later attempts do not wait again. If the failure ends the attempt, `failedBy` removes a null result.
       throw noted(failure, await keep({ ...begun, endedAt: clock.now(), result: why ?? null, error }));
     }
     attempting.begin(`the wait ${name}`);

@@ -169,7 +169,7 @@ export function startWorker(parts: WorkerParts) {
   return {
     /**
      * Stores an event and resolves when it is on disk. Its run starts as soon as possible. `outcome` resolves when the
-     * run has ended or an attempt has failed, or with undefined after `waitMs`.
+     * run has ended, an attempt has failed, or the run starts to wait; or with undefined after `waitMs`.
      * @throws StoreUnavailable; WorkflowPaused if the event brings a token, which cannot wait.
      */
     accept: takeIn,

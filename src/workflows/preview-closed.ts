@@ -32,7 +32,7 @@ export function previewClosed({ targetRepo, context }: PreviewClosedOptions) {
           return keyIn(payload) === key;
         });
         const its = new Set(all.flatMap(({ sha, environment }) => (commits.has(sha) ? [environment] : [])));
-        // Also deployments of earlier commits: a failed one stays active until then.
+        // Also deployments of earlier commits: if no later one succeeded, GitHub has not made them inactive.
         return all.flatMap(({ sha, environment, payload }) =>
           its.has(environment) ? [{ sha, environment, key: keyIn(payload) ?? "" }] : [],
         );

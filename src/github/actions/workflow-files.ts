@@ -8,7 +8,8 @@ import { listIn } from "../failures.ts";
 export type WorkflowFile = {
   readonly path: string;
   /**
-   * The types of `repository_dispatch` it listens to. "all" if it names none, empty if it does not listen to the event.
+   * The types of `repository_dispatch` it listens to. "all" if it names none, empty if it does not listen to the event,
+   * "unreadable" if the file is not valid YAML.
    */
   readonly types: "all" | "unreadable" | readonly string[];
   /** The names of the inputs of `workflow_dispatch`. Undefined if `workflow_dispatch` cannot start it. */

@@ -28,7 +28,7 @@ export const SHARED_COST = {
 /** A promised time that is not used within this span goes to others. */
 export const GRACE_MS = 30_000;
 
-/** Not before a time (epoch milliseconds), and why, as a clause: "80 writes a minute are used up". */
+/** Not before a time (epoch milliseconds), and why, as a clause: "the limit of 80 writes in 60 s is used up". */
 export type NotYet = { readonly notBefore: number; readonly why: string };
 
 export type Budget = ReturnType<typeof openBudget>;

@@ -10,8 +10,8 @@ const MAX_DESCRIPTION = 140;
 
 /**
  * Creates a deployment, or finds the one with this key, and sets its status unless its newest status is already the
- * same. When this one succeeds, GitHub makes earlier deployments of the environment inactive. A deployment that does
- * not exist is not made inactive.
+ * same. When this one succeeds, GitHub makes earlier deployments of the environment inactive. The state `inactive`
+ * creates no deployment.
  * @see https://docs.github.com/en/rest/deployments/deployments
  */
 export async function setDeployment(reporting: Reporting, deployment: DeploymentState): Promise<void> {

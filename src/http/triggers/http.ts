@@ -30,8 +30,9 @@ type Received = {
 };
 
 /**
- * Starts a run for an event. Resolves when the run is stored. `outcome` resolves when the run has ended or an attempt has
- * failed, with undefined if the run still waits. The run continues when the caller disconnects.
+ * Starts a run for an event. Resolves when the run is stored. `outcome` resolves when the run has ended, an attempt has
+ * failed, or the run starts to wait. Without `wait`, or after WAIT_SECONDS, it resolves with undefined. The run
+ * continues when the caller disconnects.
  */
 export type AcceptEvent = (
   event: Received,

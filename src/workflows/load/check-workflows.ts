@@ -38,13 +38,12 @@ type Before = Pick<CheckedWorkflows, "workflows" | "fileOf">;
  * Checks loaded workflows together with the built-in ones. If several have the same name or path, one of them stays.
  * The order of preference: a built-in workflow, the one that had it before, the one whose file has the same name, the
  * first.
- * @param service what is needed of the service: the value of a variable (throws if its file cannot be read), and its
- *   webhook secret.
  */
 export function checkedWorkflows(
   builtIn: readonly Found[],
   loaded: readonly LoadedFile[],
   service: {
+    /** The value of a variable. Throws if its file cannot be read. */
     variable: (name: string) => string | undefined;
     /** The GitHub App with this name. Throws if one of its variables is missing or cannot be used. */
     app: (name: string) => AppKey;

@@ -224,7 +224,7 @@ const oneOrMore = (what: string) => z.union([text(""), names("")], expected(what
 const wholeNumber = () => z.int(expected("a whole number")).min(1, expected("1 or more"));
 const aFunction = () => z.custom((value) => typeof value === "function", expected("a function"));
 
-/** The paths that the service uses, and everything below them. */
+/** Paths of the service, and everything below them, which no trigger may use. */
 const RESERVED =
   /^\/(health|ready|api|webhooks|openapi\.json|metrics|runs|workflows|assets|live|sign-in|sign-out)(\/|$)/;
 

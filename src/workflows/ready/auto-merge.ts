@@ -17,21 +17,21 @@ import {
 } from "./options.ts";
 import { PULL_EVENT_CHECKS, type PullEventOptions, type PullWorkflow, titleOfPull } from "./pull-events.ts";
 
-/** `actions` are opened, synchronize, reopened and ready_for_review. With `labels` also labeled. */
+/** `actions` by default: opened, synchronize, reopened and ready_for_review. With `labels` also labeled. */
 export type AutoMergeOptions = CommonOptions &
   PullEventOptions &
   AutoMergeRules & {
     /** `"merge"` by default, `"squash"` or `"rebase"`. */
     readonly mergeMethod?: MergeMethod;
-    /** Approves the pull request first. */
+    /** Approves the pull request first. False by default, like all options below without another default. */
     readonly approve?: boolean;
     /** The authors whose pull requests are merged. By default only Dependabot: `["dependabot[bot]"]`. */
     readonly authors?: readonly string[];
     /** Only pull requests with one of these labels. */
     readonly labels?: readonly string[];
     /**
-     * False: the run waits until all checks have passed, and merges the commit that it has examined. GitHub's
-     * auto-merge, once it is on, would also merge a later commit.
+     * True by default: GitHub's auto-merge merges the pull request, even if a later commit was added. False: the run
+     * waits until all checks have passed, and merges the commit that it has examined.
      */
     readonly useAutoMerge?: boolean;
     /**

@@ -19,7 +19,10 @@ export type LockThreadsOptions = ScheduledOptions & {
   /** The same for a period: `"2018-01-01/2019-12-31"`, or both dates in a list. */
   readonly [Its in Named as `exclude${Its}${"Created" | "Closed"}Between`]?: string | readonly [string, string];
 } & {
-  /** Only threads with any of these labels, with all of these, or with none of these. */
+  /**
+   * Only threads with any of these labels, with all of these, or with none of these. With `includeAll…`, `includeAny…`
+   * has no effect.
+   */
   readonly [Its in Named as `${"includeAny" | "includeAll" | "excludeAny"}${Its}Labels`]?: Names;
 } & {
   /** Labels to add or remove before locking. */
@@ -31,7 +34,7 @@ export type LockThreadsOptions = ScheduledOptions & {
   /** `"resolved"` by default. `""` gives no reason. */
   readonly [Its in "issue" | "pr" as `${Its}LockReason`]?: "" | "resolved" | "off-topic" | "too heated" | "spam";
 } & {
-  /** All three by default: `["issues", "prs"]`, or `"issues, prs"`. */
+  /** Which kinds to process: `["issues", "prs"]`, or `"issues, prs"`. All three kinds by default. */
   readonly processOnly?: Names;
   /** Logs the outputs of the run at its end. */
   readonly logOutput?: boolean;

@@ -81,7 +81,7 @@ export async function takeBack(
 /**
  * Lets GitHub merge the pull request when possible. If GitHub does not, because nothing is required or because the
  * repository does not allow auto-merge, the run waits until all checks have passed, and merges.
- * @returns why it is not merged, as a text, if it has changed.
+ * @returns a text if it is not merged: the pull request has changed, or GitHub rejected the merge `MAX_MERGES` times.
  */
 export async function mergePull(context: RunContext, repo: Repo, merge: Merge): Promise<Merged | string> {
   const { step, waitUntil } = context;

@@ -13,7 +13,7 @@ import {
 import { PULL_EVENT_CHECKS, type PullEventOptions, titleOfPull } from "./pull-events.ts";
 import { type Pattern, problemOf, type TitleProblem, type TitleRules, titleOf } from "./title-rules.ts";
 
-/** `actions` are opened, reopened, edited and synchronize. With `ignoreLabels` also labeled and unlabeled. */
+/** `actions` by default: opened, reopened, edited and synchronize. With `ignoreLabels` also labeled and unlabeled. */
 export type PullRequestTitleOptions = CommonOptions &
   PullEventOptions &
   Omit<TitleRules, Listed> & {

@@ -82,7 +82,8 @@ export type StaleOptions = ScheduledOptions &
     /** `"created"` by default. */
     readonly sortBy?: "created" | "updated" | "comments";
     /**
-     * The maximum number of issues and pull requests that a run changes. No limit by default. The next run continues.
+     * The maximum number of issues and pull requests that a run changes by this policy. No limit by default. The next
+     * run continues.
      */
     readonly operationsPerRun?: number;
     /** Logs how many were seen, marked and closed. True by default. */
