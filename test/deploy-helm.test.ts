@@ -4,9 +4,11 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { load } from "js-yaml";
 import { chartFiles } from "../scripts/chart-files.ts";
 import { documentOf } from "./support/documents.ts";
 import { temporaryFolder } from "./support/folder.ts";
+import { followed, sectionOf } from "./support/followed-steps.ts";
 import { type KubernetesObject, objectsIn, tool } from "./support/kubectl.ts";
 import { withComponents } from "./support/overlay.ts";
 import { startService } from "./support/service.ts";
@@ -18,6 +20,9 @@ const VALUES = {
   image: { repository: "ghcr.io/OWNER/gh-runner", tag: "VERSION" },
   settings: { TARGET_REPO: "acme/shop", DEPLOYMENT_REPO: "acme/deployment" },
 };
+
+/** What a reader does after a change of the overlay. */
+const APPLY = { language: "bash", text: "kubectl apply -k deploy/kubernetes/mine" };
 
 function helm(t: TestContext, values: string | object): KubernetesObject[] | undefined {
   const file = `${temporaryFolder(t)}/values.yaml`;
@@ -152,5 +157,32 @@ describe("the Helm chart", () => {
     assert.equal(container.image, "registry.example.com/gh-runner:0.1.0");
     const command = "helm install gh-runner deploy/helm/gh-runner -n gh-runner -f values.yaml\n";
     assert.ok(blocks.some(({ text }) => text === command));
+  });
+
+  it("opens the network as the overlay does, with the examples of docs/kubernetes.md", (t) => {
+    const blocks = sectionOf("## The network", "docs/kubernetes.md");
+    const overlay = followed(t, [...blocks, APPLY]);
+    const values = blocks.find(({ text }) => text.startsWith("networkPolicy:"))?.text ?? "";
+    const chart = helm(t, { ...VALUES, ...(load(values) as object) });
+    if (!overlay || !chart) return;
+    const [ours, theirs] = [overlay, chart].map((objects) => objects.find(({ kind }) => kind === "NetworkPolicy").spec);
+    assert.deepEqual([ours.ingress, ours.egress], [theirs.ingress, theirs.egress]);
+    const [{ from }] = ours.ingress;
+    assert.ok(from[0].namespaceSelector.matchExpressions[0].values.includes("ingress-nginx"));
+    assert.ok(ours.egress.some(({ ports }: KubernetesObject) => ports[0].port === 3128));
+  });
+
+  it("pulls from a registry with a password, with the patch of docs/kubernetes.md and with the chart's value", (t) => {
+    const blocks = sectionOf("### 4. Start the service", "docs/kubernetes.md");
+    const secret = /create secret docker-registry (\S+) /.exec(blocks.map(({ text }) => text).join("\n"))?.[1];
+    const patches = blocks.filter(({ text }) => text.startsWith("patches:"));
+    const overlay = followed(t, [...patches, APPLY]);
+    const chart = helm(t, { ...VALUES, imagePullSecrets: [secret] });
+    if (!overlay || !chart) return;
+    const pulls = (objects: readonly KubernetesObject[]) => [
+      ...(objects.find(({ kind }) => kind === "ServiceAccount")?.imagePullSecrets ?? []),
+      ...(objects.find(({ kind }) => kind === "StatefulSet").spec.template.spec.imagePullSecrets ?? []),
+    ];
+    assert.deepEqual([pulls(overlay), pulls(chart)], [[{ name: secret }], [{ name: secret }]]);
   });
 });

@@ -19,9 +19,9 @@ kubectl() {
 }
 `;
 
-/** The code blocks of a section of docs/kubernetes-workflows.md, up to the next heading. */
-export function sectionOf(heading: string): readonly Block[] {
-  const { text } = documentOf("docs/kubernetes-workflows.md");
+/** The code blocks of a section, up to the next heading. */
+export function sectionOf(heading: string, page = "docs/kubernetes-workflows.md"): readonly Block[] {
+  const { text } = documentOf(page);
   const from = text.indexOf(`\n${heading}\n`);
   if (from < 0) throw new Error(`there is no ${heading}`);
   const rest = text.slice(from + 1 + heading.length);
