@@ -484,7 +484,7 @@ describe("what is a token", () => {
       assert.equal(tokenIn({ a: { b: `x${held}y` } }), "a.b", held);
     }
     const shown = readFileSync(new URL("../docs/configuration.md", import.meta.url), "utf8");
-    const [service = ""] = shown.split("The commands `gh-runner runs");
+    const [service = ""] = shown.split("## Commands that call a running service");
     const names = [...service.matchAll(/^\| `(\w+)`, `\1_FILE`/gm)].map(([, name = ""]) => name);
     // AUTH_OIDC is not secret, and may be a file.
     const others = ["HTTP_PROXY", "DATABASE_URL", "GITHUB_APP_PRIVATE_KEY", "AUTH_OIDC"];

@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { addAbortSignal } from "node:stream";
 import { type Command, InvalidArgumentError } from "commander";
 import type { Backups } from "../service/backups.ts";
-import { examples } from "./command.ts";
+import { examples, STORE_HELP } from "./command.ts";
 import { stopSignal } from "./on-signal.ts";
 
 export function backupCommands(program: Command): void {
@@ -19,7 +19,7 @@ export function backupCommands(program: Command): void {
         ["Write a backup to a file", "gh-runner backup gh-runner.sqlite"],
       ),
     )
-    .addHelpText("after", "\nThe database is in DATA_DIR, or in DATABASE_URL if that is set.")
+    .addHelpText("after", STORE_HELP)
     .action(makeBackup);
   program
     .command("restore")
@@ -33,7 +33,8 @@ export function backupCommands(program: Command): void {
         ["Restore it over an existing database", "gh-runner restore gh-runner.sqlite --replace"],
       ),
     )
-    .addHelpText("after", "\nThe database is in DATA_DIR, or in DATABASE_URL if that is set. No service may use it.")
+    .addHelpText("after", "\nNo service may use the database.")
+    .addHelpText("after", STORE_HELP)
     .action(restoreBackup);
 }
 

@@ -58,7 +58,15 @@ export function commandLine(): Command {
       ),
     );
   for (const add of COMMANDS) add(program);
+  hint(program, "gh-runner");
   return program;
+}
+
+/** After wrong arguments or options, names the help that lists them. */
+function hint(command: Command, name: string): void {
+  const help = command.commands.length > 0 ? "lists the commands" : "lists its arguments and options";
+  command.showHelpAfterError(`${name} --help ${help}.`);
+  for (const each of command.commands) hint(each, `${name} ${each.name()}`);
 }
 
 function argumentName(argument: Argument): string {

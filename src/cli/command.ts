@@ -23,8 +23,48 @@ export function examples(...all: readonly (readonly [does: string, line: string]
   return `\nExamples:\n${all.map(([does, line]) => `  # ${does}\n  $ ${line}`).join("\n")}`;
 }
 
-/** For the help of a command that talks to a running service. */
-export const SERVICE_HELP = `
-Environment:
-  GH_RUNNER_URL    Address of the service (default: http://localhost:9555)
-  GH_RUNNER_TOKEN  One of its AUTH_TOKENS, or a file with it: GH_RUNNER_TOKEN_FILE`;
+/** The meanings of variables, in the words with which docs/configuration.md begins. A test compares both. */
+const MEANINGS = {
+  AUTH_TOKENS: "Comma-separated tokens. A caller needs one of them",
+  DATABASE_URL: "PostgreSQL database to use instead of DATA_DIR",
+  DATA_DIR: "Folder of the database (default: ./data)",
+  DEPLOYMENT_REPO: "Repository (owner/name) with the values files",
+  GH_RUNNER_TOKEN: "One of the service's AUTH_TOKENS",
+  GH_RUNNER_TOKEN_FILE: "File that holds this token",
+  GH_RUNNER_URL: "Address of the service (default: http://localhost:9555)",
+  GITHUB_TOKEN: "Token for GitHub",
+  PORT: "TCP port of the service (default: 9555)",
+  TARGET_REPO: "Repository (owner/name) that receives the event",
+  WORKFLOWS_DIR: "Folder of your workflows",
+} as const;
+
+type Variable = keyof typeof MEANINGS;
+
+function environment(names: readonly Variable[]): string {
+  const width = Math.max(...names.map((name) => name.length));
+  const lines = names.map((name) => `  ${name.padEnd(width)}  ${MEANINGS[name]}`);
+  return ["", "Environment:", ...lines].join("\n");
+}
+
+/** The environment variables of a command that calls a running service, for its help. */
+export const SERVICE_HELP = environment(["GH_RUNNER_URL", "GH_RUNNER_TOKEN", "GH_RUNNER_TOKEN_FILE"]);
+
+/** The most important environment variables of a command that reads the service's settings, for its help. */
+export function settingsHelp(...names: readonly Variable[]): string {
+  return `${environment(names)}\n\nAll settings: docs/configuration.md`;
+}
+
+/** For the help of a command that opens the service's database. */
+export const STORE_HELP = settingsHelp("DATA_DIR", "DATABASE_URL");
+
+/** For the help of a command that reads all settings. */
+export const ALL_SETTINGS_HELP = settingsHelp(
+  "PORT",
+  "WORKFLOWS_DIR",
+  "DATA_DIR",
+  "DATABASE_URL",
+  "AUTH_TOKENS",
+  "GITHUB_TOKEN",
+  "TARGET_REPO",
+  "DEPLOYMENT_REPO",
+);

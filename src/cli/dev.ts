@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
-import { CommandError, examples } from "./command.ts";
+import { CommandError, examples, settingsHelp } from "./command.ts";
 import { onSignal } from "./on-signal.ts";
 
 export function devCommand(program: Command): void {
@@ -16,6 +16,7 @@ export function devCommand(program: Command): void {
         ["Try another folder, on another port", "PORT=8080 gh-runner dev my-workflows --no-open"],
       ),
     )
+    .addHelpText("after", settingsHelp("WORKFLOWS_DIR", "PORT"))
     .action(dev);
 }
 

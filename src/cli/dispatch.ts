@@ -4,7 +4,7 @@ import type { Json, Run } from "../model/run.ts";
 import { oneLine } from "../model/visible.ts";
 import type { Workflow } from "../model/workflow.ts";
 import type { Config } from "../service/config/config.ts";
-import { CommandError, examples, JSON_OPTION } from "./command.ts";
+import { CommandError, examples, JSON_OPTION, settingsHelp } from "./command.ts";
 import type { DryWrite } from "./run-here.ts";
 
 export function dispatchCommand(program: Command): void {
@@ -21,6 +21,7 @@ export function dispatchCommand(program: Command): void {
         ["Send it, with the values file of another branch", "gh-runner dispatch pr-1234 --revision release"],
       ),
     )
+    .addHelpText("after", settingsHelp("GITHUB_TOKEN", "TARGET_REPO", "DEPLOYMENT_REPO"))
     .action(dispatch);
 }
 

@@ -2,7 +2,7 @@ import { styleText } from "node:util";
 import type { Command } from "commander";
 import type { Check } from "../model/check.ts";
 import { oneLine } from "../model/visible.ts";
-import { examples, JSON_OPTION } from "./command.ts";
+import { ALL_SETTINGS_HELP, examples, JSON_OPTION } from "./command.ts";
 
 export function doctorCommand(program: Command): void {
   program
@@ -17,6 +17,7 @@ export function doctorCommand(program: Command): void {
         ["Check also that notices arrive", "gh-runner doctor --notify"],
       ),
     )
+    .addHelpText("after", ALL_SETTINGS_HELP)
     .action(doctor);
 }
 

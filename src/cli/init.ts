@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import type { Workflow } from "../model/workflow.ts";
 import type { Config } from "../service/config/config.ts";
 import { makeFolder } from "../store/make-folder.ts";
-import { CommandError, examples } from "./command.ts";
+import { CommandError, examples, settingsHelp } from "./command.ts";
 import { nearestPackage, nextCommands } from "./next-commands.ts";
 
 export function initCommand(program: Command): void {
@@ -19,6 +19,7 @@ export function initCommand(program: Command): void {
         ["Create a workflow with another name, in another folder", "WORKFLOWS_DIR=my-workflows gh-runner init deploy"],
       ),
     )
+    .addHelpText("after", settingsHelp("WORKFLOWS_DIR"))
     .action((name) => init(name));
 }
 

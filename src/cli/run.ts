@@ -3,7 +3,7 @@ import type { Json, RunStatus } from "../model/run.ts";
 import { GIVEN_AS, kindsOf, schemaFor, type TriggerKind, type Triggers } from "../model/triggers.ts";
 import { oneLine } from "../model/visible.ts";
 import type { Workflow } from "../model/workflow.ts";
-import { CommandError, examples } from "./command.ts";
+import { CommandError, examples, settingsHelp } from "./command.ts";
 
 export function runCommand(program: Command): void {
   program
@@ -25,6 +25,7 @@ export function runCommand(program: Command): void {
         ],
       ),
     )
+    .addHelpText("after", settingsHelp("WORKFLOWS_DIR", "GITHUB_TOKEN"))
     .action(run);
 }
 

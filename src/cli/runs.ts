@@ -14,7 +14,7 @@ export function runsCommand(program: Command): void {
         ["Show one run. The first characters of its id are enough", "gh-runner runs show 019a2c4e"],
       ),
     )
-    .addHelpText("after", SERVICE_HELP);
+    .addHelpText("afterAll", SERVICE_HELP);
 
   addFilterOptions(runs.command("list [search...]"), "Only runs")
     .description("List runs, newest first")

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import type { RunningApp } from "../service/app.ts";
 import { makeFolder } from "../store/make-folder.ts";
-import { examples } from "./command.ts";
+import { ALL_SETTINGS_HELP, examples } from "./command.ts";
 import { onSignal } from "./on-signal.ts";
 
 export function serveCommand(program: Command): void {
@@ -17,7 +17,7 @@ export function serveCommand(program: Command): void {
         ["Start it with your workflows, on another port", "PORT=8080 WORKFLOWS_DIR=workflows gh-runner serve"],
       ),
     )
-    .addHelpText("after", "\nSettings come from the environment: docs/configuration.md lists them.")
+    .addHelpText("after", ALL_SETTINGS_HELP)
     .action(serve);
 }
 

@@ -3,7 +3,7 @@ import { addAbortSignal, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Command } from "commander";
 import { systemClock } from "../model/clock.ts";
-import { examples } from "./command.ts";
+import { examples, STORE_HELP, settingsHelp } from "./command.ts";
 import { stopSignal } from "./on-signal.ts";
 import { progress } from "./terminal.ts";
 
@@ -21,6 +21,7 @@ export function storeCommands(program: Command): void {
         ],
       ),
     )
+    .addHelpText("after", settingsHelp("DATABASE_URL"))
     .action(migrate);
   program
     .command("export")
@@ -33,6 +34,7 @@ export function storeCommands(program: Command): void {
         ["Compress the export", "gh-runner export | gzip > runs.jsonl.gz"],
       ),
     )
+    .addHelpText("after", STORE_HELP)
     .action(exportRuns);
   program
     .command("import")
@@ -48,6 +50,7 @@ export function storeCommands(program: Command): void {
         ],
       ),
     )
+    .addHelpText("after", STORE_HELP)
     .action((file) => importRuns(file));
 }
 

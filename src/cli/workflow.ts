@@ -16,7 +16,7 @@ export function workflowCommand(program: Command): void {
         ["Pause all workflows in an incident", "gh-runner workflow pause --all"],
       ),
     )
-    .addHelpText("after", SERVICE_HELP);
+    .addHelpText("afterAll", SERVICE_HELP);
 
   workflow
     .command("list")

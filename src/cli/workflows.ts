@@ -3,7 +3,7 @@ import { entryInWords } from "../model/github-trigger.ts";
 import { credentialLines } from "../model/identity.ts";
 import { reportOf } from "../model/report.ts";
 import { gitHubEntries, type Triggers } from "../model/triggers.ts";
-import { CommandError, examples, JSON_OPTION } from "./command.ts";
+import { CommandError, examples, JSON_OPTION, settingsHelp } from "./command.ts";
 import { table } from "./terminal.ts";
 
 export function workflowsCommand(program: Command): void {
@@ -19,6 +19,7 @@ export function workflowsCommand(program: Command): void {
         ["Check the files where there are no secrets, as in CI", "gh-runner workflows --only-files"],
       ),
     )
+    .addHelpText("after", settingsHelp("WORKFLOWS_DIR"))
     .action(listWorkflows);
 }
 

@@ -179,9 +179,9 @@ export function configurationReference(): string {
     ...section("Storage", STORE_SETTINGS),
     ...section("Logs, traces and notices", OBSERVE_SETTINGS),
     ...section(
-      "The commands `gh-runner runs`, `start` and `workflow`",
+      "Commands that call a running service",
       CLIENT_SETTINGS,
-      "These commands talk to a running service. They read only these settings.",
+      "`gh-runner runs`, `previews`, `why`, `events`, `audit-log`, `start` and `workflow` read only these settings.",
     ),
   ].join("\n");
 }

@@ -1,7 +1,6 @@
 import { generateKeyPairSync } from "node:crypto";
 import { appVariables } from "../../model/identity.ts";
 import { type Config, readConfig } from "./config.ts";
-import { readHttpConfig } from "./http.ts";
 import { type Environment, readerOf, textOf } from "./setting.ts";
 
 /** The values that `gh-runner dev` chooses. */
@@ -16,11 +15,14 @@ type Given = {
   readonly dataDir: string;
 };
 
-/** The folder of workflows and the port that the environment names, for `gh-runner dev`. */
+/**
+ * The folder of workflows and the port that the environment names, for `gh-runner dev`.
+ * @throws ConfigError if the port is invalid.
+ */
 export function devDefaults(environment: Environment = process.env) {
   return {
     folder: textOf(environment, "WORKFLOWS_DIR") || "workflows",
-    port: readHttpConfig(environment).port,
+    port: readConfig({ PORT: environment.PORT }).http.port,
     /** Whether a person uses this machine. If not, no browser opens. */
     isAttended: !textOf(environment, "CI"),
   };

@@ -10,7 +10,7 @@ export const WORKFLOWS_SETTINGS = {
   targetRepo: setting(
     "TARGET_REPO",
     "sematext/sematext-cloud",
-    "Repository (owner/name) that receives the `repository_dispatch` event.",
+    "Repository (owner/name) that receives the event (`repository_dispatch`).",
     repository,
   ),
   deploymentRepo: setting(
