@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { startGitHub } from "../sandbox/github.ts";
+import { textOfRecord } from "../src/cli/run-here.ts";
 import { BARE_ENVIRONMENT } from "./support/environment.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { fixedPort } from "./support/process.ts";
@@ -159,6 +160,38 @@ describe("gh-runner workflows", () => {
 });
 
 describe("gh-runner run", () => {
+  it("shows the log on a terminal as lines of text, without what the result repeats", () => {
+    const record = { level: "warn", time: "2026-11-30T07:00:00.000Z", run: "1", workflow: "w", attempt: 1 };
+    assert.equal(
+      textOfRecord(JSON.stringify({ ...record, pull: 7, msg: "careful" })),
+      "2026-11-30T07:00:00.000Z WARN  careful pull=7\n",
+    );
+    const end = { ...record, duration_ms: 5, outcome: "failure", reason: "No.", stack: "Error: No.\n    at w.ts:1" };
+    assert.equal(
+      textOfRecord(JSON.stringify({ ...end, msg: "run failed" })),
+      "2026-11-30T07:00:00.000Z WARN  run failed\n    Error: No.\n        at w.ts:1\n",
+    );
+    assert.equal(textOfRecord(JSON.stringify({ ...end, level: "info", outcome: "success", msg: "run succeeded" })), "");
+    const limit = {
+      ...record,
+      level: "info",
+      outcome: "failure",
+      reason: "Wait.",
+      next_attempt: "2026-11-30T08:00:00.000Z",
+    };
+    assert.equal(
+      textOfRecord(JSON.stringify({ ...limit, msg: "run waits for a GitHub limit" })),
+      "2026-11-30T07:00:00.000Z INFO  run waits for a GitHub limit outcome=failure reason=Wait. next_attempt=2026-11-30T08:00:00.000Z\n",
+    );
+  });
+
+  it("and gh-runner workflows report that WORKFLOWS_DIR is not set", async () => {
+    const unknown = await command(["run", "mine"]);
+    assert.match(unknown.stderr, / WORKFLOWS_DIR is not set: set it to the folder of your workflows\.\n$/);
+    const { code, stderr } = await command(["workflows"]);
+    assert.deepEqual([code, stderr], [0, "WORKFLOWS_DIR is not set, so the list has only the built-in workflows.\n"]);
+  });
+
   it("prints what a workflow waits for, and that the service would continue", async (t) => {
     const { env } = await scene(t);
     const waits = httpWorkflow("waits", 'await step("first", () => 1); await sleep("quiet period", "2h"); return {};');

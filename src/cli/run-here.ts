@@ -1,4 +1,5 @@
 import type { RunDetail } from "../model/history.ts";
+import { lineText } from "../model/line-text.ts";
 import { problemsIn } from "../model/problems.ts";
 import type { Json } from "../model/run.ts";
 import type { Schema, TriggerKind } from "../model/triggers.ts";
@@ -24,14 +25,17 @@ export async function runHere(
   startedBy: (workflow: Workflow) => { readonly trigger: TriggerKind; readonly input: Json },
   { waitForLimits, dryRun }: { waitForLimits: boolean; dryRun: AppOptions["dryRun"] },
 ): Promise<RunDetail> {
-  const logTo = { write: (line: string) => void process.stderr.write(visible(line)) };
+  const shown = process.stderr.isTTY ? textOfRecord : visible;
+  const logTo = { write: (line: string) => void process.stderr.write(shown(line)) };
   const first = Promise.withResolvers<unknown>();
   const app = await startApp(config, { closed: true, logTo, settled: first.resolve, ...(dryRun && { dryRun }) });
   try {
     const workflow = app.loaded.workflows.find((each) => each.name === name);
     if (!workflow) {
       const names = app.loaded.workflows.map((each) => each.name).join(", ");
-      throw new CommandError(`There is no workflow ${name}. The workflows are: ${names}.`);
+      const dir = config.workflows.dir;
+      const remedy = dir === undefined ? " WORKFLOWS_DIR is not set: set it to the folder of your workflows." : "";
+      throw new CommandError(`There is no workflow ${name}. The workflows are: ${names}.${remedy}`);
     }
     const started = { workflow, actor: "command line", ...startedBy(workflow) };
     return await app.start(started, WAIT_MS, waitForLimits ? undefined : first.promise);
@@ -39,6 +43,28 @@ export async function runHere(
     await app.close();
   }
 }
+
+/**
+ * A record of the log as `gh-runner runs logs` prints it, for a terminal. Empty for the end of a run without failure,
+ * because the command prints that end as its result.
+ */
+export function textOfRecord(line: string): string {
+  const { level, time, msg, ...others } = JSON.parse(line);
+  const isOfService = others.outcome !== undefined;
+  if (isOfService && GOOD_ENDS.includes(msg)) return "";
+  const known = isOfService && FAILURES.includes(msg) ? [...OF_THE_RUN, ...OF_ITS_RESULT] : OF_THE_RUN;
+  const facts = Object.fromEntries(Object.entries<Json>(others).filter(([name]) => !known.includes(name)));
+  return lineText({ at: Date.parse(time), level, message: msg, facts });
+}
+
+const GOOD_ENDS = ["run succeeded", "run skipped", "run waits", "run cancelled"];
+const FAILURES = ["run failed", "attempt failed"];
+
+/** Facts that are the same in every record of the only run. */
+const OF_THE_RUN = ["run", "workflow", "attempt"];
+
+/** Facts of a failure that the result repeats, or that only matter to the service. */
+const OF_ITS_RESULT = ["outcome", "outputs", "reason", "failure", "duration_ms", "next_attempt"];
 
 export type DryWrite = Parameters<NonNullable<AppOptions["dryRun"]>>[0];
 

@@ -61,7 +61,7 @@ async function run(name: string, { input, trigger: wanted, dryRun }: Options): P
   if (dryRun && name === "environment-ready") {
     const { checkTests } = await import("../service/doctor.ts");
     for (const { check, message, remedy } of await checkTests(config))
-      write(oneLine(`${check}: ${message}. ${remedy}`));
+      write(oneLine(`${check}: ${message}. ${remedy ?? ""}`));
   }
   write(oneLine(`${run.status === "queued" ? "failure" : run.status}${again}: ${ended}`));
   if (!["success", "skipped", "waiting"].includes(run.status)) process.exitCode = 1;

@@ -50,6 +50,9 @@ async function listWorkflows({ json, onlyFiles }: { readonly json?: true; readon
   const { workflows, fileOf, outdated, warnings } = current;
   for (const { file, problems } of outdated)
     for (const each of problems) process.stderr.write(`broken, its previous version runs: ${file}: ${each}\n`);
+  if (dir === undefined) {
+    process.stderr.write("WORKFLOWS_DIR is not set, so the list has only the built-in workflows.\n");
+  }
   for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
   const listed = workflows.map((workflow) => {
     const { name, githubApp, githubToken, identities, permissions } = workflow;
