@@ -82,6 +82,7 @@ export async function startDev(folder: string, wanted: number, closing: AsyncDis
 /** Prints the workflows and problems, and later only what changed. */
 function teller(app: RunningApp, addresses: DevAddresses) {
   let known = new Map<string, string>();
+  let explained = false;
   let wasBroken = false;
   let warned = new Set<string>();
   return {
@@ -93,7 +94,14 @@ function teller(app: RunningApp, addresses: DevAddresses) {
           return [workflow.name, `  ${workflow.name} (${fileOf.get(workflow.name)})\n${starts.join("")}`];
         }),
       );
-      for (const [name, text] of now) if (known.get(name) !== text) say(visible(text));
+      const changed = [...now].filter(([name, text]) => known.get(name) !== text).map(([, text]) => text);
+      for (const text of changed) say(visible(text));
+      if (!explained && changed.some((text) => text.includes(addresses.senderUrl))) {
+        explained = true;
+        say(
+          `${addresses.senderUrl} acts as GitHub, Flux and the clock: it signs what you send, and starts the workflow.\n`,
+        );
+      }
       for (const name of known.keys()) if (!now.has(name) && broken.length === 0) say(`  ${name} is gone\n`);
       known = now;
     },
