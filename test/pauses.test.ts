@@ -113,10 +113,10 @@ describe("gh-runner workflow", () => {
   it("pauses and resumes one, and prints its new state", async (t) => {
     const { workflow } = await service(t);
     assert.match((await workflow("pause", "other")).stdout, /^other is paused \(for \d+m?s, by token alice\)\n$/);
-    assert.match((await workflow("pause", "other")).stdout, /^other is paused already \(/);
+    assert.match((await workflow("pause", "other")).stdout, /^other is already paused \(/);
     assert.match((await workflow("list")).stdout, /^other +for \d+m?s, by token alice$/m);
     assert.equal((await workflow("resume", "other")).stdout, "other is resumed\n");
-    assert.equal((await workflow("resume", "other")).stdout, "other is resumed, and was not paused\n");
+    assert.equal((await workflow("resume", "other")).stdout, "other was not paused\n");
     const json = JSON.parse((await workflow("pause", "other", "--json")).stdout);
     assert.deepEqual([json.workflow, json.changed, json.paused.actor], ["other", true, "token alice"]);
   });

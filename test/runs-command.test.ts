@@ -358,21 +358,39 @@ describe("the commands that talk to a service", () => {
         /^Cannot reach gh-runner at http:\/\/127\.0\.0\.1:1 \(\w.*\)\. Check that it runs/,
       ],
       ["http://nowhere.invalid", ["show", "x"], {}, /^Cannot reach gh-runner at http:\/\/nowhere\.invalid \(E\w+\)/],
-      [url, ["show", unknown], {}, new RegExp(`^There is no run ${unknown}\\.`)],
-      [url, ["rerun", unknown], {}, new RegExp(`^There is no run ${unknown}\\.`)],
+      [url, ["show", unknown], {}, new RegExp(`^There is no run ${unknown}\\. gh-runner runs list shows `)],
+      [url, ["rerun", unknown], {}, new RegExp(`^There is no run ${unknown}\\. gh-runner runs list shows `)],
       [url, ["show", "../runs"], {}, /^"\.\.\/runs" is not the id of a run/],
-      ["ftp://x", ["list"], {}, /^GH_RUNNER_URL: expected a URL such as http:\/\/localhost:9555/],
+      [
+        "ftp://x",
+        ["list"],
+        {},
+        /^Cannot call the service\. Fix .*: GH_RUNNER_URL: expected a URL such as http:\/\/localhost:9555/,
+      ],
       [
         url,
         ["list"],
         { GH_RUNNER_TOKEN_FILE: "/nowhere" },
-        /^GH_RUNNER_TOKEN: GH_RUNNER_TOKEN_FILE names a file that does not exist/,
+        /^Cannot call the service\. Fix .*: GH_RUNNER_TOKEN: GH_RUNNER_TOKEN_FILE names a file that does not exist/,
       ],
     ] as const) {
       const { code, stdout, stderr } = await runs(to, args, settings);
       assert.deepEqual([code, stdout], [1, ""], stderr);
       assert.match(stderr, line);
       assert.equal(linesOf(stderr).length, 1, stderr);
+    }
+  });
+
+  it("report on standard error that a list is empty", async (t) => {
+    const { url } = await startService(t);
+    for (const [args, said] of [
+      [["runs", "list"], "There are no runs yet."],
+      [["previews"], "There are no such previews."],
+      [["events"], "There are no such events and no such rejected requests."],
+      [["audit-log"], "There are no such records."],
+    ] as const) {
+      const { code, stdout, stderr } = await command(args, { GH_RUNNER_URL: url });
+      assert.deepEqual([code, linesOf(stdout).length, stderr], [0, 1, `${said}\n`]);
     }
   });
 

@@ -107,7 +107,7 @@ describe("gh-runner runs list with filters", () => {
     assert.equal((await runs(["list", "--group", "none"])).stderr, "No run matches.\n");
     assert.equal((await runs(["list", NASTY])).stderr, "No run matches.\n");
     const reversed = await runs(["list", "--since", "2h", "--until", "3h"], nowhere);
-    assert.equal(reversed.stderr, "--since is not before --until.\n");
+    assert.equal(reversed.stderr, "--since must be before --until.\n");
     const help = await runs(["list", "--help"], nowhere);
     assert.match(help.stdout, /repo:acme\/shop +only runs whose event came from this repository/);
   });

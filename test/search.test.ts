@@ -166,7 +166,7 @@ describe("A time in a search", () => {
   });
 
   it("must leave time between since and until", () => {
-    assert.equal(problemOf("since:1h until:2h"), "since is not before until.");
+    assert.equal(problemOf("since:1h until:2h"), "since must be before until.");
   });
 });
 

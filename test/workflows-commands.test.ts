@@ -209,10 +209,13 @@ describe("gh-runner run", () => {
     const { env } = await scene(t);
     const WORKFLOWS_DIR = workflowsFolder(t, { "several.ts": SEVERAL });
     const run = (...args: string[]) => command(["run", "several", ...args], { ...env, WORKFLOWS_DIR });
-    for (const args of [[], ["--trigger", "flux"]]) {
+    for (const [args, said] of [
+      [[], "several has the triggers http, github, manual: name one of them with --trigger.\n"],
+      [["--trigger", "flux"], "several has no trigger flux. Name one of its triggers: http, github, manual.\n"],
+    ] as const) {
       const { code, stderr } = await run(...args);
       assert.equal(code, 1);
-      assert.equal(stderr, "several has the triggers http, github, manual: name one of them with --trigger.\n");
+      assert.equal(stderr, said);
     }
     const manual = await run("--trigger", "manual", "--input", '{"ref":"main"}');
     assert.match(manual.stdout, /success: \{"trigger":"manual","ref":"main","times":1\}/, manual.stderr);
@@ -372,10 +375,16 @@ describe("gh-runner init", () => {
   it("rejects a name with which the service would not start", async (t) => {
     const folder = join(temporaryFolder(t), "workflows");
     for (const [name, why] of [
-      ["environment-ready", /^Nothing was written: .*environment-ready is taken by built in: choose another name\./],
-      ["dispatch", /^Nothing was written: .*the path \/dispatch is taken by built in: choose another name\./],
-      ["health", /^Nothing was written: .*\/health is reserved by the service: choose another name\./],
-      ["a".repeat(101), /^Nothing was written: name: expected letters/],
+      [
+        "environment-ready",
+        /^Nothing was written: .*environment-ready is taken by a built-in workflow\. Choose another name\./,
+      ],
+      [
+        "dispatch",
+        /^Nothing was written: .*the path \/dispatch is taken by a built-in workflow\. Choose another name\./,
+      ],
+      ["health", /^Nothing was written: .*\/health is reserved by the service\. Choose another name\./],
+      ["a".repeat(101), /^Nothing was written: expected letters/],
       ["Mine", /use lower-case letters/],
     ] as const) {
       const { code, stderr } = await command(["init", name], { WORKFLOWS_DIR: folder });

@@ -64,6 +64,7 @@ async function list({ run, ...query }: Omit<Options, "json" | "verify">, json: b
   if (json) return void process.stdout.write(`${text}\n`);
   const heading = ["AT", "ACTOR", "ROLE", "FROM", "ACTION", "RESULT", "ABOUT", "DETAILS"];
   process.stdout.write(table(heading, said.records.map(rowOf), process.stdout.columns));
+  if (said.records.length === 0) process.stderr.write("There are no such records.\n");
   if (said.next !== undefined) process.stderr.write(`There are more: --cursor ${said.next}\n`);
 }
 

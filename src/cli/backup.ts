@@ -126,7 +126,8 @@ async function restoreBackup(
     signal.throwIfAborted();
     const { message, code } = cause as NodeJS.ErrnoException;
     if (message.startsWith("Cannot ") || code === undefined) throw cause;
-    throw new Error(`Cannot restore ${file ?? "the standard input"}: ${message}. Nothing was restored.`, { cause });
+    const remedy = "Name a backup that you can read. Nothing was restored.";
+    throw new Error(`Cannot restore ${file ?? "the standard input"}: ${message}. ${remedy}`, { cause });
   } finally {
     source.destroy();
   }

@@ -82,8 +82,11 @@ async function requireUsable(name: string, config: Config): Promise<void> {
     const more = [{ workflow, file: name }];
     await openWorkflows({ ...config.workflows, dir: undefined }, { closing, more, hasWebhookSecret: true });
   } catch (error) {
-    const problem = /\n.*?: (.*)/.exec((error as Error).message)?.[1];
-    throw new CommandError(`Nothing was written: ${problem ?? (error as Error).message} name.`, { cause: error });
+    const { message } = error as Error;
+    // In the message of the service's start, a problem follows its file and its field.
+    const problem = /\n.*?: [\w.]+: (.*)/.exec(message)?.[1];
+    const what = (problem ?? message).replace(/: choose another$/, ". Choose another name");
+    throw new CommandError(`Nothing was written: ${what}.`, { cause: error });
   }
 }
 

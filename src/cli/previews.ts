@@ -44,6 +44,7 @@ async function listPreviews(application: string | undefined, { json, ...query }:
   ]);
   const heading = ["APPLICATION", "RESULT", "COMMIT", "PULL", "RUN", "AGE", "REASON"];
   process.stdout.write(table(heading, rows, process.stdout.columns));
+  if (rows.length === 0) process.stderr.write("There are no such previews.\n");
   if (said.next !== undefined) process.stderr.write(`There are more: --cursor ${said.next}\n`);
 }
 

@@ -82,6 +82,9 @@ function oneOf(kinds: readonly TriggerKind[], wanted: string | undefined, name: 
   const meant = wanted ?? (isClock ? "manual" : undefined);
   const [first, ...others] = kinds.filter((kind) => meant === undefined || kind === meant);
   if (first !== undefined && others.length === 0) return first;
+  if (wanted !== undefined) {
+    throw new CommandError(`${name} has no trigger ${wanted}. Name one of its triggers: ${kinds.join(", ")}.`);
+  }
   throw new CommandError(`${name} has the triggers ${kinds.join(", ")}: name one of them with --trigger.`);
 }
 

@@ -56,7 +56,7 @@ export function filterQuery({ workflow, group, text, since, until }: FilterOptio
     until: until === undefined ? undefined : timeIn("until", until, now),
   };
   if (bounds.since !== undefined && bounds.until !== undefined && bounds.since >= bounds.until)
-    throw new CommandError("--since is not before --until.");
+    throw new CommandError("--since must be before --until.");
   return { workflow, group, text: text === undefined ? undefined : searchText(searched(text, now)), ...bounds };
 }
 

@@ -36,8 +36,10 @@ export async function listRuns(words: readonly string[], options: ListOptions): 
   const isCut = text !== undefined && runs.length < Number(limit ?? USUAL_LIMIT);
   const more = isCut ? "The search has not looked at all runs yet" : "There are more";
   if (next !== undefined) process.stderr.write(`${more}: --cursor ${next}\n`);
-  else if (runs.length === 0 && Object.values(query).some((value) => value !== undefined))
-    process.stderr.write(`No run matches.${hint(text)}\n`);
+  else if (runs.length === 0) {
+    const isFiltered = Object.values(query).some((value) => value !== undefined);
+    process.stderr.write(isFiltered ? `No run matches.${hint(text)}\n` : "There are no runs yet.\n");
+  }
 }
 
 /** The service's default. */

@@ -74,7 +74,7 @@ export function serviceClient() {
       problems?: unknown;
     };
     if (status >= 400 && typeof detail === "string") {
-      const reason = Array.isArray(problems) ? problems.join("\n") : detail;
+      const reason = inCommands(Array.isArray(problems) ? problems.join("\n") : detail);
       const message =
         status === 403
           ? `${reason} Set GH_RUNNER_TOKEN or GH_RUNNER_TOKEN_FILE to a token with that permission.`
@@ -153,6 +153,11 @@ function segment(id: string): string {
   if (!/^[\w-]+$/.test(id))
     throw new CommandError(`${JSON.stringify(id)} is not the id of a run. gh-runner runs list shows the ids.`);
   return id;
+}
+
+/** A message of the API that names a route, with the command that calls it. */
+function inCommands(text: string): string {
+  return text.replace("GET /api/runs lists all runs", "gh-runner runs list shows the runs");
 }
 
 function parsed(text: string): unknown {

@@ -129,7 +129,8 @@ async function* readExport(file: string | undefined, signal: AbortSignal): Async
   } catch (cause) {
     signal.throwIfAborted();
     const { message } = cause as Error;
-    throw new Error(`Cannot import ${file ?? "the standard input"}: ${message}. Nothing was imported.`, { cause });
+    const remedy = "Name an export that you can read. Nothing was imported.";
+    throw new Error(`Cannot import ${file ?? "the standard input"}: ${message}. ${remedy}`, { cause });
   }
 }
 

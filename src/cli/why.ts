@@ -86,6 +86,7 @@ async function listEvents(words: readonly string[], { json, ...query }: ListOpti
   }));
   const rows = [...rejected, ...events].sort((a, b) => Date.parse(b.at) - Date.parse(a.at)).map(({ row }) => row);
   process.stdout.write(table(["AGE", "EVENT", "ABOUT", "RESULT", "REASON"], rows, process.stdout.columns));
+  if (rows.length === 0) process.stderr.write("There are no such events and no such rejected requests.\n");
   if (said.next !== undefined) process.stderr.write(`There are more: --cursor ${said.next}\n`);
 }
 

@@ -124,9 +124,11 @@ async function turn(action: "pause" | "resume", name: string | undefined, { all,
   }
   const what = name ?? "every workflow";
   const { changed, paused, pausedByName = [] } = said;
-  const already = changed ? "" : action === "pause" ? " already" : ", and was not paused";
-  if (paused === undefined) process.stdout.write(`${what} is resumed${already}\n`);
-  else process.stdout.write(`${what} is paused${action === "pause" ? already : ""} (${since(paused)})\n`);
+  if (paused === undefined) process.stdout.write(`${what} ${changed ? "is resumed" : "was not paused"}\n`);
+  else {
+    const already = action === "pause" && !changed ? "already " : "";
+    process.stdout.write(`${what} is ${already}paused (${since(paused)})\n`);
+  }
   if (action === "resume" && paused?.all) {
     process.stderr.write("All workflows are still paused. To resume them: gh-runner workflow resume --all\n");
   }

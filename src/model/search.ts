@@ -103,7 +103,7 @@ export function parseSearch(text: string, now: number, zone = "UTC"): Search {
     }
   }
   const { since, until } = values;
-  if (since !== undefined && until !== undefined && since >= until) problems.push("since is not before until.");
+  if (since !== undefined && until !== undefined && since >= until) problems.push("since must be before until.");
   if (words.length > MAX_WORDS) problems.push(`These are ${words.length} words: give at most ${MAX_WORDS}.`);
   return { words, filter: { ...values, ...(words.length > 0 && { words }) }, problems: fewOf(problems) };
 

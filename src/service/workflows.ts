@@ -6,7 +6,7 @@ import { gitHubEntries } from "../model/triggers.ts";
 import type { Workflow } from "../model/workflow.ts";
 import type { BrokenFile, WorkflowSource } from "../model/workflow-file.ts";
 import { type EnvironmentReadyOptions, environmentReady } from "../workflows/environment-ready.ts";
-import { type CheckedWorkflows, checkedWorkflows } from "../workflows/load/check-workflows.ts";
+import { BUILT_IN, type CheckedWorkflows, checkedWorkflows } from "../workflows/load/check-workflows.ts";
 import { codeVersion, type LoadedFile, madeWith, sourceIn, workflowsIn } from "../workflows/load/load-workflows.ts";
 import { previewClosed } from "../workflows/preview-closed.ts";
 import { previewTests } from "../workflows/preview-tests.ts";
@@ -14,8 +14,6 @@ import { secretLines, type Wrong } from "./config/setting.ts";
 import type { WorkflowsConfig } from "./config/workflows.ts";
 import { VERSION } from "./version.ts";
 import type { WorkflowVersions } from "./workflow-versions.ts";
-
-const BUILT_IN = "built in";
 
 type Options = {
   closing: AsyncDisposableStack;

@@ -112,7 +112,10 @@ function inspected(environment: Environment, reader: Reader, again: readonly str
 export function readClientConfig(environment: Environment = process.env) {
   const reader = readerOf(environment);
   const values = reader.values(CLIENT_SETTINGS);
-  if (reader.wrong.length > 0) throw new ConfigError(problemsOf(reader.wrong).join("; "));
+  if (reader.wrong.length > 0) {
+    const problems = problemsOf(reader.wrong).join("; ");
+    throw new ConfigError(`Cannot call the service. Fix these settings (docs/configuration.md): ${problems}`);
+  }
   return values;
 }
 

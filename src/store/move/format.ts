@@ -151,7 +151,7 @@ export async function* entriesIn(source: AsyncIterable<Uint8Array>): AsyncGenera
       yield { line, characters: written.length, record: checked(value, line) };
     }
   }
-  if (line === 0) throw broken(1, "the file is empty");
+  if (line === 0) throw broken(1, "the file is empty, so it is no export of gh-runner");
   if (!ended) throw broken(line + 1, "the export is cut off: its last line is missing");
 }
 

@@ -29,6 +29,9 @@ export type CheckedWorkflows = {
   readonly warnings: readonly string[];
 };
 
+/** The file of a built-in workflow, in lists. */
+export const BUILT_IN = "built in";
+
 type Found = { readonly workflow: Workflow; readonly file: string; readonly code?: string | undefined };
 
 /** The workflows of a service before it loads its files again. */
@@ -148,7 +151,8 @@ function clashes(
     valuesIn(one.workflow).flatMap((value, at, all) => {
       const owner = owners.get(value);
       if (owner === one && all.indexOf(value) === at) return [];
-      const taken = owner === one ? "another trigger of it" : owner?.file;
+      const taken =
+        owner === one ? "another trigger of it" : owner?.file === BUILT_IN ? "a built-in workflow" : owner?.file;
       return [[one.file, `${field}: ${what} ${value} is taken by ${taken}: choose another`] as const];
     }),
   );
