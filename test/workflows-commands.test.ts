@@ -180,8 +180,8 @@ describe("gh-runner run", () => {
       next_attempt: "2026-11-30T08:00:00.000Z",
     };
     assert.equal(
-      textOfRecord(JSON.stringify({ ...limit, msg: "run waits for a GitHub limit" })),
-      "2026-11-30T07:00:00.000Z INFO  run waits for a GitHub limit outcome=failure reason=Wait. next_attempt=2026-11-30T08:00:00.000Z\n",
+      textOfRecord(JSON.stringify({ ...limit, msg: "run waits for a GitHub rate limit" })),
+      "2026-11-30T07:00:00.000Z INFO  run waits for a GitHub rate limit outcome=failure reason=Wait. next_attempt=2026-11-30T08:00:00.000Z\n",
     );
   });
 

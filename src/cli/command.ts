@@ -25,7 +25,7 @@ export function examples(...all: readonly (readonly [does: string, line: string]
 
 /** The meanings of variables, in the words with which docs/configuration.md begins. A test compares both. */
 const MEANINGS = {
-  AUTH_TOKENS: "Comma-separated tokens. A caller needs one of them",
+  AUTH_TOKENS: "Comma-separated tokens of callers",
   DATABASE_URL: "PostgreSQL database to use instead of DATA_DIR",
   DATA_DIR: "Folder of the database (default: ./data)",
   DEPLOYMENT_REPO: "Repository (owner/name) with the values files",
