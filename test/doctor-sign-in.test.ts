@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { startGitHub } from "../sandbox/github.ts";
 import { checkSettings } from "../src/service/doctor.ts";
 import { temporaryFolder } from "./support/folder.ts";
-import { OPENID_CLIENT, startIssuer } from "./support/openid-provider.ts";
+import { OPENID_CLIENT, startSignInIssuer } from "./support/openid-provider.ts";
 import { DEPLOYMENT, TARGET, TOKEN } from "./support/service.ts";
 import { ALICE } from "./support/signing-in.ts";
 
@@ -12,7 +12,7 @@ describe("doctor", () => {
     const github = await startGitHub();
     t.after(() => github.close());
     github.token(TOKEN);
-    const issuer = await startIssuer(t, ALICE);
+    const issuer = await startSignInIssuer(t, ALICE);
     issuer.redirectUri = "https://ci.example/sign-in/oidc/callback";
     const settings = {
       ...{ GITHUB_API_URL: github.url, GITHUB_TOKEN: TOKEN, DEPLOYMENT_REPO: DEPLOYMENT, TARGET_REPO: TARGET },

@@ -4,7 +4,7 @@ import { Response } from "undici";
 import { openIdSignIn } from "../src/access/openid.ts";
 import type { Trip } from "../src/access/sign-in-method.ts";
 import type { SignInFailed } from "../src/model/sign-in.ts";
-import { type Account, OPENID_CLIENT, startIssuer, walkTo } from "./support/openid-provider.ts";
+import { type Account, OPENID_CLIENT, startSignInIssuer, walkTo } from "./support/openid-provider.ts";
 
 const REDIRECT = "https://ci.example/sign-in/oidc/callback";
 const ALICE: Account = {
@@ -18,7 +18,7 @@ const trip = (facts: Partial<Trip> = {}): Trip => ({
 });
 
 async function opened(t: TestContext, account: Account = ALICE, now: () => number = Date.now) {
-  const issuer = await startIssuer(t, account);
+  const issuer = await startSignInIssuer(t, account);
   issuer.redirectUri = REDIRECT;
   const { id, secret } = OPENID_CLIENT;
   const method = openIdSignIn(

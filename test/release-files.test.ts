@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { startGitHub } from "../sandbox/github.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { startMachineIssuer } from "./support/machine-issuer.ts";
-import { OPENID_CLIENT, startIssuer } from "./support/openid-provider.ts";
+import { OPENID_CLIENT, startSignInIssuer } from "./support/openid-provider.ts";
 import { dispatchOnce, fixedPort, listening, spawnService } from "./support/process.ts";
 import { release } from "./support/release.ts";
 import { DEPLOYMENT, deploy, send, TARGET, TOKEN } from "./support/service.ts";
@@ -33,7 +33,7 @@ async function started(t: TestContext, folder: string) {
   github.repository(TARGET);
   deploy(github, "pr-1", "abc1234");
   const machines = await startMachineIssuer(t);
-  const people = await startIssuer(t, { sub: "7" });
+  const people = await startSignInIssuer(t, { sub: "7" });
   const port = await fixedPort();
   const named = httpWorkflow("named", `await github.rest.repos.get({ owner: "acme", repo: "shop" });\nreturn {};`);
   const settings = {

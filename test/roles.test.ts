@@ -5,7 +5,7 @@ import { allRoutes, withRoleMatrix } from "../scripts/role-matrix.ts";
 import type { Route } from "../src/http/route-list.ts";
 import type { Permission } from "../src/model/access.ts";
 import { type StandInIssuer, startIssuer } from "./support/issuer.ts";
-import type { Issuer } from "./support/openid-provider.ts";
+import type { SignInIssuer } from "./support/openid-provider.ts";
 import { fixedPort } from "./support/port.ts";
 import { deploy, notify, type Service, send } from "./support/service.ts";
 import { ALICE, gitHubApp, openClient, startWithIssuer } from "./support/signing-in.ts";
@@ -56,7 +56,7 @@ type Started = Service & {
   /** The issuer for callers without a secret. */
   readonly issuer: StandInIssuer;
   /** The provider at which people sign in. */
-  readonly provider: Issuer;
+  readonly provider: SignInIssuer;
   readonly gitHubApp: ReturnType<typeof gitHubApp>;
 };
 

@@ -3,7 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import { describe, it, type TestContext } from "node:test";
 import { movedClock, until } from "./support/clock.ts";
 import { temporaryFolder } from "./support/folder.ts";
-import { startIssuer } from "./support/openid-provider.ts";
+import { startSignInIssuer } from "./support/openid-provider.ts";
 import { fixedPort } from "./support/port.ts";
 import { postgresForTests } from "./support/postgres.ts";
 import { startService } from "./support/service.ts";
@@ -178,7 +178,7 @@ describe("a session", () => {
   });
 
   it("of a person is narrowed, widened and ended by SIGN_IN_ROLES, and ends with the sign-in method", async (t) => {
-    const issuer = await startIssuer(t, ALICE);
+    const issuer = await startSignInIssuer(t, ALICE);
     const common = { DATA_DIR: temporaryFolder(t), PORT: String(await fixedPort()) };
     const browser = openClient();
     const at = async (settings: Record<string, string>) => {
@@ -200,7 +200,7 @@ describe("a session", () => {
 
 describe("two replicas", () => {
   const replicas = async (t: TestContext) => {
-    const issuer = await startIssuer(t, ALICE);
+    const issuer = await startSignInIssuer(t, ALICE);
     const settings = { DATABASE_URL: postgres.url, DATABASE_SCHEMA: postgres.schema(), AUTH_TOKENS: TOKEN };
     const one = await startWithIssuer(t, { issuer, settings });
     const publicUrl = one.url;

@@ -9,7 +9,7 @@ export const OPENID_CLIENT = { id: "gh-runner", secret: "client-secret-012345678
 
 export type Account = { readonly sub: string } & Readonly<Record<string, unknown>>;
 
-export type Issuer = {
+export type SignInIssuer = {
   /** `http://127.0.0.1:PORT` */
   readonly url: string;
   /** Where the browser is sent back to. */
@@ -31,14 +31,14 @@ export type Issuer = {
 };
 
 /** A real OpenID Connect provider on loopback (oidc-provider from npm). It skips its login page and takes the test's account. */
-export async function startIssuer(t: TestContext, account: Account): Promise<Issuer> {
+export async function startSignInIssuer(t: TestContext, account: Account): Promise<SignInIssuer> {
   let [key, provider] = [newKey("one"), undefined as Provider | undefined];
   const server = createServer((incoming, outgoing) => void serve(incoming, outgoing));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
-  const issuer: Issuer = {
+  const issuer: SignInIssuer = {
     url,
     redirectUri: "",
     account,
@@ -80,7 +80,7 @@ function newKey(kid: string): Key {
   return { privateKey, jwk: { ...privateKey.export({ format: "jwk" }), kid, alg: "RS256", use: "sig" } as JWK };
 }
 
-function providerOf(issuer: Issuer, jwk: JWK): Provider {
+function providerOf(issuer: SignInIssuer, jwk: JWK): Provider {
   const configuration: Configuration = {
     clients: [
       {
@@ -106,7 +106,7 @@ function providerOf(issuer: Issuer, jwk: JWK): Provider {
 }
 
 /** Changes claims in an ID token on its way out. */
-function changeTokens(outgoing: ServerResponse, issuer: Issuer, key: Key): void {
+function changeTokens(outgoing: ServerResponse, issuer: SignInIssuer, key: Key): void {
   const end = outgoing.end.bind(outgoing) as (body: string) => ServerResponse;
   outgoing.end = ((body: string | Buffer) => {
     const tokens = JSON.parse(String(body)) as Record<string, unknown>;

@@ -1,6 +1,6 @@
 import type { TestContext } from "node:test";
 import type { OAuthApp } from "../../sandbox/oauth.ts";
-import { type Account, type Issuer, OPENID_CLIENT, startIssuer } from "./openid-provider.ts";
+import { type Account, OPENID_CLIENT, type SignInIssuer, startSignInIssuer } from "./openid-provider.ts";
 import { fixedPort } from "./port.ts";
 import { type HttpAnswer, type Service, send, startService } from "./service.ts";
 
@@ -14,11 +14,11 @@ type Options = NonNullable<Parameters<typeof startService>[1]>;
 /** A service with sign-in by OpenID Connect, at a real provider. `url` is its address for browsers. */
 export async function startWithIssuer(
   t: TestContext,
-  { settings = {}, ...more }: Options & { readonly issuer?: Issuer } = {},
-): Promise<Service & { readonly issuer: Issuer }> {
+  { settings = {}, ...more }: Options & { readonly issuer?: SignInIssuer } = {},
+): Promise<Service & { readonly issuer: SignInIssuer }> {
   const port = settings.PORT ?? String(await fixedPort());
   const url = settings.PUBLIC_URL ?? `http://127.0.0.1:${port}`;
-  const issuer = more.issuer ?? (await startIssuer(t, ALICE));
+  const issuer = more.issuer ?? (await startSignInIssuer(t, ALICE));
   if (issuer.redirectUri === "") issuer.redirectUri = `${url}/sign-in/oidc/callback`;
   const { id, secret } = OPENID_CLIENT;
   const service = await startService(t, {
