@@ -64,7 +64,7 @@ describe("a database that cannot be used", () => {
       assert.match(said, what);
       assert.ok(!said.includes(wrong));
     }
-    // A frozen process learns that its time is over before it learns why there is no connection.
+    // A process that was frozen sees that its time is over before it sees why there is no connection.
     const url = address({ port: "1" });
     const asked = withDatabase({ url, schema: "public" }, (database) => database.sql("SELECT 1"));
     const standsStill = new Int32Array(new SharedArrayBuffer(4));

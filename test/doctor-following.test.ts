@@ -122,7 +122,7 @@ describe("what the doctor finds of the permissions for FOLLOW", () => {
     assert.equal(found(await check(FOLLOW), NAME)?.status, "ok");
   });
 
-  it("that a fine-grained token cannot be asked for, but for reading runs", async (t) => {
+  it("that GitHub does not show for a fine-grained token, except reading runs", async (t) => {
     const { check, github } = await scene(t);
     const settings = { ...FOLLOW, GITHUB_TOKEN: FINE_GRAINED };
     github.token(FINE_GRAINED, { permissions: { contents: "write", actions: "write" } });

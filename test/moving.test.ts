@@ -15,6 +15,7 @@ import { fixedPort, listening } from "./support/process.ts";
  * The contract of the Go service, replayed against this service, and against the Go service if REFERENCE_BIN names
  * its binary. Both get only its five variables.
  */
+
 const TOKENS = { service: "ghp_serviceToken0123456789abcdefABCDEF", caller: "token-of-the-caller-0123456789" };
 const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 const { REFERENCE_BIN } = process.env;

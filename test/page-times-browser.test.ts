@@ -67,7 +67,7 @@ describe("times, in a browser", { skip: withoutChromium }, () => {
   });
   after(() => browser?.close());
 
-  /** A run's page in Nepal: no other zone is 5:45 h before UTC. */
+  /** A run's page in Nepal: no other zone is 5:45 h ahead of UTC. */
   async function openRun(t: TestContext, settings: Record<string, string>, options: BrowserContextOptions = {}) {
     const { url } = await start(t, settings);
     const { headers } = await notify(url, { application: "pr-none" });

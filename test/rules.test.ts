@@ -74,8 +74,8 @@ function memory() {
   };
   const inSlot = (slot: string | null, status: RunRow["status"]) =>
     slot === null ? undefined : runs.find((run) => run.slot === slot && run.status === status);
-  /** The run in a slot that runs or waits, or whose workflow's `cancelled` is due or called. */
   const holder = (slot: string | null) => inSlot(slot, "running") ?? inSlot(slot, "waiting");
+  /** A run in the slot runs or waits, or its workflow's `cancelled` is due or runs. */
   const isTaken = (slot: string | null) =>
     holder(slot) !== undefined || (slot !== null && runs.some((run) => run.slot === slot && isCalled(run)));
   const inSlotCalled = (run: RunRow) =>

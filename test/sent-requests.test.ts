@@ -73,7 +73,7 @@ describe("What an attempt has changed at GitHub", () => {
     assert.deepEqual(told(ended), [`${path} undefined`, `${path} 502`, `${path} 204`]);
   });
 
-  it("is 20 writes at most, with the number of all, and 1 KB of each body", async (t) => {
+  it("is 20 writes at most, with the number of all, and 1,000 characters of each body", async (t) => {
     const { run } = await serviceThat(
       t,
       `for (let at = 0; at < 23; at++) await github.dispatch("acme/shop", "e" + at, { text: "é".repeat(3000) });`,

@@ -25,7 +25,7 @@ function hasty(drainMs: number): readonly string[] {
   return [`--import=data:text/javascript,${encodeURIComponent(set)}`, "src/main.ts", "serve"];
 }
 
-/** A preview whose address \`/n\` answers up to three times with 503, depending on n, and then with 200. */
+/** A preview whose address `/n` answers up to three times with 503, depending on n, and then with 200. */
 async function startPreviews(t: TestContext): Promise<string> {
   const asked = new Map<string, number>();
   const server = createServer(({ url = "" }, response) => {

@@ -20,7 +20,7 @@ import {
 } from "./store.contract.ts";
 
 const SECOND = 1000;
-/** Leases end after a minute. */
+/** The tests let this time pass, ms. A lease lasts a minute, so no claim is lost. */
 const PER = 10_000;
 
 /** What every store promises about the order and the rate in which runs begin. The tests of each store run it. */

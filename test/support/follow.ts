@@ -24,11 +24,11 @@ type Options = {
   readonly plan?: (key: string, attempt: number) => RunPlan;
   /** False: GitHub sends no webhooks. */
   readonly webhooks?: boolean;
-  /** In the target repository; by default the one of deploy/target. */
+  /** The text of the workflow file in the target repository. By default it is the one of deploy/target. */
   readonly workflow?: string;
 };
 
-/** The service with FOLLOW, in front of a stand-in GitHub. The target repository has the shipped workflow. */
+/** The service with FOLLOW, in front of a stand-in GitHub. */
 export async function previewScene(t: TestContext, { settings = {}, plan, webhooks = true, workflow }: Options = {}) {
   const clock = movedClock();
   const service = await startService(t, {

@@ -53,7 +53,7 @@ export function readHistory(folder: string): StoredRun[] {
   });
 }
 
-/** How many runs have not ended yet. */
+/** How many runs are queued or running. Runs that wait do not count. */
 export function unfinished(folder: string): number {
   return withDatabase(join(folder, FILE), (db) =>
     Number(db.prepare("SELECT count(*) AS n FROM runs WHERE status IN ('queued', 'running')").get()!.n),

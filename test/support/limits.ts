@@ -1,6 +1,6 @@
 import { DOCUMENTED_LIMITS, type Limits } from "../../sandbox/limits.ts";
 
-/** With a smaller scale, a busy machine makes runs wait twice. */
+/** With a larger scale, the minute is so short that a busy machine makes runs wait twice. */
 const SCALE = 12;
 
 /** GitHub's minute in tests that wait for it, ms: five seconds. */

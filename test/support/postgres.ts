@@ -112,7 +112,6 @@ export async function startPostgres({ flags = [] }: { flags?: readonly string[] 
     },
     end: () => server.stop(),
     begin: () => server.start(),
-    // The first process would replace any other that is missing.
     freeze: () => signal(folder, "SIGSTOP"),
     thaw: () => signal(folder, "SIGCONT"),
     async stop() {

@@ -12,7 +12,7 @@ const WORKFLOW = `GET ${REPOSITORY}/workflows/{workflow_id}`;
 const RUNS_OF_WORKFLOW = `GET ${REPOSITORY}/workflows/{workflow_id}/runs`;
 const PERMISSIONS = `GET ${REPOSITORY}/permissions`;
 
-/** Runs in every state: 5 is in progress, 6 has failed, 8 is cancelled by force, 9 is queued. */
+/** The runs of the cases below: 5 and 8 are in progress, 6 and 7 have failed, 9 is queued. */
 export function prepareRuns(github: StandInGitHub): void {
   const shop = github.repository("acme/shop");
   const job = { name: "test", attempt: 1, createdAt: 0 };

@@ -27,7 +27,7 @@ export function scriptedActions(clock: Pick<Clock, "now">) {
     listedAfterMs: 0,
     /** No run begins after an event. */
     isSilent: false,
-    /** Runs show no key. */
+    /** How runs are found. "time": their names do not show the key. */
     foundBy: "key" as FoundRun["foundBy"],
     /** Whether the workflow has an input `run`. */
     takesKey: true,

@@ -42,9 +42,10 @@ export type SlowDisk = {
 export type Flushes = {
   /** How much longer a flush takes; "held" until it changes. */
   readonly delayMs?: number | "held";
-  /** Flushes of files whose name ends like this fail with this error: `times` of them, after some that pass. */
+  /** The error of flushes that fail: those of files whose name ends with `ofFiles`. Without `ofFiles`, of all files. */
   readonly fail?: "EIO" | "ENOSPC";
   readonly ofFiles?: string;
+  /** How many fail, and how many pass before them. By default all fail. */
   readonly count?: number;
   readonly after?: number;
 };

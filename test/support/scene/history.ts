@@ -80,7 +80,7 @@ function pushes(now: number): Moved[] {
   });
 }
 
-/** A day of ArgoCD's notifications: more during the day, a few without a values file. */
+/** ArgoCD's notifications of 22 hours: a few without a values file, a few of an application that is skipped. */
 function notifications(now: number): Moved[] {
   return Array.from({ length: 90 }, (_, nth) => {
     const application = nth % 15 === 7 ? "monitoring" : `pr-${1200 + ((nth * 7) % 40)}`;

@@ -29,7 +29,6 @@ export type Scene = Service & {
   /** Ids of runs, by what is special about them. */
   readonly runs: Readonly<Record<SceneRun, string>>;
   /** The page on which a person approves. */
-  /** The page on which a person approves. */
   readonly callback: string;
   /** Calls the API as alice. */
   asAlice(method: string, path: string, body?: unknown): ReturnType<typeof send>;
