@@ -69,11 +69,11 @@ describe("AUTH_OIDC", () => {
 
   const WRONG: Readonly<Record<string, readonly [entry: object | string, says: RegExp]>> = {
     "what is no JSON": ["issuer: https://x", /AUTH_OIDC: expected a JSON list of entries/],
-    "an entry alone": [JSON.stringify(ACTIONS), /it Invalid input: expected array/],
-    "no entries": ["[]", /AUTH_OIDC: it Too small/],
-    "no audience": [{ audience: undefined }, /0\.audience/],
+    "an entry alone": [JSON.stringify(ACTIONS), /AUTH_OIDC: expected a JSON list of one or more entries/],
+    "no entries": ["[]", /AUTH_OIDC: expected a JSON list of one or more entries/],
+    "no audience": [{ audience: undefined }, /entry 1: audience: expected a text or a list of texts/],
     "no claims": [{ claims: {} }, /claims is empty/],
-    "a field that there is not": [{ audiences: "x" }, /audiences/],
+    "a field that there is not": [{ audiences: "x" }, /entry 1: there is no field audiences: did you mean audience\?/],
     "a role that there is not": [{ role: "admin" }, /entry 1: expected one of the roles caller, viewer, operator/],
     "plain http": [{ issuer: "http://keycloak.acme.com" }, /expected an https address as issuer/],
     "keys over plain http": [{ jwks: "http://keycloak.acme.com/keys" }, /expected an https address as jwks/],

@@ -3,7 +3,7 @@ import * as z from "zod";
 import { isSafeToRead } from "../../access/fetch-json.ts";
 import type { OidcTrust } from "../../access/oidc.ts";
 import { grantOf } from "../../model/access.ts";
-import { problemsIn } from "../../model/problems.ts";
+import { unknownNames } from "../../model/problems.ts";
 
 /**
  * Reads AUTH_OIDC, a JSON list of the OIDC tokens to accept. Empty: none.
@@ -18,7 +18,7 @@ export function oidcTrusts(text: string): readonly OidcTrust[] {
     throw new Error("expected a JSON list of entries (docs/access.md); it is not valid JSON", { cause });
   }
   const parsed = entries().safeParse(given);
-  if (!parsed.success) throw new Error(problemsIn(parsed.error, { whole: "it" }).join("; "));
+  if (!parsed.success) throw new Error(parsed.error.issues.map(problemOf).join("; "));
   const trusts = parsed.data.map((entry, at) => {
     try {
       return trustOf(entry);
@@ -35,6 +35,30 @@ export function oidcTrusts(text: string): readonly OidcTrust[] {
   }
   return trusts;
 }
+
+/** `entry 1: audience: expected a text or a list of texts` */
+function problemOf(issue: z.core.$ZodIssue): string {
+  const [at, field] = issue.path;
+  if (at === undefined) return "expected a JSON list of one or more entries (docs/access.md)";
+  const entry = `entry ${Number(at) + 1}`;
+  const fields = Object.keys(EXPECTED);
+  if (issue.code === "unrecognized_keys") return `${entry}: ${unknownNames("field", issue.keys, fields)}`;
+  const expected = EXPECTED[field as keyof typeof EXPECTED];
+  return expected === undefined
+    ? `${entry}: expected an object with ${fields.slice(0, 4).join(", ")}`
+    : `${entry}: ${String(field)}: expected ${expected}`;
+}
+
+const EXPECTED = {
+  issuer: "a URL such as https://token.actions.githubusercontent.com",
+  audience: "a text or a list of texts",
+  claims: 'an object such as {"repository_owner":"acme"}',
+  role: "caller, viewer or operator",
+  name: "the name of a claim",
+  jwks: "a URL",
+  caFile: "the path of a file",
+  tokenFile: "the path of a file",
+} as const;
 
 type Entry = z.infer<ReturnType<typeof entries>>[number];
 
