@@ -302,7 +302,7 @@ describe("what a person does on the page, in a browser", { skip: withoutChromium
     await status(page, "Running");
   });
 
-  it("shows that a run waits, counts it on the open list, and cancels all open runs", async (t) => {
+  it("shows that a run waits, counts it on the list, and cancels all unfinished runs", async (t) => {
     const { page, url } = await start(t);
     const list = await page.context().newPage();
     await list.goto(`${url}/?status=waiting`);
@@ -322,8 +322,8 @@ describe("what a person does on the page, in a browser", { skip: withoutChromium
       assert.deepEqual(await violations(page), []);
       assert.equal(await page.evaluate("document.documentElement.scrollWidth"), viewport.width);
     }
-    await list.getByRole("link", { name: "Cancel the open runs…" }).click();
-    await button(list, "Cancel 1 open run").click();
+    await list.getByRole("link", { name: "Cancel the unfinished runs…" }).click();
+    await button(list, "Cancel 1 unfinished run").click();
     await list.getByText("1 cancelled, 0 not changed.").waitFor(PATIENCE);
     assert.deepEqual(await violations(list), []);
     await status(page, "Cancelled");

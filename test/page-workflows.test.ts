@@ -175,7 +175,7 @@ describe("an action on all runs of a filter", () => {
     const { app } = start();
     const list = await (await app.request("/?text=pr&workflow=release")).text();
     assert.match(list, /href="\/bulk\/rerun\?workflow=release&amp;text=pr">Re-run the failed runs…/);
-    assert.match(list, /href="\/bulk\/cancel\?workflow=release&amp;text=pr">Cancel the open runs…/);
+    assert.match(list, /href="\/bulk\/cancel\?workflow=release&amp;text=pr">Cancel the unfinished runs…/);
     const onlyFailed = await (await app.request("/?status=failure")).text();
     assert.match(onlyFailed, /\/bulk\/rerun\?status=failure/);
     assert.doesNotMatch(onlyFailed, /\/bulk\/cancel/);
@@ -204,11 +204,11 @@ describe("an action on all runs of a filter", () => {
 
   it("cancels what is queued, waiting or running, or only what the filter names", async () => {
     const { app, asked, filters } = start();
-    assert.match(plain(await (await app.request("/bulk/cancel")).text()), /Cancel 1 open run\?/);
+    assert.match(plain(await (await app.request("/bulk/cancel")).text()), /Cancel 1 unfinished run\?/);
     await app.request(...form("/bulk/cancel"));
     assert.deepEqual(asked, ["cancel waiting-0 anonymous"]);
     filters.length = 0;
-    assert.match(plain(await (await app.request("/bulk/cancel?status=queued")).text()), /No open run matches\./);
+    assert.match(plain(await (await app.request("/bulk/cancel?status=queued")).text()), /No unfinished run matches\./);
     assert.deepEqual(filters, [{ status: "queued" }]);
   });
 });

@@ -13,7 +13,13 @@ type Filter = Omit<ListQuery, "before">;
 
 const WORDS = {
   rerun: { title: "Re-run failed runs", of: "failed", ask: "Re-run", done: "re-run", none: "No failed run matches." },
-  cancel: { title: "Cancel open runs", of: "open", ask: "Cancel", done: "cancelled", none: "No open run matches." },
+  cancel: {
+    title: "Cancel unfinished runs",
+    of: "unfinished",
+    ask: "Cancel",
+    done: "cancelled",
+    none: "No unfinished run matches.",
+  },
 } as const;
 
 /** The path of the confirmation page. */

@@ -100,7 +100,7 @@ function links({ reader }: Frame, { query, counts, filter: { status }, page, why
   return html`<p class="bulk">
 ${asks ? html`<a href="${listPath(filter)}&amp;why=1">Why is there no newer run?</a>` : ""}
 ${failed ? html`<a href="${bulkPath("rerun", filter)}">Re-run the failed runs…</a>` : ""}
-${open ? html`<a href="${bulkPath("cancel", filter)}">Cancel the open runs…</a>` : ""}</p>`;
+${open ? html`<a href="${bulkPath("cancel", filter)}">Cancel the unfinished runs…</a>` : ""}</p>`;
 }
 
 function nothing({ reader }: Frame, { query, problems, page, why, origin, guarded, now }: ListFacts) {

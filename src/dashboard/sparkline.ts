@@ -79,8 +79,8 @@ function barText(run: RecentRun, now: number): string {
 
 /** The bars in words, for screen readers. */
 function inWords(recent: readonly RecentRun[]): string {
-  const byStatus = Map.groupBy(recent, (run): RunStatus | "open" => (isOpen(run) ? "open" : run.status));
-  const counts = [...ENDED_STATUSES, "open" as const]
+  const byStatus = Map.groupBy(recent, (run): RunStatus | "unfinished" => (isOpen(run) ? "unfinished" : run.status));
+  const counts = [...ENDED_STATUSES, "unfinished" as const]
     .flatMap((status) => (byStatus.has(status) ? `${byStatus.get(status)?.length} ${status}` : []))
     .join(", ");
   const newest = recent[0]?.status ?? "";
