@@ -136,8 +136,8 @@ describe("the identities and permissions of a workflow", () => {
       },
     );
     const page = (await send(url, { path: "/workflows" })).text;
-    assert.ok(page.includes("Asks GitHub as App RELEASE_APP (contents: write, issues: read)"));
-    assert.ok(page.includes("Asks GitHub as bot: App BOT (metadata: read)"));
+    assert.ok(page.includes("Acts on GitHub as App RELEASE_APP (contents: write, issues: read)"));
+    assert.ok(page.includes("Acts on GitHub as bot: App BOT (metadata: read)"));
     for (const secret of [READER, ...Object.values(CREDENTIALS).flatMap((each) => each.split("\n"))]) {
       if (secret.length > 12) assert.ok(!page.includes(secret) && !JSON.stringify(workflows).includes(secret));
     }

@@ -113,7 +113,7 @@ for (const [name, replicas] of [
           "warn: GitHub fails most requests: runs wait, and gh-runner retries them",
         ],
       );
-      for (const page of await pages()) assert.doesNotMatch(page, /GitHub (has failed|works again)/);
+      for (const page of await pages()) assert.doesNotMatch(page, /GitHub (has failed|works again|has worked again)/);
       for (const { url } of services) {
         assert.deepEqual((await send(url, { path: "/api/outage" })).json, { outage: null });
         assert.match((await send(url, { path: "/metrics" })).text, /^gh_runner_github_outage 0$/m);

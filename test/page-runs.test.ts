@@ -111,7 +111,7 @@ describe("the page of a run", () => {
       text,
       /Started by token alice .*Attempt 1 Failure .*Re-run by token bob .*from the failed step .*Attempt 2 Cancelled .*Cancelled by token carol .*Clean-up after the cancel \(attempt 3, cancelled\) Success /,
     );
-    assert.match(text, /Code bbbbbbbbbbbb, changed since attempt 1\./);
+    assert.match(text, /Code version bbbbbbbbbbbb, changed since attempt 1\./);
     assert.equal(text.match(/changed since/g)?.length, 1);
     assert.match(text, /Why it ended token carol cancelled it 2026-03-01 11:59:36 UTC\./);
     assert.equal(text.match(/Started by token alice/g)?.length, 2, "in the facts and once in what happened");

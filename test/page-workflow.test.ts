@@ -63,7 +63,7 @@ describe("the sparkline of a workflow", () => {
     assert.equal(new Set(shapes.values()).size, shapes.size, "no two statuses have one shape");
     assert.match(
       await text("/workflows/deploy"),
-      /The last 9 runs: 1 success, 1 skipped, 2 failure, 1 cancelled, 1 superseded, 3 open\. The newest: queued\./,
+      /The last 9 runs: 1 success, 1 skipped, 2 failure, 1 cancelled, 1 superseded, 3 unfinished\. The newest: queued\./,
     );
     for (const { id } of runs) assert.match(page, new RegExp(`<a href="/runs/${id}" tabindex="-1"><title>`));
     assert.match(page, /<title>Failure, 5 h ago, took 4\.0 s<\/title>/);
@@ -199,7 +199,7 @@ describe("the page of a workflow", () => {
       "Notices SLACK_DEPLOYS (failure, recovery); TEAMS (success)",
       "Cancelled runs The workflow cleans up after them.",
       "Reports The result of each run is the check deploy.",
-      "Asks GitHub as App BOT",
+      "Acts on GitHub as App BOT",
       "Repository acme/shop",
       "File deploy.ts Code version 3f9c2a10bb21",
     ]) {

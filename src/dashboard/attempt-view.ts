@@ -133,7 +133,7 @@ function stepsOf({ attempts, steps }: RunDetail, number: number): readonly Step[
 function aboutOf({ code, githubRequestId }: Attempt, earlier: Attempt | undefined) {
   const changed =
     earlier && code !== earlier.code ? html`, <strong>changed</strong> since attempt ${earlier.number}` : "";
-  const version = code === undefined ? "" : html` Code <code>${code}</code>${changed}.`;
+  const version = code === undefined ? "" : html` Code version <code>${code}</code>${changed}.`;
   const request = githubRequestId ? html` GitHub’s request id: <code>${githubRequestId}</code>` : "";
   return html`${version}${request}`;
 }

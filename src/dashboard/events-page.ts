@@ -86,7 +86,7 @@ ${application === undefined ? "" : html`<p class="sub">${request}</p>`}
 function ignoredList(events: readonly IgnoredEvent[], { text, now }: Listed) {
   const { shown, left } = fitting(events.toReversed(), EVENTS_BYTES, (each) => ignoredRow(each, now));
   const more = left === 0 ? "" : html`<p class="note after">${counted(left)} more not shown: search for one.</p>`;
-  const none = text === "" ? "No such events." : "No event matches.";
+  const none = text === "" ? "There are none." : "No event matches.";
   return html`<section aria-labelledby="ignored"><h2 id="ignored">Events that no workflow handled</h2>
 ${shown.length === 0 ? html`<p class="note">${none}</p>` : html`<ul class="runs rejections">${shown.toReversed()}</ul>`}${more}</section>`;
 }

@@ -131,7 +131,7 @@ the runs</a>${reader.may("read-all") ? html` or the <a href="/events">rejected r
     return html`<div class="empty"><p><strong>No preview matches.</strong></p>${limitNote(reader)}${others}
 <p><a href="/previews">Show all previews</a></p></div>`;
   }
-  return html`<div class="empty"><p><strong>No previews yet.</strong> The first notification starts the first preview.</p>${limitNote(reader)}${others}</div>`;
+  return html`<div class="empty"><p><strong>No previews yet.</strong> The first notification about a deployed application starts the first preview.</p>${limitNote(reader)}${others}</div>`;
 }
 
 function paging(query: PreviewPageQuery, { next, previews }: PreviewPage) {

@@ -2,7 +2,7 @@ import type { Context, Hono } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { html } from "hono/html";
 import type { CookieOptions } from "hono/utils/cookie";
-import { may, type Principal, whoIs } from "../model/access.ts";
+import { listed, may, type Principal, whoIs } from "../model/access.ts";
 import type { AuditNote } from "../model/audit.ts";
 import type { Credential } from "../model/credential.ts";
 import { type OpenedSession, type SignIn, SignInFailed } from "../model/sign-in.ts";
@@ -177,7 +177,7 @@ function failedPage(frame: Frame, { kind }: SignInFailed, reason: string) {
 
 /** Shows who is signed in, with buttons to sign out. */
 function sessionPage(frame: Frame, { actor, grants, via }: Principal) {
-  const roles = grants.map(({ role, workflows }) => (workflows ? `${role} of ${workflows.join(" and ")}` : role));
+  const roles = grants.map(({ role, workflows }) => (workflows ? `${role} of ${listed(workflows, "and")}` : role));
   return layout(
     "Your session",
     undefined,

@@ -100,7 +100,7 @@ function aboutOf(facts: WorkflowFacts, retryHours: number, now: number) {
     ...(report
       ? [["Reports", html`The result of each run is the ${report.as} <code>${report.name}</code>.`] as const]
       : []),
-    ...credentialLines(workflow).map((line) => ["Asks GitHub as", line] as const),
+    ...credentialLines(workflow).map((line) => ["Acts on GitHub as", line] as const),
     ...(workflow.repository === undefined ? [] : [["Repository", workflow.repository] as const]),
   ];
   return html`<div class="pair"><section><h2>What starts it</h2><ul class="box plain starts">${triggerItems(workflow)}</ul></section>

@@ -113,7 +113,7 @@ function itemsOf({ name: workflow, workflow: its }: WorkflowFacts) {
     ...(more > 1 ? triggers.slice(0, SHOWN_TRIGGERS) : triggers),
     ...(more > 1 ? [html`<li><a href="${workflowPath(workflow)}">and ${more} more triggers</a></li>`] : []),
     ...(report ? [html`<li>Reports the ${report.as} <code>${report.name}</code></li>`] : []),
-    ...credentialLines(its).map((line) => html`<li>Asks GitHub as ${line}</li>`),
+    ...credentialLines(its).map((line) => html`<li>Acts on GitHub as ${line}</li>`),
   ];
 }
 

@@ -43,8 +43,8 @@ export function jsonValue(bytes: Uint8Array, example: string): unknown {
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {
-    const what = bytes.byteLength === 0 ? "it is empty" : whereItBroke(error);
-    throw new Rejection(400, `The body is not valid JSON (${what}). Send a JSON object such as ${example}.`);
+    const what = bytes.byteLength === 0 ? " (it is empty)" : whereItBroke(error);
+    throw new Rejection(400, `The body is not valid JSON${what}. Send a JSON object such as ${example}.`);
   }
 }
 
@@ -53,8 +53,8 @@ const EXAMPLE = '{"application":"pr-1234"}';
 /** V8's message quotes the text around the error, which may be part of a token. So only the position is returned. */
 function whereItBroke(error: unknown): string {
   const position = /at position (\d+)/.exec(error instanceof Error ? error.message : "")?.[1];
-  if (position) return `error at character ${position}`;
-  return error instanceof TypeError ? "it is not UTF-8" : "it cannot be read";
+  if (position) return ` (error at character ${position})`;
+  return error instanceof TypeError ? " (it is not UTF-8)" : "";
 }
 
 /** Much more than a notification needs, and small enough to be harmless. */

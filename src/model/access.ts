@@ -181,7 +181,8 @@ export function whyForbidden({ actor, grants }: Principal, permission: Permissio
   return `${actor} ${has}; this ${what}.`;
 }
 
-function listed(items: readonly string[], word: "and" | "or"): string {
+/** `a, b and c` */
+export function listed(items: readonly string[], word: "and" | "or"): string {
   const [last = "", ...others] = items.toReversed();
   return others.length === 0 ? last : `${others.toReversed().join(", ")} ${word} ${last}`;
 }

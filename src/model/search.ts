@@ -47,7 +47,7 @@ export const QUALIFIERS: readonly Qualifier[] = [
     meaning: "of this event; the action may be left out",
   },
   { name: "pull", also: ["pr"], example: "pull:7", meaning: "of this pull request; also #7, or acme/shop#7" },
-  { name: "commit", also: ["sha"], example: "commit:1a2b3c4", meaning: "about the commit whose hash begins with this" },
+  { name: "commit", also: ["sha"], example: "commit:1a2b3c4", meaning: "of the commit whose hash begins with this" },
   {
     name: "by",
     also: ["actor"],
@@ -59,9 +59,10 @@ export const QUALIFIERS: readonly Qualifier[] = [
     name: "since",
     also: [],
     example: "since:2h",
-    meaning: "that came since: a length of time, a time of day (13:00), a day (2026-11-29) or both (2026-11-29T13:00Z)",
+    meaning:
+      "from this time on: a length of time ago, a time of day (13:00), a day (2026-11-29) or both (2026-11-29T13:00Z)",
   },
-  { name: "until", also: [], example: "until:2026-11-29", meaning: "that came before; a day is included" },
+  { name: "until", also: [], example: "until:2026-11-29", meaning: "before this time, or up to the end of this day" },
 ];
 
 /** Longer texts are not a search. */

@@ -31,7 +31,7 @@ export function startingByHand({ workflows, accept, store, secrets, log }: Parts
     if (problem) return { status: "rejected", problems: [problem] };
     const { run } = await accept({ workflow, trigger: "manual", actor, by: who, input: read.input }, { wait: false });
     const detail = await store.get(run);
-    if (!detail) throw new Error(`the run ${run} is gone as soon as it was stored`);
+    if (!detail) throw new Error(`the run ${run} was stored, but the database no longer has it`);
     log.info({ run, workflow: name, group: detail.run.group, actor }, "run started by hand");
     return { status: "started", run: detail.run };
   };

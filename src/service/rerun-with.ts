@@ -42,7 +42,7 @@ export function rerunningWith({ workflows, accept, store, secrets, hasServiceTok
     if (problem) return { status: "rejected", problems: [problem] };
     const event = { workflow, trigger, actor, by: who, input: checked.input, rerunOf: id };
     const started = (await store.get((await accept(event, { wait: false })).run))?.run;
-    if (!started) throw new Error(`the run that re-runs ${id} is gone as soon as it was stored`);
+    if (!started) throw new Error(`the run that re-runs ${id} was stored, but the database no longer has it`);
     const { group } = started;
     log.info({ run: started.id, rerun_of: id, workflow: workflow.name, group, actor }, "run re-run with another input");
     return { status: "started", run: started };

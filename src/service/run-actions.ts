@@ -24,7 +24,7 @@ export function runActions(
       if (cancel.status === "cancelled" || cancel.status === "cancelling") {
         const { workflow, group } = cancel.run;
         const what =
-          cancel.status === "cancelled" ? "run cancelled" : "run is about to be cancelled: its attempt has not ended";
+          cancel.status === "cancelled" ? "run cancelled" : "run is being cancelled: its attempt has not ended yet";
         log.info({ run: id, workflow, group, actor }, what);
       }
       return cancel;

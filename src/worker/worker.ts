@@ -190,7 +190,8 @@ export function startWorker(parts: WorkerParts) {
     /** Rejects if runs cannot be claimed or settled. */
     async check(): Promise<void> {
       await health.watch(store.check(), "changes");
-      if ((claiming.busyForMs() ?? 0) > STUCK_MS) throw new Error("the worker has claimed nothing for a minute");
+      if ((claiming.busyForMs() ?? 0) > STUCK_MS)
+        throw new Error("the worker has waited for the database for more than a minute: check the database");
       if (stopped) throw new Error("the worker is stopping");
     },
     /** Why the store cannot be written; undefined if it can, as far as known. */
