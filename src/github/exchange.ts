@@ -34,7 +34,7 @@ export async function exchange(
 }
 
 /**
- * Receives the next stream that is opened in the same turn of the event loop. Subscribing for each request took 8 us
+ * Receives the next stream that is opened in the same turn of the event loop. Subscribing for each request took 8 µs
  * (measured).
  */
 let findsStream: ((stream: ClientHttp2Stream) => void) | undefined;

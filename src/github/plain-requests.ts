@@ -18,7 +18,7 @@ const PLAIN = /^(GET|HEAD|DELETE|POST|PUT|PATCH) (?=\/)((?:\/[\w.-]+|\/\{\w+\})+
 const SPECIAL = ["baseUrl", "data", "mediaType", "method", "q", "request", "url"];
 
 /**
- * The same result as @octokit/endpoint for a plain route, with a tenth of its CPU. There, three requests took 25 us and
+ * The same result as @octokit/endpoint for a plain route, with a tenth of its CPU. There, three requests took 25 µs and
  * a tenth of a dispatch's garbage (measured). Undefined if only @octokit/endpoint can do it: other templates, and
  * values that are not text or a number.
  */

@@ -75,7 +75,7 @@ function fromWall(wall: number, zone: string): number {
   return wallOf(guess, zone) === wall ? guess : at;
 }
 
-/** For the zone that was used last; creating a format takes 50 us. */
+/** For the zone that was used last; creating a format takes 50 µs. */
 let known: { readonly zone: string; readonly format: Intl.DateTimeFormat } | undefined;
 
 /** The time of a wall clock in the zone. */

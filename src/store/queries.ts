@@ -8,7 +8,7 @@ import { GONE_ALONE } from "./rules/interruptions.ts";
 /**
  * Claims due runs whose turn it is in their group: the one that was due first, then the one that was accepted first. A
  * waiting run keeps its group's place. So does a run whose workflow's `cancelled` runs. A `cancelled` is called first,
- * even while the workflow is paused. Of all suspects only the first is claimed, and none while their owner has one.
+ * even while the workflow is paused. Of all suspects only the first is claimed, and none while this owner runs one.
  * Takes the start of the attempts ($1), the owner ($2), the value for the lease's end ($3), and how many ($4). Returns
  * rows of `runs`, with `suspect`.
  */

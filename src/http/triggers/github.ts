@@ -41,7 +41,7 @@ type TakenIn = {
 /**
  * Starts a run of each workflow that handles the delivery, once, and wakes the runs that wait for it. Resolves when
  * everything is stored.
- * @param actor who started the runs: `GitHub webhook`.
+ * @param actor who started the runs: `GitHub webhook`, or that with an addition for a delivery from GitHub's log.
  * @throws StoreUnavailable. You can process the delivery again: the runs that were stored are recognised.
  */
 export async function takeIn(

@@ -83,7 +83,7 @@ function lastOf(cron: Cron, now: number): number | undefined {
   return cron.previousRuns(1, new Date(Math.floor(now / 1000) * 1000 + 1000))[0]?.getTime();
 }
 
-/** The first ticks of a schedule after `now` and up to `until`, in epoch milliseconds. Each takes 40 us. */
+/** The first ticks of a schedule after `now` and up to `until`, in epoch milliseconds. Each takes 40 µs. */
 export function ticksAfter(
   trigger: ScheduleTrigger,
   now: number,

@@ -22,12 +22,12 @@ export type Newsroom = {
   close(): Promise<void>;
 };
 
-/** PostgreSQL's limit is 8000 bytes. */
+/** How many ids fit into a notification: PostgreSQL's limit is 8000 bytes. */
 const MOST_IDS = 180;
 
 const RECONNECT_MS = 1000;
 
-/** How soon a silently lost connection is noticed, ms. */
+/** The interval between checks of the connection, and how long a check waits for its answer, ms. */
 const PULSE_MS = 5000;
 
 /** @param self identifies this process's news, which it ignores. */

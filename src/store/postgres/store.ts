@@ -48,7 +48,7 @@ export type PostgresOptions = Migrating & {
   readonly warn?: (warning: string) => void;
 };
 
-/** A store that does not listen yet works, and catches up later. */
+/** How long the start waits for the connection that listens, ms. The store works without it, and catches up later. */
 const LISTENING_MS = 5000;
 
 /** How many rows count the runs that ended in an hour, so that replicas seldom wait for each other. */

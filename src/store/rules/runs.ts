@@ -31,7 +31,7 @@ export type Arrival = {
   readonly carriedOutUntil: number | undefined;
   /** The waiting run of its slot. For a debounced workflow without groups: the run that is not due yet. */
   readonly waiting: RunRow | undefined;
-  /** Whether a run of its slot is running, has started and waits, or stands in line. */
+  /** Whether a run of its slot is running or waiting, or its workflow's `cancelled` is due or running. */
   readonly isBusy: boolean;
   /** Whether its workflow is paused. */
   readonly isPaused: boolean;
@@ -117,8 +117,8 @@ export function acceptance(
     owner: isRunning ? owner : null,
     lease_until: isRunning ? leaseUntil : null,
     due_at: pace.dueAt,
-    // It takes the older run's place in the queue before a limit.
     ...{ reason: isRunning ? null : pace.reason, http: null, kind: null },
+    // If the replaced run waits for the end of a limit, this one waits for the same end.
     ...(isLimited && {
       due_at: Math.max(pace.dueAt, waiting.due_at ?? now),
       ...{ reason: waiting.reason, http: waiting.http, kind: waiting.kind },

@@ -23,7 +23,7 @@ export type Waited = {
   readonly known: readonly WaitRow[];
   /** The names of its answered callbacks. */
   readonly answered: readonly string[];
-  /** Its two latest ended attempts, newest first. */
+  /** The two attempts before the one that ends now, newest first. */
   readonly latest: readonly EndedAttempt[];
 };
 
@@ -89,8 +89,8 @@ function begun({ name, attempt, kind, startedAt, until }: BegunWait, now: number
 }
 
 /**
- * The number of the attempt that the next one replaces in the history. Of many attempts that only repeat the same look,
- * the first and the latest are kept.
+ * The number of the earlier attempt that this one replaces in the history. Of many attempts that only repeat the same
+ * look, the first and the latest are kept.
  */
 function replaced(
   { reason, code }: Pick<Attempt, "reason" | "code">,

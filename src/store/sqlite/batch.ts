@@ -15,12 +15,12 @@ const FLUSH_RETRY_MS = 500;
  * transaction: the slower the disk, the more writes share a flush. Some writes need no flush, since a claim lost in a
  * power failure is simply claimed again. A transaction of only such writes is not flushed; the data that it builds on
  * was flushed before.
- * @param missing returns a text if a database file is gone, so that writes would disappear with the process. Then
- * nothing is written.
- * @param monotonic milliseconds.
  *
  * If the database fails, the transaction does not happen, and all its writes reject with `StoreUnavailable`. If only
  * its flush fails, they also reject, but may be stored later. A write that is invalid rejects alone, with its error.
+ * @param missing returns a text if a database file is gone, so that writes would disappear with the process. Then
+ * nothing is written.
+ * @param monotonic milliseconds.
  */
 export function batchedWrites(
   db: DatabaseSync,

@@ -34,7 +34,7 @@ export function openToAll(folder: string, files: readonly string[]): readonly st
 /**
  * Remembers the identity of these files. SQLite continues to write into a deleted or replaced file, and that data is
  * lost when the process ends.
- * @returns a function that reports the first file no longer at its path; 1.5 us per file (measured).
+ * @returns a function that reports the first file no longer at its path; 1.5 µs per file (measured).
  */
 export function watchFiles(files: readonly string[]): () => string | undefined {
   const known = files.map((file) => ({ file, at: statSync(file, { throwIfNoEntry: false }) }));

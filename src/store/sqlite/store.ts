@@ -140,9 +140,9 @@ export function openSqliteStore(
     },
     forget: (before, limit) => write(() => forgetRuns(sql, before, limit), { flush: false }),
     limits: sqliteLimitLog(sql, { asked, write }),
-    // Counts rows changed by this connection. No other process writes to the file.
     events: eventNotes(asked),
     sessions: sessions("main", asked.read, (text, values) => write(() => sql.all(text, ...values))),
+    // Counts rows changed by this connection. No other process writes to the file.
     overview: overview(asked, async () => String((await asked.read("SELECT total_changes() AS changes"))[0]?.changes)),
     hear: () => () => {},
     check: () => write(() => sql.change("UPDATE heartbeat SET at = at + 1"), { flush: false }),
