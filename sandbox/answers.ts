@@ -5,9 +5,9 @@ import { type Call, decoded, type Reply } from "./routes/reply.ts";
 
 /**
  * GitHub's answers by route, as its documentation writes the route: an answer, or a function that is called for each
- * request. These answers take precedence over those of the stand-in. The stand-in's faults and limits come first. If a
- * function returns undefined, the stand-in answers. A route can also be a path, such as `GET /repos/acme/shop/labels`.
- * A path takes precedence over a route with parameters.
+ * request. These answers take precedence over those of the stand-in. The stand-in's faults and limits come first. A
+ * route can also be a path, such as `GET /repos/acme/shop/labels`. A path takes precedence over a route with
+ * parameters. If a function returns undefined, the next key that matches the request answers, and last the stand-in.
  */
 export type Answers<Routes extends string = string> = {
   readonly [Route in Routes]: string extends Route
@@ -25,7 +25,7 @@ type Given<Route extends string> =
   | ((request: AskedRequest<Route>) => Answer<Route> | undefined | Promise<Answer<Route> | undefined>);
 
 export type Answer<Route extends string = string> = {
-  /** By default 201 for POST, 204 for a DELETE without a body, and 200 otherwise. */
+  /** By default 201 for POST (200 for GraphQL), 204 for a DELETE without a body, and 200 otherwise. */
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
 } & (Route extends "POST /graphql"

@@ -37,7 +37,7 @@ export type HookDelivery = {
   /** Epoch milliseconds. */
   readonly at: number;
   readonly isRedelivery: boolean;
-  /** The status of the answer. 502 if there was no answer. */
+  /** The status of the answer. 502 if there was no answer, 504 if it took too long. */
   status: number;
   /** The body of the answer. */
   readonly answer: string;

@@ -30,7 +30,7 @@ export const DOCUMENTED_LIMITS = {
   graphqlPointsPerMinute: 2000,
 } satisfies Limits;
 
-/** Why a request is rejected, and for how long. */
+/** Why a request is rejected, and for how long. `resetAt` is in epoch seconds. */
 export type Limited =
   | { readonly kind: "secondary"; readonly retryAfterSeconds: number }
   | { readonly kind: "primary"; readonly resetAt: number };

@@ -3,8 +3,9 @@ import type { Fetch } from "../src/model/network.ts";
 export type OutsideOptions = {
   /**
    * The answers of other hosts to `fetch`, `notify` and `waitFor`, by method and address: `"GET
-   * https://status.acme.dev/api"`. You can leave out the query. Without an answer, a GET is really sent, and any other
-   * request is answered with 200 and `{}`. So a test never posts to a real host.
+   * https://status.acme.dev/api"`. You can leave out the query. Without an answer, a GET or HEAD is really sent, and so
+   * is any request to this machine, such as to a server of the test. All others are answered with 200 and `{}`, so a
+   * test never posts to a real host.
    */
   readonly outside?: Readonly<Record<string, OutsideAnswer | ((request: OutsideRequest) => OutsideAnswer)>>;
 };

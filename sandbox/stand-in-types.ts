@@ -53,6 +53,7 @@ export type ReceivedRequest = {
   readonly login: string | undefined;
   /** "1.1" or "2.0" */
   readonly httpVersion: string;
+  /** Epoch milliseconds. */
   readonly at: number;
   /** 0 until it is answered. It stays 0 if it never is. */
   status: number;
@@ -64,6 +65,7 @@ export type ReceivedDispatch = {
   readonly eventType: string;
   readonly payload: Readonly<Record<string, unknown>>;
   readonly token: string;
+  /** Epoch milliseconds. */
   readonly at: number;
 };
 
@@ -107,7 +109,7 @@ export type StandInGitHub = {
    * Creates a webhook of `app`, a repository (`owner/name`) or an organisation. With a secret, events are sent to it.
    */
   hook(owner: string, url: string, options?: HookOptions): Hook;
-  /** Closes a pull request, or merges it, and sends that to its webhook. */
+  /** Closes a pull request, or merges it, and sends that to the webhooks that listen to it. */
   closePull(repository: Repository, number: number, options?: { readonly merged?: boolean }): void;
   /**
    * Sends an event of a repository to the webhooks that listen to it. The common fields of all events are added to the

@@ -45,7 +45,7 @@ export type StartingEvent = Pick<ActionsRun, "event" | "branch" | "actor"> & {
 export type StandInActions = {
   /**
    * Decides the course of runs that start from now on. It is called once for each attempt of each run. If it returns
-   * undefined, the run stays queued, like all runs without a script.
+   * undefined, the run stays queued. Runs without a script do too, except under `gh-runner dev`.
    */
   script(script: RunScript): void;
   /** Starts a run of a workflow file, as a push, a schedule or a person does. Returns its id. */

@@ -171,7 +171,7 @@ export async function openEngine(ground: Ground, drainMs = 10_000) {
     stopping,
     actions: { ...actions, ...bulkActions({ store, ...actions }) },
     /**
-     * Starts a run. Resolves when it ended, when an attempt failed, or after `waitMs`.
+     * Starts a run. Resolves when it has ended, an attempt has failed, or it starts to wait; or after `waitMs`.
      * @param enough ends the wait earlier.
      */
     async start(started: Started, waitMs: number, enough?: Promise<unknown>): Promise<RunDetail> {
