@@ -75,7 +75,7 @@ describe("what Flux is configured with", () => {
   });
 });
 
-/** The service as the component `flux` runs it, in front of a simulated GitHub. Undefined without kubectl. */
+/** The service as the component `flux` runs it, in front of a stand-in GitHub. Undefined without kubectl. */
 async function withFlux(t: TestContext, settings: Readonly<Record<string, string>> = {}) {
   const objects = withComponents(t, "sqlite", ["flux"]);
   if (!objects) return undefined;
