@@ -151,7 +151,7 @@ export async function* entriesIn(source: AsyncIterable<Uint8Array>): AsyncGenera
       yield { line, characters: written.length, record: checked(value, line) };
     }
   }
-  if (line === 0) throw broken(1, "the file is empty, so it is no export of gh-runner");
+  if (line === 0) throw broken(1, `the file is empty. ${GIVE}`);
   if (!ended) throw broken(line + 1, "the export is cut off: its last line is missing");
 }
 
@@ -159,13 +159,19 @@ function parsed(written: string, line: number): unknown {
   try {
     return JSON.parse(written);
   } catch {
-    throw broken(line, "it is not JSON");
+    throw line === 1 ? noExport() : broken(line, "it is not JSON");
   }
+}
+
+const GIVE = "Give a file that gh-runner export or gh-runner backup wrote";
+
+function noExport(): Error {
+  return broken(1, `this is not the first line of a gh-runner export. ${GIVE}`);
 }
 
 function requireFormat(value: unknown): void {
   const { data } = FIRST.safeParse(value);
-  if (!data) throw broken(1, "this is not the first line of a gh-runner export");
+  if (!data) throw noExport();
   if (data.version !== VERSION) {
     throw broken(
       1,
