@@ -67,7 +67,7 @@ export type Others = {
 /** With an id it is a reservation until it is settled: for `RESERVED_MS` it counts as spent now. */
 export type Admitted = Spending & { readonly id?: string };
 
-/** A dead process's reservation ends after this time, unless it counts as spent when it was reserved. */
+/** A reservation that is not settled counts as spent now for this time, and then as spent when it was made, ms. */
 export const RESERVED_MS = 60_000;
 
 /** How long a process counts as active after an admission. */

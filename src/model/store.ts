@@ -52,7 +52,7 @@ export type WatchedKey = { readonly key: string; readonly run: string; readonly 
 export type News = {
   /** A run is queued that it will not take. */
   readonly queued?: boolean;
-  /** The ids of runs whose attempt has ended, or that were superseded. */
+  /** The ids of runs whose attempt has ended, or that were superseded or cancelled. */
   readonly settled?: readonly string[];
   /** The ids of running runs that are cancelled: their process ends the attempts. */
   readonly cancel?: readonly string[];
@@ -66,12 +66,12 @@ export type News = {
  */
 export type RunStore = {
   /**
-   * Stores an event; resolves when it is on disk. In a concurrency group at most one run waits. A newer event replaces
-   * the waiting run. It joins that run instead if it has the same input and the run waits for another attempt. A run
-   * that replaces one waiting for a limit is due when that one was. Joining restarts the time for retries, and the next
-   * attempt is due within 30 s, unless the run waits for a limit. An event that the workflow already had is not stored
-   * again while its run is kept. With `take`, the store may claim the run immediately if it may start, which saves
-   * a transaction.
+   * Stores an event; resolves when it is on disk. In a concurrency group at most one run waits, unless the workflow
+   * runs every event (`queue: "all"`). A newer event replaces the waiting run. It joins that run instead if it has the
+   * same input and the run waits for another attempt. A run that replaces one waiting for a limit is due when that one
+   * was. Joining restarts the time for retries, and the next attempt is due within 30 s, unless the run waits for a
+   * limit. An event that the workflow already had is not stored again while its run is kept. With `take`, the store may
+   * claim the run immediately if it may start, which saves a transaction.
    */
   accept(event: NewRun, lease: Lease & { take: boolean }): Promise<Accepted>;
   /**
@@ -94,9 +94,10 @@ export type RunStore = {
   /** Stores a step or wait that has begun or ended. */
   saveStep(claim: Claim, step: Step): Promise<void>;
   /**
-   * Queues an ended run for another attempt, which repeats all steps. Rejected while its group has a queued or running
-   * run: so a waiting run is always newer than the running one. Not needed if its group has a newer run, unless
-   * `evenIfOlder` is set.
+   * Queues an ended run for another attempt, which repeats all steps, or continues from the failure (`from`). Rejected
+   * while an older run of its group has not ended: so a queued run is always newer than the running one. Not needed
+   * while a newer run of its group has not ended. Also not needed if its group has any newer run, unless `evenIfOlder`
+   * is set. If the workflow runs every event, runs that have not ended do not matter.
    */
   rerun(id: string, now: number, options?: RerunOptions): Promise<Rerun>;
   /** Makes every run that waits for one of these events due now, on any replica. Resolves with their number. */
