@@ -211,6 +211,8 @@ describe("a token across a limit of length", () => {
       "src/dashboard/time-line.ts": "lists of attempts",
       "src/dashboard/schedule-list.ts": "lists of ticks, and a time",
       "src/service/workflow-facts.ts": "a list of ticks",
+      "src/service/bulk.ts": "a list of runs",
+      "src/store/postgres/batch.ts": "a list of writes",
       "src/dashboard/bulk-page.ts": "a list of runs",
       "src/dashboard/list-query.ts": "what the viewer looks for",
       "src/dashboard/preview-query.ts": "what the viewer looks for",

@@ -41,11 +41,11 @@ function problemOf(issue: z.core.$ZodIssue): string {
   const [at, field] = issue.path;
   if (at === undefined) return "expected a JSON list of one or more entries (docs/access.md)";
   const entry = `entry ${Number(at) + 1}`;
-  const fields = Object.keys(EXPECTED);
-  if (issue.code === "unrecognized_keys") return `${entry}: ${unknownNames("field", issue.keys, fields)}`;
+  if (issue.code === "unrecognized_keys")
+    return `${entry}: ${unknownNames("field", issue.keys, Object.keys(EXPECTED))}`;
   const expected = EXPECTED[field as keyof typeof EXPECTED];
   return expected === undefined
-    ? `${entry}: expected an object with ${fields.slice(0, 4).join(", ")}`
+    ? `${entry}: expected an object with issuer, audience, claims and role`
     : `${entry}: ${String(field)}: expected ${expected}`;
 }
 
