@@ -188,10 +188,10 @@ describe("a credential in a file", () => {
       },
     );
     const saying = (what: RegExp) => log().filter(({ msg }) => what.test(String(msg)));
-    const told = () => saying(/^a secret cannot be read again/);
+    const told = () => saying(/^a secret cannot be reloaded/);
     const readAgain = async (times: number) => {
       clock.move(5000);
-      await until("they were read", () => saying(/^secrets were read again/).length === times);
+      await until("they were read", () => saying(/^secrets were reloaded/).length === times);
     };
     assert.equal((await start()).status, 200);
     const renewed = "ghp_renewedToken0123456789abcdefABCDEF01";

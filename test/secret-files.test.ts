@@ -63,7 +63,7 @@ function scene(
   return {
     ...{ clock, live, path, replaced, lines, secrets },
     tokens: () => live.now().auth.tokens.map(({ text: each }) => each),
-    warnings: () => log().filter(({ msg }) => msg.startsWith("a secret cannot be read again")),
+    warnings: () => log().filter(({ msg }) => msg.startsWith("a secret cannot be reloaded")),
     /** Checks the files, as the service does every five seconds. */
     async look() {
       clock.move(5000);
@@ -82,7 +82,7 @@ describe("a secret in a file", () => {
     clock.move(1);
     await until("it was read", () => tokens()[0] === SECOND);
     assert.deepEqual(replaced, [["AUTH_TOKENS"]]);
-    assert.match(lines.join(""), /"names":\["AUTH_TOKENS"\].*secrets were read again, and the new values are in use/);
+    assert.match(lines.join(""), /"names":\["AUTH_TOKENS"\].*secrets were reloaded: the new values are in use/);
     assert.equal(live.now().store.dataDir, "./data", "the other settings stay");
     clock.move(60_000);
     await live.refresh();
@@ -292,9 +292,9 @@ describe("a secret in a file", () => {
     assert.equal((await as("wrong", "/")).status, 401);
     assert.match(
       (await as(operator, "/")).text,
-      /1 secret cannot be read again\.[\s\S]*GITHUB_WEBHOOK_SECRET<\/strong>: is in quotation/,
+      /1 secret cannot be reloaded\.[\s\S]*GITHUB_WEBHOOK_SECRET<\/strong>: is in quotation/,
     );
-    assert.doesNotMatch((await as(viewer, "/")).text, /cannot be read again/);
+    assert.doesNotMatch((await as(viewer, "/")).text, /cannot be reloaded/);
     assert.equal(await metric(), "1");
     assert.equal((await send(url, { path: "/ready" })).status, 200);
     writeFileSync(webhook, "another-webhook-secret");
@@ -304,9 +304,9 @@ describe("a secret in a file", () => {
     const records = await recorded();
     assert.deepEqual(
       records.map(({ actor, details }) => [actor, details]),
-      [["gh-runner", "read again: GITHUB_WEBHOOK_SECRET"]],
+      [["gh-runner", "reloaded: GITHUB_WEBHOOK_SECRET"]],
     );
-    assert.doesNotMatch((await as(operator, "/")).text, /cannot be read again/);
+    assert.doesNotMatch((await as(operator, "/")).text, /cannot be reloaded/);
     assert.equal(await metric(), "0");
   });
 
@@ -318,7 +318,7 @@ describe("a secret in a file", () => {
         await checkSettings({ GITHUB_API_URL: "http://127.0.0.1:1", DATA_DIR: temporaryFolder(t), ...settings })
       ).flatMap(({ check, message }) => (["secrets", "settings"].includes(check) ? message : []));
     assert.deepEqual(await of({}), ["all are valid"]);
-    const read = "read from files, and read again when they change: AUTH_TOKENS";
+    const read = "read from files, and reloaded when they change: AUTH_TOKENS";
     assert.deepEqual(await of({ AUTH_TOKENS_FILE: path }), ["all are valid", read]);
     writeFileSync(path, "");
     const [wrong = "", same] = await of({ AUTH_TOKENS_FILE: path });

@@ -178,7 +178,7 @@ describe("secrets that are rotated under load", () => {
     const last = keyedAnswers.at(-1)?.json as { round: number };
     assert.ok(last.round >= ROUNDS - 1, "a workflow has the current value of the variable");
     const text = service.logLines.join("");
-    assert.doesNotMatch(text, /a secret cannot be read again|without a valid credential/);
+    assert.doesNotMatch(text, /a secret cannot be reloaded|without a valid credential/);
     assert.doesNotMatch(text, /caller-token|webhook-secret|path-token|ghp_rotated|password-rotating/);
 
     // Replaced secrets do not count any more.

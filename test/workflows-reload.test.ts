@@ -11,7 +11,7 @@ import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
 const call = (url: string, path: string) => send(url, { method: "POST", path, body: "{}" });
 const said = async (url: string, path: string) => (await call(url, path)).json;
 const N = (name: string, n: number) => httpWorkflow(name, `return { n: ${n} };`);
-const AGAIN = "the workflows are loaded again";
+const AGAIN = "the workflows were reloaded";
 const OUTDATED = "a workflow's file is broken: its previous version runs";
 
 function reloading(t: TestContext, folder: string, settings: Record<string, string> = {}) {
@@ -160,7 +160,7 @@ describe("with WORKFLOWS_RELOAD=true", () => {
     const folder = workflowsFolder(t, { "a.ts": N("a", 1) });
     const { url, log } = await reloading(t, folder);
     renameSync(folder, `${folder}-away`);
-    const failed = () => log().filter(({ msg }) => String(msg).startsWith("the workflows cannot be loaded again"));
+    const failed = () => log().filter(({ msg }) => String(msg).startsWith("the workflows cannot be reloaded"));
     await eventually("it is reported", 60_000, () => failed().length > 0);
     assert.equal((await said(url, "/a")).n, 1);
     writeFileSync(join(`${folder}-away`, "a.ts"), N("a", 2));

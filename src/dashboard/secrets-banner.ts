@@ -11,7 +11,7 @@ export type RejectedSecret = { readonly name: string; readonly reason: string };
 /** Lists the secrets with invalid new values, and why. Empty if there are none. */
 export function secretsBanner(rejected: readonly RejectedSecret[]) {
   if (rejected.length === 0) return "";
-  const number = `${rejected.length} ${plural(rejected.length, "secret", "secrets")} cannot be read again.`;
+  const number = `${rejected.length} ${plural(rejected.length, "secret", "secrets")} cannot be reloaded.`;
   const consequence = `The previous ${plural(rejected.length, "value stays", "values stay")} in use. Fix the ${plural(rejected.length, "file", "files")}.`;
   const each = rejected.map(
     ({ name, reason }) =>

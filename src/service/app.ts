@@ -128,7 +128,7 @@ async function openApp(
   app.routes = routes;
   let known = loaded.current.workflows;
   followSecrets = (names) => {
-    void engine.audit.note({ actor: "gh-runner", action: "secrets", details: `read again: ${names.join(", ")}` });
+    void engine.audit.note({ actor: "gh-runner", action: "secrets", details: `reloaded: ${names.join(", ")}` });
     // A missing file may have been the only problem of a workflow.
     const isSame = known.length === loaded.current.workflows.length;
     if (isSame) return follow.secrets();

@@ -191,7 +191,7 @@ function secretsInFiles({ source }: Config): readonly Check[] {
   const names = [...source.reader.files.keys()];
   return names.length === 0
     ? []
-    : [ok("secrets", `read from files, and read again when they change: ${names.join(", ")}`)];
+    : [ok("secrets", `read from files, and reloaded when they change: ${names.join(", ")}`)];
 }
 
 /** GitHub with the service's settings, without the service and its store. */

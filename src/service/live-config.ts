@@ -93,7 +93,7 @@ export function openLiveConfig(config: Config, { clock, wait, secrets, log, appl
     }
     report(wrong.map(({ name, reason }) => ({ name, reason: secrets.scrub(reason) })));
     if (names.length === 0) return;
-    log.info({ names }, "secrets were read again, and the new values are in use");
+    log.info({ names }, "secrets were reloaded: the new values are in use");
     replaced(names);
   }
 
@@ -101,7 +101,7 @@ export function openLiveConfig(config: Config, { clock, wait, secrets, log, appl
     const before = new Map(rejected.map(({ name, reason }) => [name, reason]));
     for (const { name, reason } of wrong)
       if (before.get(name) !== reason)
-        log.warn({ name, reason }, "a secret cannot be read again: the previous value stays in use");
+        log.warn({ name, reason }, "a secret cannot be reloaded: the previous value stays in use");
     rejected = wrong;
   }
 
@@ -116,7 +116,7 @@ export function openLiveConfig(config: Config, { clock, wait, secrets, log, appl
   const refresh = async () => {
     if (isClosed || current.source.reader.files.size === 0) return;
     cancel ??= lookAgain();
-    await looks().catch((err) => log.error({ err }, "the files of secrets cannot be read again"));
+    await looks().catch((err) => log.error({ err }, "the files of secrets cannot be reloaded"));
   };
 
   let cancel: (() => void) | undefined;

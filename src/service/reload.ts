@@ -34,11 +34,11 @@ export function reloadOnChange(
         await reload();
         const { broken, outdated, workflows } = loaded.current;
         const files = { broken: broken.length, outdated: outdated.length };
-        log.info({ workflows: workflows.length, ...files }, "the workflows are loaded again");
+        log.info({ workflows: workflows.length, ...files }, "the workflows were reloaded");
         told = "";
       } catch (err) {
         const { message } = err as Error;
-        if (message !== told) log.warn({ err }, "the workflows cannot be loaded again: the previous ones run");
+        if (message !== told) log.warn({ err }, "the workflows cannot be reloaded: the previous ones run");
         told = message;
         retry = setTimeout(load, RETRY_MS).unref();
       }

@@ -31,7 +31,7 @@ export async function openTroubled(t: TestContext): Promise<{ readonly url: stri
   const shown = async (authorization: string) => (await send(url, { headers: { authorization } })).text;
   await until("the new token is rejected", async () => {
     await shown("Bearer wrong-token-0123456789");
-    return (await shown(`Bearer ${ALICE}`)).includes("cannot be read again");
+    return (await shown(`Bearer ${ALICE}`)).includes("cannot be reloaded");
   });
   return { url };
 }
