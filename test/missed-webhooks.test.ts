@@ -75,7 +75,7 @@ async function runsOf({ url }: Pick<Service, "url">) {
 }
 
 const messages = ({ log }: Pick<Service, "log">) => log().map(({ msg }) => String(msg));
-const tookIn = (service: Service) => messages(service).filter((msg) => msg.startsWith("took in"));
+const tookIn = (service: Service) => messages(service).filter((msg) => msg.startsWith("accepted "));
 const reads = ({ github }: Scene) => github.requests.filter(({ route }) => route.includes("hook"));
 
 /**
@@ -131,7 +131,7 @@ describe("7,000 deliveries while the service was down, of which 270 are wanted",
       assert.deepEqual(new Set(runs.map(({ trigger, actor }) => `${trigger}, ${actor}`)), new Set([`github, ${LATE}`]));
       const numbers = await Promise.all(runs.map(async ({ id }) => (await runOf(service, id)).outputs?.number));
       assert.deepEqual(numbers.toReversed(), wanted, "in the order in which they were sent");
-      assert.match(tookIn(service)[0] ?? "", /^took in 270 webhook deliveries that were missed since \d{4}-/);
+      assert.match(tookIn(service)[0] ?? "", /^accepted 270 webhook deliveries that were missed since \d{4}-/);
       // One request for the webhook, 70 pages, and each delivery once.
       assert.ok(reads(its).length <= 1 + 70 + 270 + 2, `${reads(its).length} requests`);
       assert.deepEqual([its.github.counts.limited, its.github.counts.whilePaused], [0, 0]);
@@ -271,7 +271,7 @@ async function watching(
 describe("deliveries of GitHub's webhook that were not answered", () => {
   it("are accepted from the time of the first read of the log, not before", async (t) => {
     const { hook, nextRound, numbers, pass, service } = await watching(t);
-    assert.ok(messages(service).some((msg) => /missed from now on are taken in/.test(msg)));
+    assert.ok(messages(service).some((msg) => /from now on, missed webhook deliveries are read/.test(msg)));
     pass(1000);
     hook.note("pull_request", payload(1));
     await nextRound();
@@ -482,7 +482,8 @@ describe("a round that fails", () => {
     its.github.hook(TARGET, HERE);
     await setMark(its.dataDir, {}, Date.now() - 8 * 86_400_000);
     const service = await its.start();
-    const told = () => service.log().find(({ msg }) => /does not go back as far/.test(String(msg)));
+    const told = () =>
+      service.log().find(({ msg }) => /no longer keeps all webhook deliveries since the last check/.test(String(msg)));
     await untilLong("it was logged", () => told() !== undefined);
     assert.match(String(told()?.since), /^\d{4}-/);
   });

@@ -142,17 +142,20 @@ export function openSource(
 
   function reportTaken(count: number, since: string): void {
     const what = count === 1 ? "1 webhook delivery that was" : `${count} webhook deliveries that were`;
-    log.info({ of, count, since }, `took in ${what} missed since ${since}`);
+    log.info({ of, count, since }, `accepted ${what} missed since ${since}`);
   }
 
   function report({ since, isLate }: CaughtUp): void {
     if (isTroubled) log.info({ of }, "missed webhook deliveries can be read again");
     isTroubled = false;
     if (since === undefined) {
-      log.info({ of }, "webhook deliveries that are missed from now on are taken in from GitHub's log");
+      log.info({ of }, "from now on, missed webhook deliveries are read from GitHub's delivery log");
     } else if (isLate) {
       const facts = { of, since: new Date(since).toISOString() };
-      log.warn(facts, "GitHub's log of webhook deliveries does not go back as far as it should");
+      log.warn(
+        facts,
+        "GitHub no longer keeps all webhook deliveries since the last check: start by hand what was missed",
+      );
     }
   }
 
