@@ -26,7 +26,7 @@ export function runFacts(run: Run, web: GitHubWeb, now: number) {
   const duration = took === undefined ? undefined : run.status === "running" ? ticking(took) : durationText(took);
   return html`<dl class="facts">
 ${fact("Workflow", html`<a href="${workflowPath(run.workflow)}">${name(run.workflow)}</a>`)}
-${optional("Group", run.title === undefined ? "" : run.group && name(run.group))}
+${optional("Concurrency group", run.title === undefined ? "" : run.group && name(run.group))}
 ${optional("Commit", commit)}
 ${optional("Trigger", run.trigger && TRIGGERS[run.trigger])}
 ${optional("Event", event?.name)}

@@ -40,7 +40,7 @@ export function verdict(
     case "cancelled":
       return box("skipped", "Why it ended", html`${by ? html`<p>${by}</p>` : reason()}${newerRun(run)}`);
     case "superseded": {
-      const replaced = html`<p>A newer event of the same group replaced it. You do not need to do anything.</p>`;
+      const replaced = html`<p>A newer event of the same concurrency group replaced it. You do not need to do anything.</p>`;
       return box("skipped", "Why it did not run", html`${replaced}${newerRun(run)}${reason()}`);
     }
     case "waiting":
