@@ -32,7 +32,7 @@ export type Waiting = {
 /** How a run once ended. */
 export type End = { readonly status: "success" | "failure" } & Pick<Run, "kind" | "endedAt">;
 
-/** A callback's URL, and what it asks for. */
+/** A callback of a run, what it asks for, and whether it was answered. */
 export type Callback = {
   readonly run: string;
   readonly workflow: string;
