@@ -81,7 +81,7 @@ export type RunRow = {
 /** No process has the run. */
 export const FREE = { owner: null, lease_until: null };
 
-/** The columns that a decision of the rules leaves as they are, and those that it may change. */
+/** The columns that a decision of the rules leaves unchanged, and those that it may change. */
 const KEPT = [
   "id",
   "workflow",
