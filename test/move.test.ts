@@ -181,10 +181,10 @@ for (const [from, to] of [
       await rejects(withLine(1, "{}"), /^Cannot import line 1: this is not the first line of a gh-runner export/);
       await rejects(lines.slice(0, 6).join("\n"), /^Cannot import line 7: the export is cut off/);
       await rejects(lines.toSpliced(3, 1).join("\n"), /the export has \d+ records, but this file has \d+/);
-      await rejects("", /^Cannot import line 1: the file is empty\. Give a file that gh-runner export or /);
+      await rejects("", /^Cannot import line 1: the file is empty\. Give an export to import, /);
       await rejects(
         "no JSON",
-        /^Cannot import line 1: this is not the first line of a gh-runner export\. Give a file /,
+        /^Cannot import line 1: this is not the first line of a gh-runner export\. Give an export /,
       );
       await withStore(target, async (store) => assert.deepEqual((await store.list({}, { limit: 1 })).runs, []));
     });

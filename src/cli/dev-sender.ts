@@ -46,12 +46,12 @@ function write(outgoing: ServerResponse, { status, text }: Reply): void {
 async function answer(incoming: IncomingMessage, sending: Sending): Promise<Reply> {
   const [, name = "", how, event = ""] = new URL(incoming.url ?? "/", "http://127.0.0.1").pathname.split("/");
   const workflow = sending.workflowNamed(name);
-  // Rejects pages in a browser: those always send an Origin header.
-  if (incoming.method !== "POST" || incoming.headers.origin !== undefined || !workflow) {
-    return { status: 404, text: `There is no workflow "${name}": send POST /{workflow}/{trigger}.` };
-  }
-  const body = await textOf(incoming);
   const { url, start } = sending.app();
+  const usage = `Send POST /{workflow}/{trigger}, as the examples of gh-runner dev do. The page is at ${url}/.`;
+  // Rejects pages in a browser: those always send an Origin header.
+  if (incoming.method !== "POST" || incoming.headers.origin !== undefined) return { status: 404, text: usage };
+  if (!workflow) return { status: 404, text: `There is no workflow "${name}". ${usage}` };
+  const body = await textOf(incoming);
   const { flux, schedule } = workflow.on;
   if (how === "github") return post(`${url}/webhooks/github`, body, deliveryHeaders(event, body, sending));
   if (how === "flux" && flux) {

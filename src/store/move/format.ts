@@ -163,7 +163,7 @@ function parsed(written: string, line: number): unknown {
   }
 }
 
-const GIVE = "Give a file that gh-runner export or gh-runner backup wrote";
+const GIVE = "Give an export to import, or a backup to restore";
 
 function noExport(): Error {
   return broken(1, `this is not the first line of a gh-runner export. ${GIVE}`);
