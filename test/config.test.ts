@@ -527,8 +527,8 @@ describe("the private key of a GitHub App", () => {
     ],
     ["that is encrypted, PKCS#8", export_(rsa.privateKey, "pkcs8", locked), /is encrypted.*openssl/],
     ["that is encrypted, PKCS#1", export_(rsa.privateKey, "pkcs1", locked), /is encrypted.*openssl/],
-    ["that is not RSA, PKCS#8", export_(ec, "pkcs8"), /no RSA key/],
-    ["that is not RSA, SEC1", export_(ec, "sec1"), /no RSA key/],
+    ["that is not RSA, PKCS#8", export_(ec, "pkcs8"), /not an RSA key/],
+    ["that is not RSA, SEC1", export_(ec, "sec1"), /not an RSA key/],
     [
       "for SSH",
       "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaA==\n-----END OPENSSH PRIVATE KEY-----",

@@ -82,7 +82,10 @@ describe("signing in with GitHub", () => {
     const rejected = fails("invalid", /rejected the code: bad_verification_code/);
     await assert.rejects(method.finish(answer, trip()), rejected);
     await assert.rejects(method.finish(await goThere(), trip({ verifier: "w".repeat(50) })), rejected);
-    await assert.rejects(method.finish(await goThere(), trip({ state: "x" })), fails("invalid", /another state/));
+    await assert.rejects(
+      method.finish(await goThere(), trip({ state: "x" })),
+      fails("invalid", /belongs to another sign-in/),
+    );
     const wrong = gitHubSignIn({ ...settings, clientSecret: "old" }, { fetch, userAgent: "gh-runner/test" });
     await assert.rejects(wrong.finish(await goThere(), trip()), fails("invalid", /incorrect_client_credentials/));
   });

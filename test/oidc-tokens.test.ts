@@ -213,7 +213,7 @@ describe("an OIDC token", () => {
   it("is rejected when it is not a token", async (t) => {
     const { issuer, rejected, identified } = await start(t);
     for (const text of ["eyJhbGciOiJSUzI1NiJ9.W10.AAAA", "eyJhbGciOiJSUzI1NiJ9.bnVsbA.AAAA", "eyJhbGciOiJ.e.A"])
-      assert.equal(await rejected(text), "it is no JSON Web Token with an issuer");
+      assert.equal(await rejected(text), "it is not a JSON Web Token with an issuer");
     for (const text of ["a.b.c", "", "f".repeat(64), "eyJhbGciOiJSUzI1NiJ9.W10.", "eyJhbGciOiJSUzI1NiJ9.W10"])
       assert.equal(identified(text), undefined, "it is left to the other ways");
     const huge = forged(

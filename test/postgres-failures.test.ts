@@ -91,7 +91,7 @@ function saysItOnce({ log, logLines }: Replica): void {
   const told = log().filter(({ level }) => level !== "info");
   const texts = told.map(({ msg }) => msg).filter((text) => !/AUTH_TOKENS/.test(String(text)));
   assert.deepEqual(texts.toSorted(), [
-    "the connection to PostgreSQL is in trouble",
+    "the connection to PostgreSQL fails",
     "the database cannot be written: runs wait, and callers get 503",
   ]);
   const { password } = new URL(postgres.url);

@@ -261,6 +261,6 @@ it("a token that is limited to a missing workflow causes a warning at the start"
     .map(({ msg }) => String(msg))
     .filter((msg) => msg.includes("is limited to"));
   assert.deepEqual(warned, [
-    "AUTH_TOKENS: token ci is limited to environment-raedy, which is no workflow of this service. Did you mean environment-ready?",
+    "AUTH_TOKENS: token ci is limited to environment-raedy, but this service has no such workflow. Did you mean environment-ready?",
   ]);
 });

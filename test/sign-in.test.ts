@@ -71,7 +71,7 @@ describe("a person who signs in by OpenID Connect", () => {
     assert.equal(answer.status, 403);
     assert.match(answer.text, /knows you as alice@acme\.com, but no entry of SIGN_IN_ROLES matches you/);
     assert.equal(stranger.secret(), undefined);
-    const [failed] = log().filter(({ msg }) => msg === "a person was not signed in");
+    const [failed] = log().filter(({ msg }) => msg === "a sign-in failed");
     assert.deepEqual([failed?.method, failed?.address], ["oidc", "127.0.0.1"]);
   });
 

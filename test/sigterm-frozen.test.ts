@@ -86,7 +86,7 @@ async function stopFrozen(
 
   assert.ok(took < GRACE_MS, `${took} ms`);
   assert.equal(code, 0, service.output());
-  assert.match(service.output(), /"msg":"(the database cannot be written|the connection to PostgreSQL is in trouble)/);
+  assert.match(service.output(), /"msg":"(the database cannot be written|the connection to PostgreSQL fails)/);
   assert.doesNotMatch(service.output(), /"level":"fatal"|\n {4}at |Unhandled/);
   assert.ok(late === undefined || late.status === 503 || late.status === 202, String(late?.status));
 

@@ -75,7 +75,7 @@ describe("the credentials that a workflow names", () => {
       [{ BOT_ID: "7", BOT_PRIVATE_KEY: publicKey }, /BOT_PRIVATE_KEY: is public/],
       [
         { BOT_ID: "7", BOT_PRIVATE_KEY: elliptic.export({ type: "sec1", format: "pem" }).toString() },
-        /BOT_PRIVATE_KEY: is no RSA key/,
+        /BOT_PRIVATE_KEY: is not an RSA key/,
       ],
       [{ BOT_ID: "7", BOT_PRIVATE_KEY_FILE: "/nowhere.pem" }, /BOT_PRIVATE_KEY_FILE names a file that does not exist/],
     ] as const) {

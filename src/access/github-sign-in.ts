@@ -74,7 +74,8 @@ export function gitHubSignIn(
       return url;
     },
     async finish(answer, { redirectUri, state, verifier }) {
-      if (answer.get("state") !== state) throw new SignInFailed("invalid", "GitHub's answer has another state");
+      if (answer.get("state") !== state)
+        throw new SignInFailed("invalid", "GitHub's answer belongs to another sign-in: its state differs");
       const denied = answer.get("error");
       if (denied !== null) throw new SignInFailed("denied", `GitHub answered ${errorCode(denied)}`);
       const token = await tokenFor(answer.get("code") ?? "", redirectUri, verifier);

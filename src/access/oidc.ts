@@ -87,7 +87,7 @@ function verifier(trusts: readonly OidcTrust[], parts: Parts): (token: string) =
 
   return async (token) => {
     const issuer = issuerIn(token);
-    if (issuer === undefined) return { rejected: "it is no JSON Web Token with an issuer" };
+    if (issuer === undefined) return { rejected: "it is not a JSON Web Token with an issuer" };
     const keys = issuers.get(issuer);
     if (keys === undefined) return { rejected: `its issuer ${shown(issuer)} is not in AUTH_OIDC` };
     const candidates = trusts.filter((trust) => trust.issuer === issuer);
@@ -151,7 +151,7 @@ async function verified(token: string, keys: IssuerKeys, options: JWTVerifyOptio
     if (!(error instanceof errors.JOSEError)) throw error;
     if (error instanceof errors.JWTExpired) return `it expired at ${timeOf(error.payload.exp)}`;
     if (error instanceof errors.JWTClaimValidationFailed) return wrongClaim(error.claim, error.payload, options);
-    return WHY_REJECTED[error.code] ?? "it is no valid JSON Web Token";
+    return WHY_REJECTED[error.code] ?? "it is not a valid JSON Web Token";
   }
 }
 

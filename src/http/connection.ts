@@ -65,7 +65,7 @@ export class Connection {
   constructor(socket: Socket, keeper: Keeper) {
     const [parse] = socket.listeners("data") as ((bytes: Buffer) => void)[];
     if (parse === undefined)
-      throw new Error("This version of Node reads requests in another way. Use a tested version.");
+      throw new Error("gh-runner cannot read requests with this version of Node. Use Node 24 or 26.");
     this.socket = socket;
     this.address = socket.remoteAddress ?? "";
     this.#keeper = keeper;

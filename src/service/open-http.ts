@@ -299,8 +299,7 @@ function pages(
       installation: { name: config.http.pageName, color: config.http.pageColor, time: config.http.pageTime },
       clock,
       signIn,
-      notSignedIn: (facts) =>
-        repeated.note("warn", "a person was not signed in", facts, `${facts.method} ${facts.reason}`),
+      notSignedIn: (facts) => repeated.note("warn", "a sign-in failed", facts, `${facts.method} ${facts.reason}`),
       scrub: secrets.scrub,
       failed: (path, error) => log.error({ path, err: error }, "page failed"),
     });

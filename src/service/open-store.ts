@@ -62,7 +62,7 @@ function onceAnOutage(clock: Clock, log: Pick<Log, "warn">): (error: Error) => v
   return (error) => {
     const before = latest;
     latest = clock.now();
-    if (latest - before > ONE_OUTAGE_MS) log.warn({ err: error }, "the connection to PostgreSQL is in trouble");
+    if (latest - before > ONE_OUTAGE_MS) log.warn({ err: error }, "the connection to PostgreSQL fails");
   };
 }
 

@@ -167,7 +167,7 @@ function limitsToNothing(tokens: readonly CallerToken[], names: readonly string[
     if (names.includes(workflow)) return [];
     const near = nearestName(workflow, names);
     const meant = near === undefined ? `Its workflows are: ${names.join(", ")}` : `Did you mean ${near}?`;
-    return `AUTH_TOKENS: ${actor} is limited to ${workflow}, which is no workflow of this service. ${meant}`;
+    return `AUTH_TOKENS: ${actor} is limited to ${workflow}, but this service has no such workflow. ${meant}`;
   });
 }
 
@@ -176,7 +176,7 @@ function shortSecrets(secrets: Readonly<Record<string, readonly string[]>>): rea
   return Object.entries(secrets)
     .filter(([, values]) => values.some(({ length }) => length < MIN_SECRET_CHARACTERS))
     .map(([name, { length }]) => {
-      const what = length > 1 ? "contains one of" : "has";
+      const what = length > 1 ? "has a value with" : "has";
       return `${name} ${what} fewer than ${MIN_SECRET_CHARACTERS} characters, which can be guessed: create a longer one with openssl rand -hex 32`;
     });
 }

@@ -23,7 +23,7 @@ export function appPrivateKey(text: string, name = "GITHUB_APP_PRIVATE_KEY"): st
     throw new Error("is encrypted: remove its passphrase (openssl rsa -in KEY -out NEW-KEY)");
   }
   const key = keyOf(label, Buffer.from(body, "base64"));
-  if (key.asymmetricKeyType !== "rsa") throw new Error(`is no RSA key. The right one ${FROM_GITHUB}`);
+  if (key.asymmetricKeyType !== "rsa") throw new Error(`is not an RSA key. The right one ${FROM_GITHUB}`);
   return key.export({ type: "pkcs8", format: "pem" }).toString();
 }
 
