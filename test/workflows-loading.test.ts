@@ -175,7 +175,10 @@ export default defineWorkflow({ name: "cron", on: { schedule: { cron: "61 * * * 
       "hook.ts": `import { defineWorkflow } from "gh-runner";
 export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }, async run() {} });`,
       "made.ts": `export default (settings: { name?: string }) => ({ name: settings.name!.trim() });`,
+      "made-class.ts": `export default class Made {}`,
+      "made-exit.ts": `export default () => { process.exit(3); };`,
       "made-late.ts": `export default async ({ sleep }: { sleep(): Promise<void> }) => await sleep();`,
+      "made-nothing.ts": `export default () => {};`,
       "missing.ts": `import "./nowhere.ts";`,
       "misspelt.js": `export default { name: "misspelt", on: { http: { path: "previews", body: {} } }, concurency: "x",
   timeout: 5, retry: true, run() {} };`,
@@ -200,7 +203,16 @@ export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }
       ["env.ts", /env: NOT_SET_ANYWHERE is not set: set it, or NOT_SET_ANYWHERE_FILE/],
       ["hook.ts", /on\.github: GITHUB_WEBHOOK_SECRET is not set: set it/],
       ["made.ts", /TypeError: Cannot read properties of undefined \(reading 'trim'\) \(made\.ts:1:\d+\)/],
-      ["made-late.ts", /default export: expected a function that returns a workflow, got an async function$/],
+      ["made-class.ts", /default export: expected a workflow, got a class: write "export default defineWorkflow/],
+      ["made-exit.ts", /Error: process\.exit is called outside of `run`: remove it \(made-exit\.ts:1:\d+\)/],
+      [
+        "made-late.ts",
+        /default export: expected a workflow, got a function that returns a promise: write "export default /,
+      ],
+      [
+        "made-nothing.ts",
+        /default export: expected a workflow, got a function that returns nothing: write "export default/,
+      ],
       ["missing.ts", /Cannot find module .*nowhere\.ts/],
       ["misspelt.js", /there is no field concurency: did you mean concurrency\?/],
       ["misspelt.js", /on\.http\.path: expected a path such as "\/previews", got "previews"/],
@@ -224,7 +236,7 @@ export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }
         `${file} ${expected}\n${message}`,
       );
     }
-    assert.equal(lines.length, 23, message);
+    assert.equal(lines.length, 26, message);
   });
 
   it("does not start with triggers and options of a wrong shape, and prints the right form", async (t) => {

@@ -167,20 +167,29 @@ async function load(folder: string, file: string, version: number | undefined): 
 
 /**
  * Calls the default export of a file if it is a function: it makes its workflow from the service's settings for
- * `environment-ready`. It is called again each time the files are loaded.
+ * `environment-ready`. It is called again each time the files are loaded. It gets a copy of the settings, so that it
+ * cannot change those of others.
  */
 export function madeWith(settings: EnvironmentReadyOptions, loaded: LoadedFile): LoadedFile {
   const { file, exported: make } = loaded;
   if (typeof make !== "function") return loaded;
+  if (/^class\b/.test(Function.prototype.toString.call(make))) return { file, problem: noWorkflow("a class") };
+  const state = { isOver: false };
   try {
-    const exported: unknown = make(settings);
+    const exported: unknown = loading.run(state, () => make(structuredClone(settings)));
+    if (exported === undefined) return { file, problem: noWorkflow("a function that returns nothing") };
     if (!(exported instanceof Promise)) return { ...loaded, exported };
     exported.catch(() => {});
-    return { file, problem: "default export: expected a function that returns a workflow, got an async function" };
+    return { file, problem: noWorkflow("a function that returns a promise") };
   } catch (error) {
     return { file, problem: explained(error, file) };
+  } finally {
+    state.isOver = true;
   }
 }
+
+const noWorkflow = (got: string) =>
+  `default export: expected a workflow, got ${got}: write "export default defineWorkflow({ ... })", or a function that returns it`;
 
 /** Distinguishes versions of a workflow's code. */
 export function codeVersion(code: Uint8Array | string): string {
