@@ -2,11 +2,15 @@ import assert from "node:assert/strict";
 import { symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { allRoutes } from "../scripts/role-matrix.ts";
 import { startApp } from "../src/service/app.ts";
 import { readConfig } from "../src/service/config/config.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { send, startService } from "./support/service.ts";
 import { httpWorkflow, workflowsFolder } from "./support/workflows.ts";
+
+/** Paths of triggers: of the built-in workflow, and of one with Flux. */
+const TRIGGERED = ["/dispatch", "/flux"];
 
 const post = (url: string, path: string, body: unknown = {}, headers: Record<string, string> = {}) =>
   send(url, { method: "POST", path, body: JSON.stringify(body), headers });
@@ -237,6 +241,19 @@ export default defineWorkflow({ name: "hook", on: { github: { events: "push" } }
       );
     }
     assert.equal(lines.length, 26, message);
+  });
+
+  it("does not start with the path of a route that the service has", async (t) => {
+    const routes = (await allRoutes()).filter(({ method, path }) => method === "POST" && !TRIGGERED.includes(path));
+    assert.ok(routes.some(({ path }) => path.startsWith("/callbacks/")));
+    const files = routes.map(({ path }, i): [string, string] => [
+      `w${i}.ts`,
+      `export default { name: "w${i}", on: { http: { path: "${path.replace(/:\w+/g, "x")}" } }, run() {} };`,
+    ]);
+    const message = await startError(t, workflowsFolder(t, Object.fromEntries(files)));
+    for (const [i, { path }] of routes.entries()) {
+      assert.match(message, new RegExp(`^  w${i}\\.ts: on\\.http\\.path: \\S+ is reserved by the service`, "m"), path);
+    }
   });
 
   it("does not start with triggers and options of a wrong shape, and prints the right form", async (t) => {

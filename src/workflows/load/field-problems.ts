@@ -226,7 +226,7 @@ const aFunction = () => z.custom((value) => typeof value === "function", expecte
 
 /** Paths of the service, and everything below them, which no trigger may use. */
 const RESERVED =
-  /^\/(health|ready|api|webhooks|openapi\.json|metrics|runs|workflows|assets|live|sign-in|sign-out)(\/|$)/;
+  /^\/(health|ready|api|webhooks|callbacks|openapi\.json|metrics|runs|bulk|workflows|assets|live|sign-in|sign-out)(\/|$)/;
 
 const path = () =>
   text('a path such as "/previews"', /^\/[\w.~/-]*[\w~-]$/).refine((given) => !RESERVED.test(given), {
