@@ -195,7 +195,6 @@ describe("a token across a limit of length", () => {
       "src/model/since-success.ts": "inputs and outputs out of the store",
       "src/workflows/load/load-workflows.ts": "a digest",
       "src/service/config/auth.ts": "a digest",
-      "src/service/config/auth-oidc.ts": "a list of fields",
       "src/service/workflow-versions.ts": "a digest, and a list of folders",
       "src/worker/outcome.ts": "a list of frames",
       "src/observe/notice-text.ts": "what was scrubbed in the same expression",
