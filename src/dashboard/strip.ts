@@ -76,7 +76,7 @@ function quotaOf(accounts: readonly AccountState[], now: number) {
   const left = Math.round((100 * remaining) / limit);
   return html`<svg class="quota${left < LOW_QUOTA ? " low" : ""}" viewBox="0 0 100 6" preserveAspectRatio="none" role="img"
  aria-label="${left} of 100 ${what} are left"><rect width="100" height="6" class="all"/><rect width="${left}" height="6" class="left"/></svg>
-<p class="note"><strong>${counted(remaining)}</strong> of ${counted(limit)} ${what} left, resets at ${time(resetsAt, "clock", now)}.</p>`;
+<p class="note"><strong>${counted(remaining)}</strong> of ${counted(limit)} ${what} left until ${time(resetsAt, "clock", now)}.</p>`;
 }
 
 /** Below this share of the quota, the page shows a warning, percent. */
