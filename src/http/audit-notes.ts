@@ -31,7 +31,7 @@ const MAX_KINDS = 100;
 const MAX_ACTORS = 20;
 
 /**
- * How many rejections are written immediately, and how many per minute in the long run. One record counts the rest. A flood
+ * How many rejections are written in a burst, and how many per minute in the long run. One record counts the rest. A flood
  * from many addresses for a day makes 14,500 records.
  */
 const [BURST, PER_MINUTE] = [100, 10];
