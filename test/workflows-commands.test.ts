@@ -192,6 +192,19 @@ describe("gh-runner run", () => {
     assert.deepEqual([code, stderr], [0, "WORKFLOWS_DIR is not set, so the list has only the built-in workflows.\n"]);
   });
 
+  it("names the broken files of other workflows, and how to run without them", async (t) => {
+    const { env } = await scene(t);
+    const WORKFLOWS_DIR = workflowsFolder(t, { ...FILES, "bad.ts": "export default 5;" });
+    const { code, stderr } = await command(["run", "nightly"], { ...env, WORKFLOWS_DIR });
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /^Cannot start\..*\n {2}bad\.ts: .*\nTo run another workflow .* set WORKFLOWS_STRICT=false\.\n$/,
+    );
+    const lenient = await command(["run", "nightly"], { ...env, WORKFLOWS_DIR, WORKFLOWS_STRICT: "false" });
+    assert.equal(lenient.code, 0, lenient.stderr);
+  });
+
   it("prints what a workflow waits for, and that the service would continue", async (t) => {
     const { env } = await scene(t);
     const waits = httpWorkflow("waits", 'await step("first", () => 1); await sleep("quiet period", "2h"); return {};');

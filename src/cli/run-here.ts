@@ -28,7 +28,12 @@ export async function runHere(
   const shown = process.stderr.isTTY ? textOfRecord : visible;
   const logTo = { write: (line: string) => void process.stderr.write(shown(line)) };
   const first = Promise.withResolvers<unknown>();
-  const app = await startApp(config, { closed: true, logTo, settled: first.resolve, ...(dryRun && { dryRun }) });
+  const options = { closed: true, logTo, settled: first.resolve, ...(dryRun && { dryRun }) };
+  const app = await startApp(config, options).catch((cause: Error) => {
+    if (!cause.message.startsWith("Cannot start. Fix these workflows")) throw cause;
+    const remedy = "To run another workflow without these files, set WORKFLOWS_STRICT=false.";
+    throw new CommandError(`${cause.message}\n${remedy}`, { cause });
+  });
   try {
     const workflow = app.loaded.workflows.find((each) => each.name === name);
     if (!workflow) {
