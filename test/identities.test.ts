@@ -109,11 +109,11 @@ describe("the identities and permissions of a workflow", () => {
       .map((line) => line.trimEnd().replace(/ {2,}/g, "  "));
     assert.deepEqual(lines, [
       "a  http POST /a  a.ts",
-      "  asks GitHub as App RELEASE_APP (contents: write, issues: read)",
-      "  asks GitHub as bot: App BOT (metadata: read)",
-      "  asks GitHub as reader: token READER_TOKEN",
+      "  acts on GitHub as App RELEASE_APP (contents: write, issues: read)",
+      "  acts on GitHub as bot: App BOT (metadata: read)",
+      "  acts on GitHub as reader: token READER_TOKEN",
       "b  http POST /b  b.ts",
-      "  asks GitHub as the service (statuses: write)",
+      "  acts on GitHub as the service (statuses: write)",
       "c  http POST /c  c.ts",
     ]);
     const [, first] = JSON.parse((await command(["workflows", "--json"], { WORKFLOWS_DIR: folder })).stdout);

@@ -71,7 +71,7 @@ async function listWorkflows({ json, onlyFiles }: { readonly json?: true; readon
             [
               ...triggers,
               ...(report ? [`reports the ${report.as} ${report.name}`] : []),
-              ...credentialLines(credentials).map((line) => `asks GitHub as ${line}`),
+              ...credentialLines(credentials).map((line) => `acts on GitHub as ${line}`),
             ].map((line, at) => (at === 0 ? [name, line, file] : ["", line, ""])),
           ),
           process.stdout.columns,
