@@ -172,6 +172,8 @@ describe("the page of a run", () => {
     const failed = { steps: [step("build"), step("deploy", { error: "no" })] };
     const all = ["Re-run all steps", "Re-run from the failed step", changed];
     assert.deepEqual(await buttons(detailOf({ status: "failure" }, failed)), all);
+    const unfinished = ["Re-run all steps", "Re-run the unfinished steps", changed];
+    assert.deepEqual(await buttons(detailOf({ status: "cancelled" }, { steps: [step("build")] })), unfinished);
     assert.deepEqual(await buttons(detailOf({ status: "success" }, failed)), ["Re-run all steps", changed]);
     assert.deepEqual(await buttons(detailOf({ status: "failure", ownToken: true }, failed)), []);
   });

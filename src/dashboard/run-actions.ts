@@ -15,7 +15,7 @@ ${mayOperate ? html`<form method="post" action="/runs/${id}/cancel"><button>Canc
   if (ownToken || !mayOperate) return "";
   const stands = steps.some(({ endedAt, error }) => endedAt !== undefined && error === undefined);
   const fromFailure = html`<form method="post" action="/runs/${id}/rerun?from=failure"
-><button>Re-run from the failed step</button></form>`;
+><button>${status === "failure" ? "Re-run from the failed step" : "Re-run the unfinished steps"}</button></form>`;
   return html`<div class="buttons">
 <form method="post" action="/runs/${id}/rerun"><button class="primary">${stands ? "Re-run all steps" : "Re-run"}</button></form>
 ${stands && (status === "failure" || status === "cancelled") ? fromFailure : ""}
