@@ -69,6 +69,8 @@ const settingsFor = (t: TestContext, github: { url: string }) => ({
   TARGET_REPO: TARGET,
 });
 
+const STOPPING = "gh-runner is stopping: it accepts nothing more and finishes work in progress";
+
 describe("the process", () => {
   for (const [what, program] of [
     ["from the sources", "src/main.ts"],
@@ -112,6 +114,11 @@ describe("the process", () => {
         assert.equal(await service.ended, 0);
         assert.equal(github.dispatches.length, 10);
         await assert.rejects(send(url, { path: "/health" }), { code: "ECONNREFUSED" });
+        const logged = service.output.stdout.trim().split("\n");
+        const [first, last] = logged.slice(-12).filter((line) => / is stopping| has stopped/.test(line));
+        assert.equal(JSON.parse(first ?? "").msg, STOPPING);
+        assert.equal(JSON.parse(last ?? "").msg, "gh-runner has stopped");
+        assert.equal(last, logged.at(-1));
       });
     }
   }
