@@ -199,6 +199,11 @@ export default defineWorkflow({ name: "${name}", on: ${trigger}, ${more}
     const answered = (line: string) => (/\/ecosystem\/github\/issue_comment$/.test(line) ? "200" : "202");
     for (const line of commands) assert.equal(await shell(line + wait), answered(line), line);
     assert.doesNotMatch(dev.output(), /^Broken/m);
+
+    const signing = /curl .*(http:\/\/127\.0\.0\.1:\d+)\/ecosystem\/github/.exec(dev.output())?.[1] ?? "";
+    const opened = await fetch(signing);
+    assert.equal(opened.headers.get("content-type"), "text/plain; charset=utf-8");
+    assert.match(await opened.text(), new RegExp(`The page is at ${dev.url}/\\.`));
   });
 
   it("keeps its runs over a restart, and takes the next port when one is in use", async (t) => {

@@ -37,10 +37,10 @@ export async function openSender(
   };
 }
 
-type Reply = { readonly status: number; readonly text: string };
+type Reply = { readonly status: number; readonly text: string; readonly type?: string | null };
 
-function write(outgoing: ServerResponse, { status, text }: Reply): void {
-  outgoing.writeHead(status, { "content-type": "application/json" }).end(`${text}\n`);
+function write(outgoing: ServerResponse, { status, text, type }: Reply): void {
+  outgoing.writeHead(status, { "content-type": type ?? "text/plain; charset=utf-8" }).end(`${text}\n`);
 }
 
 async function answer(incoming: IncomingMessage, sending: Sending): Promise<Reply> {
@@ -62,7 +62,7 @@ async function answer(incoming: IncomingMessage, sending: Sending): Promise<Repl
   if (how !== "schedule" || !schedule) return { status: 404, text: `${name} has no trigger ${how}.` };
   const input = { scheduledAt: new Date().toISOString() };
   const { run } = await start({ workflow, trigger: "schedule", input, actor: "command line" }, 0);
-  return { status: 202, text: JSON.stringify({ status: "queued", run: run.id }) };
+  return { status: 202, text: JSON.stringify({ status: "queued", run: run.id }), type: "application/json" };
 }
 
 function deliveryHeaders(event: string, body: string, { webhookSecret }: Sending): Record<string, string> {
@@ -88,7 +88,7 @@ async function post(url: string, body: string, headers: Record<string, string>):
     body,
     headers: { "content-type": "application/json", ...headers },
   });
-  return { status: response.status, text: await response.text() };
+  return { status: response.status, text: await response.text(), type: response.headers.get("content-type") };
 }
 
 async function textOf(incoming: IncomingMessage): Promise<string> {
