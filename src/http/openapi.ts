@@ -131,7 +131,7 @@ function triggerOperation({ name }: Workflow, { body, tokenField }: HttpTrigger<
   // A workflow may have any schema that can parse. Only zod's can be described.
   const bodyRef = "_zod" in body ? refTo(body as unknown as z.ZodType, `${name}-body`) : { type: "object" };
   const schema = tokenField ? withToken(bodyRef, tokenField) : bodyRef;
-  const description = "`respond-async`: the answer is immediately 202.";
+  const description = "`respond-async`: the service answers 202 immediately.";
   const headers = { "X-Run-Id": X_RUN_ID };
   const waits = "The run is waiting, or the caller asked not to wait for it.";
   return {

@@ -43,7 +43,7 @@ export function attemptOf(
 
 /**
  * Settles an attempt that did not succeed while the service was stopping. The stop is the likely cause, so the attempt
- * does not count, and the run is immediately due again.
+ * does not count, and the run is due again immediately.
  */
 export function givenBack(claim: Claim, times: Circumstances, log: Log): Ended {
   const { run, attempt: number } = claim;
