@@ -58,7 +58,7 @@ const EXPECTED = {
   jwks: "a URL",
   caFile: "the path of a file",
   tokenFile: "the path of a file",
-} as const;
+} as const satisfies Record<keyof Entry, string>;
 
 type Entry = z.infer<ReturnType<typeof entries>>[number];
 
